@@ -1,0 +1,51 @@
+// Imports run one way, in the order a byte travels. Each folder may use those before it, and nothing else.
+const allowed = {
+  base: [],
+  crypto: ['base'],
+  noise: ['base', 'crypto'],
+  packet: ['base', 'crypto', 'noise'],
+  frame: ['base', 'crypto', 'packet'],
+  session: ['base', 'crypto', 'noise', 'packet', 'frame'],
+  endpoint: ['base', 'crypto', 'noise', 'packet', 'frame', 'session'],
+  presence: ['base', 'crypto', 'frame', 'packet'],
+  ring: ['base', 'crypto', 'frame', 'packet'],
+  hub: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring'],
+  store: ['base', 'crypto', 'endpoint', 'hub', 'io'],
+  sidecar: ['base', 'hub', 'store'],
+  appservice: ['base'],
+  io: ['base', 'crypto', 'endpoint', 'hub', 'store', 'sidecar', 'packet', 'session'],
+  client: ['base', 'crypto', 'noise', 'packet', 'frame', 'session'],
+  sim: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'endpoint', 'presence', 'ring', 'hub', 'client'],
+  cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'store', 'sidecar', 'appservice', 'io', 'client'],
+}
+const pure = 'base|crypto|noise|packet|frame|session|endpoint|presence|ring|hub|sim'
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    ...Object.entries(allowed).map(([folder, uses]) => ({
+      name: `${folder}-uses-only`,
+      severity: 'error',
+      from: { path: `^src/${folder}/` },
+      to: { path: '^src/', pathNot: `^src/(${[folder, ...uses].join('|')})/` },
+    })),
+    {
+      name: 'pure-has-no-node',
+      severity: 'error',
+      from: { path: `^src/(${pure}|client)/`, pathNot: '^src/client/node/|^src/sim/main' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'src-never-imports-test',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|examples)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+}
