@@ -1,0 +1,78 @@
+import { PilotlightError } from '../base/errors.js'
+import { KEY_BYTES } from '../crypto/crypto.js'
+import type { KeyPair } from '../crypto/key-pair.js'
+import { NODES_MAX } from '../packet/connection-id.js'
+import { BOOT_BYTES, GRACE_BASE_MS, SILENCE_MAX_S } from '../packet/constants.js'
+import { SLOTS_MAX } from './device-handle.js'
+
+/** What an endpoint is made with. Key bytes are kept, not copied. */
+export interface EndpointOptions {
+  /** Node and worker, 0..63: the slots of connection IDs that are ours. */
+  readonly worker: number
+  /** Slots in range, 1..2^24; slot numbers are below it. */
+  readonly slots: number
+  /** Static key pairs, 1 to 3: the current one first, then the next or last. wire-spec §12.3 */
+  readonly staticKeys: readonly KeyPair[]
+  /** Boot value of this process, 12 B, stored by the caller before the endpoint sends. wire-spec §5.3 */
+  readonly boot: Uint8Array
+  /** 32 B, key of connection IDs. wire-spec §13 */
+  readonly cidKey: Uint8Array
+  /** 32 B, key of reset tokens. wire-spec §13 */
+  readonly resetKey: Uint8Array
+  /** Longest silence that a device may promise, 1..1800 s; default 1800. */
+  readonly silenceMaxS?: number
+  /** Fixed part of the grace, 0 or more ms; default 10,000. Shorter only where the network is known, as in a demo. */
+  readonly graceBaseMs?: number
+  /** Handshakes that one address (IPv6: one /64) may begin, and as many again with a cookie: default 20 a second, 5 at once. */
+  readonly handshakesPerAddress?: { readonly perSecond: number; readonly burst: number }
+  /** Handshakes a second, from all, above which cookies are asked for; default 200. wire-spec §4.4 */
+  readonly handshakesPerSecondBeforeCookie?: number
+  /** Handshakes that wait for their first packet, at most; default 1024, at most 65,536. */
+  readonly pendingHandshakesMax?: number
+}
+
+/** Options with their defaults. */
+export type EndpointConfig = Required<EndpointOptions>
+
+/** Look-ups of devices that wait for the store, at most. */
+export const LOOKUPS_MAX = 256
+/** How long a look-up is waited for, in ms. */
+export const LOOKUP_LIFE_MS = 10_000
+/** How long a handshake waits for its first packet, in ms: three rounds of asking and their pauses, wire-spec §9.2. */
+export const PENDING_LIFE_MS = 120_000
+/** Seconds that a refusal with code 4 tells a device to wait. wire-spec §4.3 */
+export const BUSY_S = 5
+
+/**
+ * Fills in defaults.
+ *
+ * @throws PilotlightError PL_BAD_OPTION for a value out of range.
+ */
+export function checkedConfig(options: EndpointOptions): EndpointConfig {
+  const config: EndpointConfig = {
+    silenceMaxS: SILENCE_MAX_S,
+    graceBaseMs: GRACE_BASE_MS,
+    handshakesPerAddress: { perSecond: 20, burst: 5 },
+    handshakesPerSecondBeforeCookie: 200,
+    pendingHandshakesMax: 1024,
+    ...options,
+  }
+  expectInteger('worker', config.worker, 0, NODES_MAX - 1)
+  expectInteger('slots', config.slots, 1, SLOTS_MAX)
+  expectInteger('staticKeys', config.staticKeys.length, 1, 3)
+  expectInteger('boot', config.boot.length, BOOT_BYTES, BOOT_BYTES)
+  expectInteger('cidKey', config.cidKey.length, KEY_BYTES, KEY_BYTES)
+  expectInteger('resetKey', config.resetKey.length, KEY_BYTES, KEY_BYTES)
+  expectInteger('silenceMaxS', config.silenceMaxS, 1, SILENCE_MAX_S)
+  expectInteger('graceBaseMs', config.graceBaseMs, 0, 3_600_000)
+  expectInteger('handshakesPerAddress.perSecond', config.handshakesPerAddress.perSecond, 1, 1_000_000)
+  expectInteger('handshakesPerAddress.burst', config.handshakesPerAddress.burst, 1, 1_000_000)
+  expectInteger('handshakesPerSecondBeforeCookie', config.handshakesPerSecondBeforeCookie, 0, 1_000_000)
+  expectInteger('pendingHandshakesMax', config.pendingHandshakesMax, 1, 65_536)
+  return config
+}
+
+function expectInteger(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return
+  throw new PilotlightError('PL_BAD_OPTION', `${name}: ${value}`)
+}

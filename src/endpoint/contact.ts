@@ -1,0 +1,94 @@
+import { TimerWheel } from '../base/timer-wheel.js'
+import { pingStateOf, silenceClassOf } from '../frame/one-byte.js'
+import { silenceSeconds } from '../frame/silence.js'
+import { GRACE_DIVISOR } from '../packet/constants.js'
+import { SessionFlag } from '../session/record.js'
+import type { SessionView } from '../session/view.js'
+import type { EndpointConfig } from './config.js'
+import type { Outbox } from './outbox.js'
+import type { Sessions } from './sessions.js'
+
+/**
+ * Who is in contact: wire-spec §7.1. Owns ping value, custom silence, last heard and quiet until. The hub hears of
+ * changes only; a ping that changes nothing costs one move in the timer wheel.
+ */
+export class Contact {
+  readonly #config: EndpointConfig
+  readonly #out: Outbox
+  readonly #sessions: Sessions
+  readonly #wheel: TimerWheel
+
+  constructor(config: EndpointConfig, out: Outbox, sessions: Sessions, nowMs: number) {
+    this.#config = config
+    this.#out = out
+    this.#sessions = sessions
+    this.#wheel = new TimerWheel(nowMs)
+  }
+
+  /** When `expire` has something to do, monotonic ms, never too late. */
+  get nextMs(): number {
+    return this.#wheel.nextDue()
+  }
+
+  /**
+   * A packet took effect.
+   *
+   * @param ping  its PING's v, or -1.
+   * @param fresh whether the hub is to send STATE: after a handshake, a start of the device, a restart of ours.
+   */
+  heard(view: SessionView, ping: number, fresh: boolean, nowMs: number): void {
+    const lastState = pingStateOf(view.ping)
+    view.lastHeardMs = nowMs
+    if (ping >= 0) view.ping = ping
+    const state = pingStateOf(view.ping)
+    if (!fresh && state === lastState && view.has(SessionFlag.inContact)) return
+    view.raise(SessionFlag.inContact)
+    this.#out.event({ kind: 'contact', device: this.#sessions.handleOf(view), state, fresh })
+  }
+
+  /** SILENCE: what class 15 means from now on. Returns whether that is a change. */
+  setSilence(view: SessionView, seconds: number): boolean {
+    const lastS = view.customSilenceS
+    view.customSilenceS = Math.min(Math.max(seconds, 1), this.#config.silenceMaxS)
+    return view.customSilenceS !== lastS
+  }
+
+  /** RETRY_AFTER was sent: the promise of silence grows by as much. wire-spec §7.4 */
+  quieten(view: SessionView, seconds: number, nowMs: number): void {
+    view.quietUntilMs = Math.max(view.quietUntilMs, nowMs + seconds * 1000)
+    if (view.has(SessionFlag.inContact)) this.arm(view)
+  }
+
+  /** Sets the slot's timer from its record; a device that is gone has none. Constant time. */
+  arm(view: SessionView): void {
+    if (pingStateOf(view.ping) === 'gone') this.#wheel.cancel(view.slot)
+    else this.#wheel.arm(view.slot, this.lostAtMs(view))
+  }
+
+  cancel(slot: number): void {
+    this.#wheel.cancel(slot)
+  }
+
+  /** When the device is lost if it stays silent, monotonic ms. [R-7.1-2] */
+  lostAtMs(view: SessionView): number {
+    const silenceMs = this.silenceS(view) * 1000
+    const graceMs = this.#config.graceBaseMs + silenceMs / GRACE_DIVISOR
+    return Math.max(view.lastHeardMs, view.quietUntilMs) + silenceMs + graceMs
+  }
+
+  /** Seconds of silence that the device promised, at most `silenceMaxS`. */
+  silenceS(view: SessionView): number {
+    const { silenceMaxS } = this.#config
+    const toldS = view.customSilenceS === 0 ? silenceMaxS : view.customSilenceS
+    return Math.min(silenceSeconds(silenceClassOf(view.ping), toldS), silenceMaxS)
+  }
+
+  /** Tells the hub of every device whose time is up. `onLost` gets each slot. */
+  expire(view: SessionView, nowMs: number, onLost: (slot: number) => void): void {
+    this.#wheel.expire(nowMs, (slot) => {
+      view.at(slot).lower(SessionFlag.inContact)
+      this.#out.event({ kind: 'lost', device: this.#sessions.handleOf(view) })
+      onLost(slot)
+    })
+  }
+}

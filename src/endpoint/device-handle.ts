@@ -1,0 +1,25 @@
+import type { DeviceHandle } from './message.js'
+
+/** Slots a worker can address, wire-spec §13. */
+export const SLOTS_MAX = 1 << 24
+const GENERATIONS = 65536
+
+/** Packs worker (0..63), slot (0..2^24-1) and generation (0..65535) into one safe integer (46 bits). */
+export function deviceHandle(worker: number, slot: number, generation: number): DeviceHandle {
+  return (worker * SLOTS_MAX + slot) * GENERATIONS + generation
+}
+
+/** Worker of a handle, 0..63. */
+export function workerOf(device: DeviceHandle): number {
+  return Math.floor(device / (SLOTS_MAX * GENERATIONS))
+}
+
+/** Slot of a handle, 0..2^24-1. */
+export function slotOf(device: DeviceHandle): number {
+  return Math.floor(device / GENERATIONS) % SLOTS_MAX
+}
+
+/** Generation of a handle, 0..65535. */
+export function generationOf(device: DeviceHandle): number {
+  return device % GENERATIONS
+}

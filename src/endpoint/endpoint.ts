@@ -1,0 +1,221 @@
+import { ADDRESS_BYTES } from '../base/address.js'
+import { assert } from '../base/assert.js'
+import { PilotlightError } from '../base/errors.js'
+import type { Random } from '../base/random.js'
+import type { Now } from '../base/time.js'
+import type { Crypto } from '../crypto/crypto.js'
+import { KEY_BYTES } from '../crypto/crypto.js'
+import { datagramKind } from '../packet/header.js'
+import { loadSession } from '../session/saved.js'
+import { SessionSlab } from '../session/slab.js'
+import { Commands } from './commands.js'
+import { checkedConfig, type EndpointOptions } from './config.js'
+import { Contact } from './contact.js'
+import { Core } from './core.js'
+import { Effects } from './effects.js'
+import { Endings } from './endings.js'
+import { FirstPackets } from './first-packets.js'
+import { Handshakes } from './handshakes.js'
+import { Incoming } from './incoming.js'
+import type {
+  DeviceHandle,
+  EndpointCommand,
+  EndpointEvent,
+  EndpointStoreReply,
+  EndpointStoreRequest,
+  Transmit,
+} from './message.js'
+import type { EndpointMetrics } from './metrics.js'
+import { Moves } from './moves.js'
+import { Offers } from './offers.js'
+import { Outgoing } from './outgoing.js'
+import { Paths } from './paths.js'
+import { PendingHandshakes } from './pending-handshakes.js'
+import { ReliableFrames } from './reliable-frames.js'
+import { Resets } from './resets.js'
+import { Sessions } from './sessions.js'
+
+/**
+ * The server's side of one socket, without the socket: datagrams, commands of the hub, replies of the store and the
+ * passing of time go in; datagrams, events, store requests and the time of the next timeout are polled out. Pure: the
+ * same inputs give the same outputs.
+ *
+ * After each `handle..` call, poll all three queues until they are empty, and call `handleTimeout` when `nextTimeout`
+ * has come. Time must not go back.
+ *
+ * This file only routes; each part owns its fields, timers and frames.
+ */
+export class Endpoint {
+  readonly #core: Core
+  readonly #sessions: Sessions
+  readonly #contact: Contact
+  readonly #paths: Paths
+  readonly #frames: ReliableFrames
+  readonly #offers: Offers
+  readonly #moves: Moves
+  readonly #pendings: PendingHandshakes
+  readonly #handshakes: Handshakes
+  readonly #first: FirstPackets
+  readonly #incoming: Incoming
+  readonly #commands: Commands
+
+  /**
+   * @param crypto  primitives.
+   * @param random  source of secrets: handshake keys, challenges, ids, the cookie secret.
+   * @param options see `EndpointOptions`.
+   * @param slab    where the session records lie; given only by who wants to look into them, as a test does.
+   * @throws PilotlightError PL_BAD_OPTION.
+   */
+  constructor(crypto: Crypto, random: Random, options: EndpointOptions, now: Now, slab?: SessionSlab) {
+    const config = checkedConfig(options)
+    const core = new Core(crypto, random, config, slab ?? new SessionSlab('server', config.slots))
+    const outgoing = new Outgoing(core)
+    const sessions = new Sessions(core)
+    const contact = new Contact(config, core.out, sessions, now.monotonicMs)
+    const paths = new Paths(core, outgoing)
+    const frames = new ReliableFrames(core, outgoing, sessions)
+    const offers = new Offers(core, frames)
+    const pendings = new PendingHandshakes(config.pendingHandshakesMax)
+    const moves = new Moves(core, { sessions, pendings, paths, frames, offers })
+    const endings = new Endings(core, outgoing, { sessions, contact, paths, frames })
+    const effects = new Effects(core, { sessions, contact, paths, frames, offers, moves, endings })
+    const first = new FirstPackets(core, outgoing, { sessions, pendings, paths, frames, effects })
+    const resets = new Resets(core)
+    this.#core = core
+    this.#sessions = sessions
+    this.#contact = contact
+    this.#paths = paths
+    this.#frames = frames
+    this.#offers = offers
+    this.#moves = moves
+    this.#pendings = pendings
+    this.#handshakes = new Handshakes(core, sessions, pendings, now.monotonicMs)
+    this.#first = first
+    this.#incoming = new Incoming(core, { sessions, first, resets, paths, effects, endings })
+    this.#commands = new Commands(core, outgoing, { sessions, pendings, contact, frames, endings })
+  }
+
+  /**
+   * At start: a device that is enrolled, and its session if it has one. The session is unconfirmed until the device is
+   * heard and has answered a CHALLENGE. wire-spec §8.2
+   *
+   * @param saved    of `save-session` or `commit-session`, or null.
+   * @param rotation of the slot, 0..1023, as it was saved.
+   * @returns whether a session was loaded; false for bytes of another version: the device will handshake.
+   * @throws PilotlightError PL_BAD_OPTION for a handle of another worker or a slot out of range.
+   */
+  loadSession(device: DeviceHandle, saved: Uint8Array | null, rotation: number): boolean {
+    if (!this.#sessions.isInRange(device)) throw new PilotlightError('PL_BAD_OPTION', `device: ${device}`)
+    if (!this.#sessions.own(device, rotation) || saved === null) return false
+    const { view } = this.#core
+    if (view.inUse || !loadSession(view, this.#core, saved)) return false
+    this.#sessions.began()
+    return true
+  }
+
+  /**
+   * Announces a static key of ours, current or next, to every session when it is next heard, once. wire-spec §12.3
+   *
+   * @param publicKey 32 B.
+   * @throws PilotlightError PL_BAD_OPTION for another length.
+   */
+  announceServerKey(publicKey: Uint8Array): void {
+    if (publicKey.length !== KEY_BYTES) throw new PilotlightError('PL_BAD_OPTION', 'publicKey')
+    this.#offers.announce(publicKey)
+  }
+
+  /**
+   * A datagram came.
+   *
+   * @param bytes  any bytes, borrowed.
+   * @param remote 18 B: address and port it came from, borrowed.
+   */
+  handleDatagram(bytes: Uint8Array, remote: Uint8Array, now: Now): void {
+    assert(remote.length === ADDRESS_BYTES, 'remote address of 18 bytes')
+    const { counters } = this.#core
+    this.#core.wallAheadMs = now.wallMs - now.monotonicMs
+    const kind = datagramKind(bytes, 'd2s')
+    counters.came(kind)
+    if (kind === 'channel') this.#incoming.handle(bytes, remote, now.monotonicMs)
+    else if (kind === 'message-1' || kind === 'message-1-cookie') {
+      this.#handshakes.handleMessage1(bytes, remote, now.monotonicMs)
+    } else counters.drop(kind === 'length' ? 'length' : 'kind')
+  }
+
+  /**
+   * A command of the hub.
+   *
+   * @throws PilotlightError PL_BAD_OPTION, see `Commands.handle`.
+   */
+  handleCommand(command: EndpointCommand, now: Now): void {
+    this.#commands.handle(command, now.monotonicMs)
+  }
+
+  /** A reply of the store. Replies may come in any order; one that nobody waits for any more is ignored. */
+  handleStored(reply: EndpointStoreReply, now: Now): void {
+    this.#core.wallAheadMs = now.wallMs - now.monotonicMs
+    if (reply.kind === 'found') this.#handshakes.handleFound(reply.request, reply.device, now)
+    else if (!this.#first.handleCommitted(reply, now.monotonicMs)) {
+      this.#moves.handleCommitted(reply.request, reply.ok, now.monotonicMs)
+    }
+  }
+
+  /** Does everything whose time has come. */
+  handleTimeout(now: Now): void {
+    const nowMs = now.monotonicMs
+    const { view, dueTimes, counters } = this.#core
+    this.#contact.expire(view, nowMs, (slot) => this.#frames.dropOwn(slot))
+    for (let slot = dueTimes.take(nowMs); slot >= 0; slot = dueTimes.take(nowMs)) {
+      if (!view.at(slot).inUse) continue
+      this.#paths.handleDue(view, nowMs)
+      this.#frames.handleDue(view, nowMs)
+    }
+    counters.handshakesExpired += this.#pendings.expire(nowMs)
+    this.#handshakes.expire(nowMs)
+  }
+
+  /** When to call `handleTimeout`, in monotonic ms: never later than something is due; Infinity if nothing is. */
+  nextTimeout(): number {
+    return Math.min(this.#contact.nextMs, this.#core.dueTimes.nextMs, this.#pendings.nextMs, this.#handshakes.nextMs)
+  }
+
+  /** The next datagram to send, or null. */
+  pollTransmit(): Transmit | null {
+    return this.#core.out.transmits.shift()
+  }
+
+  /** The next event for the hub, or null. */
+  pollEvent(): EndpointEvent | null {
+    return this.#core.out.events.shift()
+  }
+
+  /** The next request to the store, or null. Requests must be done in this order. */
+  pollStore(): EndpointStoreRequest | null {
+    return this.#core.out.requests.shift()
+  }
+
+  /** Counters and gauges at this moment; the object is the caller's. */
+  metrics(): EndpointMetrics {
+    const { counters, slab } = this.#core
+    const { packetsIn, packetsOut, refused } = counters
+    return {
+      dropped: counters.dropped.snapshot(),
+      packetsIn: { ...packetsIn },
+      packetsOut: { ...packetsOut },
+      handshakes: counters.handshakes,
+      handshakesExpired: counters.handshakesExpired,
+      refused: { ...refused },
+      commitsFailed: counters.commitsFailed,
+      failedOpens: counters.failedOpens,
+      resetsSent: packetsOut.reset,
+      cookiesSent: packetsOut.cookie,
+      challengesSent: counters.challengesSent,
+      sessionsConfirmed: counters.sessionsConfirmed,
+      sessionsEnded: counters.sessionsEnded,
+      sessions: this.#sessions.count,
+      handshakesPending: this.#pendings.count,
+      lookupsPending: this.#handshakes.lookups,
+      recordBytes: slab.allocatedBytes,
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import { ADDRESS_BYTES } from '../base/address.js'
+import type { EndpointEvent, EndpointStoreRequest, Transmit } from './message.js'
+import { Queue } from './queue.js'
+
+/** What the endpoint wants done, in order, until the driver polls it. */
+export class Outbox {
+  readonly transmits = new Queue<Transmit>()
+  readonly events = new Queue<EndpointEvent>()
+  readonly requests = new Queue<EndpointStoreRequest>()
+
+  /**
+   * @param bytes  a datagram, kept.
+   * @param remote 18 B, copied.
+   */
+  transmit(bytes: Uint8Array, remote: Uint8Array): void {
+    this.transmits.push({ remote: remote.slice(0, ADDRESS_BYTES), bytes })
+  }
+
+  event(event: EndpointEvent): void {
+    this.events.push(event)
+  }
+
+  request(request: EndpointStoreRequest): void {
+    this.requests.push(request)
+  }
+}

@@ -1,0 +1,113 @@
+import type { ServerFrame } from '../frame/frame.js'
+import { PathProof } from '../session/path.js'
+import { Offset } from '../session/record.js'
+import type { SessionView } from '../session/view.js'
+import type { Arrival } from './arrival.js'
+import type { Core } from './core.js'
+import { type Outgoing, pongTo } from './outgoing.js'
+
+/** Proofs of addresses under way: wire-spec §8.1, and §8.2 for sessions that came from the store. Owns the address. */
+export class Paths {
+  readonly #core: Core
+  readonly #outgoing: Outgoing
+  readonly #proofs = new Map<number, PathProof>()
+
+  constructor(core: Core, outgoing: Outgoing) {
+    this.#core = core
+    this.#outgoing = outgoing
+  }
+
+  /**
+   * Whether a RESPONSE in this packet proves the address that it came from, which then is the proven one. [R-8.1-3]
+   */
+  prove(view: SessionView, arrival: Arrival): boolean {
+    for (const frame of arrival.frames) {
+      if (frame.kind !== 'response') continue
+      const proof = this.#proofs.get(view.slot)
+      if (proof?.isProvedBy(frame.challenge, arrival.remote) === true) {
+        view.write(Offset.address, arrival.remote)
+        this.#proofs.delete(view.slot)
+        return true
+      }
+      this.#core.counters.dropped.count('challenge')
+    }
+    return false
+  }
+
+  /**
+   * Answers a packet that took effect: PONG if it asked, with CLOCK if it brought SYNC, and CHALLENGE if its address is
+   * not proven. [R-7.2-1] [R-7.5-1] [R-8.1-1]
+   */
+  answer(view: SessionView, arrival: Arrival, nowMs: number): void {
+    if (view.isProven(arrival.remote)) {
+      if (arrival.ask) this.#pong(view, arrival, nowMs)
+      return
+    }
+    const proof = this.#proofOf(view)
+    proof.heard(arrival.remote, arrival.bytes, nowMs)
+    this.#send(view, proof, arrival.ask ? [pongTo(arrival.number)] : [], nowMs)
+  }
+
+  /** Answers a packet on an unconfirmed session, whatever its address: at most one answer a second. [R-8.2-1] */
+  answerUnconfirmed(view: SessionView, arrival: Arrival, nowMs: number): void {
+    const proof = this.#proofOf(view)
+    proof.heard(arrival.remote, arrival.bytes, nowMs)
+    if (proof.mayChallenge(nowMs)) this.#send(view, proof, arrival.ask ? [pongTo(arrival.number)] : [], nowMs)
+    else this.#core.dueTimes.add(proof.challengeDueMs, view.slot)
+  }
+
+  /** Sends a CHALLENGE that had to wait for its second; forgets a proof that came to nothing. */
+  handleDue(view: SessionView, nowMs: number): void {
+    const proof = this.#proofs.get(view.slot)
+    if (proof === undefined) return
+    if (nowMs >= proof.expiresAtMs) this.#proofs.delete(view.slot)
+    else if (proof.mayChallenge(nowMs)) this.#send(view, proof, [], nowMs)
+    else this.#core.dueTimes.add(Math.min(proof.challengeDueMs, proof.expiresAtMs), view.slot)
+  }
+
+  /** Whether an address of this session waits for its proof. */
+  isProving(slot: number): boolean {
+    return this.#proofs.has(slot)
+  }
+
+  /** Forgets the slot's proof. */
+  drop(slot: number): void {
+    this.#proofs.delete(slot)
+  }
+
+  #pong(view: SessionView, arrival: Arrival, nowMs: number): void {
+    const clockMs = Math.floor(nowMs + this.#core.wallAheadMs)
+    const wantsClock = arrival.frames.some(({ kind }) => kind === 'sync')
+    const pong = wantsClock
+      ? this.#outgoing.seal(view, [pongTo(arrival.number), { kind: 'clock', clockMs }])
+      : this.#outgoing.sealPong(view, arrival.number)
+    this.#outgoing.transmit(pong, arrival.remote)
+  }
+
+  #proofOf(view: SessionView): PathProof {
+    let proof = this.#proofs.get(view.slot)
+    if (proof === undefined) {
+      proof = new PathProof(this.#core.random)
+      this.#proofs.set(view.slot, proof)
+    }
+    return proof
+  }
+
+  /** Only PONG and CHALLENGE go to an address that is not proven, and not more than twice what came. [R-8.1-4] */
+  #send(view: SessionView, proof: PathProof, frames: ServerFrame[], nowMs: number): void {
+    const challenged = proof.mayChallenge(nowMs)
+    if (challenged) frames.push({ kind: 'challenge', challenge: proof.challenge })
+    if (frames.length > 0) {
+      const datagram = this.#outgoing.seal(view, frames)
+      if (datagram !== null && proof.hasBudget(datagram.length)) {
+        this.#outgoing.transmit(datagram, proof.address)
+        proof.sent(datagram.length, challenged, nowMs)
+        if (challenged) this.#core.counters.challengesSent++
+      } else {
+        proof.giveUp()
+        this.#core.counters.dropped.count('unproven-budget')
+      }
+    }
+    this.#core.dueTimes.add(Math.min(proof.challengeDueMs, proof.expiresAtMs), view.slot)
+  }
+}

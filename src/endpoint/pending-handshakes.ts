@@ -1,0 +1,102 @@
+import { SessionSlab } from '../session/slab.js'
+import type { SessionView } from '../session/view.js'
+import type { Arrival } from './arrival.js'
+import { PENDING_LIFE_MS } from './config.js'
+import type { DeviceHandle } from './message.js'
+
+/** A handshake whose message 2 was sent, until its first packet is committed. [R-4.1-5] */
+export interface PendingHandshake {
+  readonly device: DeviceHandle
+  readonly slot: number
+  /** Place of its session in the table. */
+  readonly index: number
+  /** Rotation of the connection ID in message 2. */
+  readonly rotation: number
+  /** Stamp of message 1, Unix ms. */
+  readonly stampMs: number
+  /** When it is given up, monotonic ms. */
+  readonly expiresAtMs: number
+  /** The first packet, while it is being committed. */
+  first: Arrival | null
+}
+
+/**
+ * Handshakes that wait for their first packet, at most `max`, one for each slot. Their sessions are records of a slab
+ * of their own, so that the same code opens and seals for them; nothing of them touches the slot's record.
+ */
+export class PendingHandshakes {
+  readonly #bySlot = new Map<number, PendingHandshake>()
+  readonly #view: SessionView
+  readonly #free: number[] = []
+
+  /** @param max 1 to 65,536. */
+  constructor(max: number) {
+    this.#view = new SessionSlab('server', max).view()
+    for (let index = max - 1; index >= 0; index--) this.#free.push(index)
+  }
+
+  get count(): number {
+    return this.#bySlot.size
+  }
+
+  /** When the next one is given up, monotonic ms, or Infinity. */
+  get nextMs(): number {
+    for (const pending of this.#bySlot.values()) if (pending.first === null) return pending.expiresAtMs
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** The slot's handshake, or null. */
+  of(slot: number): PendingHandshake | null {
+    return this.#bySlot.get(slot) ?? null
+  }
+
+  /** Whether one more slot can have one. */
+  hasRoom(slot: number): boolean {
+    return this.#free.length > 0 || this.#bySlot.has(slot)
+  }
+
+  /** The session of a handshake; the view holds until the next call. */
+  sessionOf(pending: PendingHandshake): SessionView {
+    return this.#view.at(pending.index)
+  }
+
+  /**
+   * Adds a handshake in place of the slot's last one. There is room.
+   *
+   * @returns it; its session is yet to be started.
+   */
+  add(device: DeviceHandle, slot: number, rotation: number, stampMs: number, nowMs: number): PendingHandshake {
+    this.drop(slot)
+    const index = this.#free.pop() as number
+    const expiresAtMs = nowMs + PENDING_LIFE_MS
+    const pending = { device, slot, index, rotation, stampMs, expiresAtMs, first: null }
+    this.#bySlot.set(slot, pending)
+    return pending
+  }
+
+  /** Forgets the slot's handshake and wipes its keys. */
+  drop(slot: number): void {
+    const pending = this.#bySlot.get(slot)
+    if (pending === undefined) return
+    this.#bySlot.delete(slot)
+    this.#view.at(pending.index).clearSession()
+    this.#free.push(pending.index)
+  }
+
+  /** Forgets the slot's handshake, unless its first packet is being committed. */
+  dropUncommitted(slot: number): void {
+    if (this.#bySlot.get(slot)?.first === null) this.drop(slot)
+  }
+
+  /** Gives up those whose time is over, but none that is being committed. Returns how many. */
+  expire(nowMs: number): number {
+    let expired = 0
+    for (const pending of this.#bySlot.values()) {
+      if (pending.first !== null) continue
+      if (pending.expiresAtMs > nowMs) break
+      this.drop(pending.slot)
+      expired++
+    }
+    return expired
+  }
+}

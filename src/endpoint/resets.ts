@@ -1,0 +1,28 @@
+import { RESET_RATE, RESET_TRIGGER_BYTES_MIN } from '../packet/constants.js'
+import { writeReset } from '../packet/reset.js'
+import type { Core } from './core.js'
+import { TokenBucket } from './token-bucket.js'
+
+/** Resets: the only answer to a packet that nobody authenticated. wire-spec §6.1 */
+export class Resets {
+  readonly #core: Core
+  readonly #bucket = new TokenBucket(RESET_RATE, RESET_RATE)
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /**
+   * Answers a packet to a connection ID of a slot in range that belongs to no session. [R-6.1-1]
+   *
+   * @param bytes    of the datagram.
+   * @param rotation of the ID.
+   */
+  answer(bytes: number, slot: number, rotation: number, remote: Uint8Array, nowMs: number): void {
+    const { counters, out } = this.#core
+    counters.drop('dead-cid')
+    if (bytes < RESET_TRIGGER_BYTES_MIN || !this.#bucket.take(nowMs)) return
+    counters.packetsOut.reset++
+    out.transmit(writeReset(this.#core.token(slot, rotation)), remote)
+  }
+}

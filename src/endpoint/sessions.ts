@@ -1,0 +1,128 @@
+import { SessionFlag } from '../session/record.js'
+import { saveSession } from '../session/saved.js'
+import type { SessionView } from '../session/view.js'
+import type { Core } from './core.js'
+import { deviceHandle, generationOf, slotOf, workerOf } from './device-handle.js'
+import type { DeviceHandle } from './message.js'
+import { REMOVAL_STEP, rotated } from './rotation.js'
+
+const GENERATIONS = 65_536
+
+/** Whose slot is whose, and what the store is told of sessions without being waited for. */
+export class Sessions {
+  readonly #core: Core
+  #count = 0
+  /** Slots whose next session is being committed: nothing of the old one may overtake it on the way to the store. */
+  readonly #replaced = new Set<number>()
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Sessions held. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** The handle of the slot's owner. */
+  handleOf(view: SessionView): DeviceHandle {
+    return deviceHandle(this.#core.config.worker, view.slot, view.generation)
+  }
+
+  /** Whether a handle names a slot of this endpoint at all. */
+  isInRange(device: DeviceHandle): boolean {
+    return workerOf(device) === this.#core.config.worker && slotOf(device) < this.#core.config.slots
+  }
+
+  /** Moves the view to the owner of a handle; false, with the view anywhere, if the handle is unknown or dead. */
+  find(device: DeviceHandle): boolean {
+    const slot = slotOf(device)
+    if (!this.isInRange(device) || !this.#core.slab.has(slot)) return false
+    const view = this.#core.view.at(slot)
+    return view.generation === generationOf(device) && view.has(SessionFlag.owned) && !view.has(SessionFlag.dead)
+  }
+
+  /**
+   * Makes the device the owner of its slot, if the slot has none, or the last one was removed before. The view stands
+   * at the slot then.
+   *
+   * @param rotation of the slot, 0..1023, as the store has it; a slot that was owned since the start knows better.
+   * @returns whether the device is the owner now.
+   */
+  own(device: DeviceHandle, rotation: number): boolean {
+    const view = this.#core.view.at(slotOf(device))
+    const generation = generationOf(device)
+    const wasOwned = view.has(SessionFlag.owned)
+    if (wasOwned && view.generation === generation) return !view.has(SessionFlag.dead)
+    if (wasOwned && !(view.has(SessionFlag.dead) && isNewer(generation, view.generation))) return false
+    if (!wasOwned) view.rotation = rotation
+    view.generation = generation
+    view.raise(SessionFlag.owned)
+    view.lower(SessionFlag.dead)
+    return true
+  }
+
+  /**
+   * The device was removed: its handle is dead, and so are all connection IDs that it may know. The view stands at its
+   * slot, which holds no session any more.
+   */
+  disown(view: SessionView, device: DeviceHandle): void {
+    view.generation = generationOf(device)
+    view.rotation = rotated(view.rotation, REMOVAL_STEP)
+    view.raise(SessionFlag.owned | SessionFlag.dead)
+  }
+
+  /** Whether a handle is of an owner before the slot's present or last one. */
+  isPast(device: DeviceHandle): boolean {
+    const view = this.#core.view.at(slotOf(device))
+    return view.has(SessionFlag.owned) && isNewer(view.generation, generationOf(device))
+  }
+
+  /** A session was put into a record that held none. */
+  began(): void {
+    this.#count++
+  }
+
+  /** Wipes the session of the record; owner and rotation stay. The store is told by `erase`. */
+  forget(view: SessionView): void {
+    view.clearSession()
+    this.#count--
+  }
+
+  /** Writes the session behind. [R-8.2-4] */
+  save(view: SessionView): void {
+    if (this.#replaced.has(view.slot)) return
+    const { rotation } = view
+    const device = this.handleOf(view)
+    this.#core.out.request({ kind: 'save-session', device, rotation, session: saveSession(view) })
+  }
+
+  /** Tells the store that the slot holds no session, and its rotation. */
+  erase(view: SessionView): void {
+    if (!this.#replaced.has(view.slot)) this.eraseOf(this.handleOf(view), view.rotation)
+  }
+
+  /** Tells the store that a device, perhaps no owner any more, has no session. */
+  eraseOf(device: DeviceHandle, rotation: number): void {
+    this.#core.out.request({ kind: 'erase-session', device, rotation })
+  }
+
+  /** From here to `replaced`, the slot's next session is on its way to the store. */
+  replacing(slot: number): void {
+    this.#replaced.add(slot)
+  }
+
+  replaced(slot: number): void {
+    this.#replaced.delete(slot)
+  }
+
+  isReplacing(slot: number): boolean {
+    return this.#replaced.has(slot)
+  }
+}
+
+/** Whether an owner came after another, of the same slot. */
+function isNewer(generation: number, than: number): boolean {
+  const steps = (generation - than + GENERATIONS) % GENERATIONS
+  return steps > 0 && steps < GENERATIONS / 2
+}

@@ -1,0 +1,10 @@
+import type { Random } from '../base/random.js'
+import type { Crypto } from '../crypto/crypto.js'
+
+/** What every part of a session needs from outside. The role is the slab's. */
+export interface SessionContext {
+  readonly crypto: Crypto
+  readonly random: Random
+  /** This process's boot value, 12 B: 4 B of seconds and 8 random bytes. wire-spec §5.3 */
+  readonly boot: Uint8Array
+}

@@ -1,0 +1,77 @@
+import { assert } from '../base/assert.js'
+import { RECORD_BYTES, type Role } from './record.js'
+import { type Records, type Segment, SessionView } from './view.js'
+
+/** Slots of a segment of a server's slab: 4096 records of 224 B are 0.9 MB. */
+const SLOTS_PER_SEGMENT = 4096
+
+/**
+ * Sessions at rest, one record for each slot. Memory comes in segments, each when its first slot is
+ * written. A device has a slab of one slot (two while it handshakes anew).
+ */
+export class SessionSlab implements Records {
+  readonly role: Role
+  /** Number of slots. */
+  readonly slots: number
+  /** Bytes of one record. */
+  readonly recordBytes: number
+  readonly #slotsPerSegment: number
+  readonly #segments: (Segment | undefined)[] = []
+
+  /**
+   * @param role  whose records these are; decides their length.
+   * @param slots number of slots, 1 to 2^24.
+   */
+  constructor(role: Role, slots: number) {
+    assert(slots >= 1 && slots <= 1 << 24, 'slots of a slab')
+    this.role = role
+    this.slots = slots
+    this.recordBytes = RECORD_BYTES[role]
+    this.#slotsPerSegment = Math.min(slots, SLOTS_PER_SEGMENT)
+  }
+
+  /** Bytes of all segments. */
+  get allocatedBytes(): number {
+    let bytes = 0
+    for (const segment of this.#segments) bytes += segment?.bytes.length ?? 0
+    return bytes
+  }
+
+  /** A movable view, at no slot yet. Make it once, move it often. */
+  view(): SessionView {
+    return new SessionView(this)
+  }
+
+  /** Whether a record of this slot was ever written; false for slots out of range. Never allocates. */
+  has(slot: number): boolean {
+    return this.#segments[Math.floor(slot / this.#slotsPerSegment)] !== undefined && slot < this.slots
+  }
+
+  /**
+   * Where the record of a slot lies. Allocates its segment when it is the first.
+   *
+   * @param slot 0 to slots - 1.
+   */
+  segmentOf(slot: number): Segment {
+    const index = Math.floor(slot / this.#slotsPerSegment)
+    return this.#segments[index] ?? this.#allocate(slot, index)
+  }
+
+  /** Offset in bytes of a slot's record in its segment. */
+  offsetOf(slot: number): number {
+    return (slot % this.#slotsPerSegment) * this.recordBytes
+  }
+
+  #allocate(slot: number, index: number): Segment {
+    assert(Number.isInteger(slot) && slot >= 0 && slot < this.slots, 'slot in range')
+    const buffer = new ArrayBuffer(this.#slotsPerSegment * this.recordBytes)
+    const segment = {
+      bytes: new Uint8Array(buffer),
+      doubles: new Float64Array(buffer),
+      words: new Uint32Array(buffer),
+      shorts: new Uint16Array(buffer),
+    }
+    this.#segments[index] = segment
+    return segment
+  }
+}

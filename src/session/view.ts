@@ -1,0 +1,291 @@
+import { ADDRESS_BYTES } from '../base/address.js'
+import { NO_NUMBER } from '../packet/packet-number.js'
+import type { ReplayWindow } from '../packet/replay-window.js'
+import { Offset, type Role, SessionFlag } from './record.js'
+
+/** One allocation of records: the same bytes seen through the arrays that `SessionView` reads. */
+export interface Segment {
+  readonly bytes: Uint8Array
+  readonly doubles: Float64Array
+  readonly words: Uint32Array
+  readonly shorts: Uint16Array
+}
+
+/** Where records lie: a `SessionSlab`. */
+export interface Records {
+  readonly role: Role
+  /** Bytes of one record. */
+  readonly recordBytes: number
+  /** The segment that holds a slot's record, allocated if it is not yet there. */
+  segmentOf(slot: number): Segment
+  /** Offset in bytes of a slot's record in its segment. */
+  offsetOf(slot: number): number
+}
+
+/**
+ * One record of a slab, seen through a view that is moved from slot to slot: `view.at(slot).high`.
+ * Touching a record makes no object. Holds until the next `at`; the meaning of each field is in `record.ts`.
+ * Only the part that owns a field writes it.
+ */
+export class SessionView implements ReplayWindow {
+  readonly #slab: Records
+  #segment: Segment
+  /** Offset of the record in its segment, in bytes, doubles, words and shorts. */
+  #byte = 0
+  #double = 0
+  #word = 0
+  #short = 0
+  #slot = 0
+
+  /** @param slab whose records are seen; its first segment is allocated here. */
+  constructor(slab: Records) {
+    this.#slab = slab
+    this.#segment = slab.segmentOf(0)
+  }
+
+  /**
+   * Moves the view. Allocates the slot's segment if it is the first written there: ask `slab.has` before
+   * moving to a slot that a stranger named.
+   *
+   * @param slot 0 to slab.slots - 1.
+   * @returns this view.
+   */
+  at(slot: number): this {
+    this.#segment = this.#slab.segmentOf(slot)
+    this.#byte = this.#slab.offsetOf(slot)
+    this.#double = this.#byte / 8
+    this.#word = this.#byte / 4
+    this.#short = this.#byte / 2
+    this.#slot = slot
+    return this
+  }
+
+  /** Slot that the view stands at. */
+  get slot(): number {
+    return this.#slot
+  }
+
+  /** Whose record this is. */
+  get role(): Role {
+    return this.#slab.role
+  }
+
+  has(flag: number): boolean {
+    return (this.flags & flag) !== 0
+  }
+  raise(flag: number): void {
+    this.flags |= flag
+  }
+  lower(flag: number): void {
+    this.flags &= ~flag
+  }
+  /** Raises or lowers. */
+  mark(flag: number, on: boolean): void {
+    if (on) this.raise(flag)
+    else this.lower(flag)
+  }
+
+  get flags(): number {
+    return this.#segment.words[this.#word + Offset.flags / 4] as number
+  }
+  set flags(value: number) {
+    this.#segment.words[this.#word + Offset.flags / 4] = value
+  }
+  /** Whether the record holds a session. */
+  get inUse(): boolean {
+    return this.has(SessionFlag.inUse)
+  }
+  /** Whether the session was heard, without doubt, since this process started. wire-spec §8.2 */
+  get confirmed(): boolean {
+    return this.has(SessionFlag.confirmed)
+  }
+
+  get sendNumber(): number {
+    return this.#segment.doubles[this.#double + Offset.sendNumber / 8] as number
+  }
+  set sendNumber(value: number) {
+    this.#segment.doubles[this.#double + Offset.sendNumber / 8] = value
+  }
+  get confirmedNumber(): number {
+    return this.#segment.doubles[this.#double + Offset.confirmedNumber / 8] as number
+  }
+  set confirmedNumber(value: number) {
+    this.#segment.doubles[this.#double + Offset.confirmedNumber / 8] = value
+  }
+  get answerNumber(): number {
+    return this.#segment.doubles[this.#double + Offset.answerNumber / 8] as number
+  }
+  set answerNumber(value: number) {
+    this.#segment.doubles[this.#double + Offset.answerNumber / 8] = value
+  }
+  get high(): number {
+    return this.#segment.doubles[this.#double + Offset.high / 8] as number
+  }
+  set high(value: number) {
+    this.#segment.doubles[this.#double + Offset.high / 8] = value
+  }
+  get bitmapLow(): number {
+    return this.#segment.words[this.#word + Offset.window / 4] as number
+  }
+  set bitmapLow(value: number) {
+    this.#segment.words[this.#word + Offset.window / 4] = value
+  }
+  get bitmapHigh(): number {
+    return this.#segment.words[this.#word + Offset.window / 4 + 1] as number
+  }
+  set bitmapHigh(value: number) {
+    this.#segment.words[this.#word + Offset.window / 4 + 1] = value
+  }
+  get failedOpens(): number {
+    return this.#segment.doubles[this.#double + Offset.failedOpens / 8] as number
+  }
+  set failedOpens(value: number) {
+    this.#segment.doubles[this.#double + Offset.failedOpens / 8] = value
+  }
+  /** Monotonic ms. */
+  get lastHeardMs(): number {
+    return this.#segment.doubles[this.#double + Offset.lastHeard / 8] as number
+  }
+  set lastHeardMs(value: number) {
+    this.#segment.doubles[this.#double + Offset.lastHeard / 8] = value
+  }
+  /** Monotonic ms; 0 when RETRY_AFTER was not sent. */
+  get quietUntilMs(): number {
+    return this.#segment.doubles[this.#double + Offset.quietUntil / 8] as number
+  }
+  set quietUntilMs(value: number) {
+    this.#segment.doubles[this.#double + Offset.quietUntil / 8] = value
+  }
+  /** 0 to 1023. */
+  get rotation(): number {
+    return this.#segment.shorts[this.#short + Offset.rotation / 2] as number
+  }
+  set rotation(value: number) {
+    this.#segment.shorts[this.#short + Offset.rotation / 2] = value
+  }
+  /** 0 to 65535. */
+  get generation(): number {
+    return this.#segment.shorts[this.#short + Offset.generation / 2] as number
+  }
+  set generation(value: number) {
+    this.#segment.shorts[this.#short + Offset.generation / 2] = value
+  }
+  /** Seconds; 0 when no SILENCE frame came. */
+  get customSilenceS(): number {
+    return this.#segment.shorts[this.#short + Offset.customSilence / 2] as number
+  }
+  set customSilenceS(value: number) {
+    this.#segment.shorts[this.#short + Offset.customSilence / 2] = value
+  }
+  /** PING's v, 0 to 47. wire-spec §7.1 */
+  get ping(): number {
+    return this.#segment.bytes[this.#byte + Offset.ping] as number
+  }
+  set ping(value: number) {
+    this.#segment.bytes[this.#byte + Offset.ping] = value
+  }
+  /** First 4 B of the last server key that was acked, as a number; 0 none. */
+  get announcedKey(): number {
+    return this.#segment.words[this.#word + Offset.announcedKey / 4] as number
+  }
+  set announcedKey(value: number) {
+    this.#segment.words[this.#word + Offset.announcedKey / 4] = value
+  }
+  get lastHigh(): number {
+    return this.#segment.doubles[this.#double + Offset.lastHigh / 8] as number
+  }
+  set lastHigh(value: number) {
+    this.#segment.doubles[this.#double + Offset.lastHigh / 8] = value
+  }
+  get lastBitmapLow(): number {
+    return this.#segment.words[this.#word + Offset.lastWindow / 4] as number
+  }
+  set lastBitmapLow(value: number) {
+    this.#segment.words[this.#word + Offset.lastWindow / 4] = value
+  }
+  get lastBitmapHigh(): number {
+    return this.#segment.words[this.#word + Offset.lastWindow / 4 + 1] as number
+  }
+  set lastBitmapHigh(value: number) {
+    this.#segment.words[this.#word + Offset.lastWindow / 4 + 1] = value
+  }
+
+  /**
+   * Copies bytes out of the record.
+   *
+   * @param offset from `Offset`.
+   * @param out    filled whole.
+   * @returns out.
+   */
+  read<T extends Uint8Array>(offset: number, out: T): T {
+    const { bytes } = this.#segment
+    const start = this.#byte + offset
+    for (let i = 0; i < out.length; i++) out[i] = bytes[start + i] as number
+    return out
+  }
+
+  /** Copies `source` into the record at `offset`. */
+  write(offset: number, source: Uint8Array): void {
+    this.#segment.bytes.set(source, this.#byte + offset)
+  }
+
+  /** Copies bytes within the record. */
+  copy(fromOffset: number, toOffset: number, length: number): void {
+    const start = this.#byte + fromOffset
+    this.#segment.bytes.copyWithin(this.#byte + toOffset, start, start + length)
+  }
+
+  /** Whether the record holds exactly `other` at `offset`. Not in constant time: not for secrets. */
+  matches(offset: number, other: Uint8Array): boolean {
+    const { bytes } = this.#segment
+    const start = this.#byte + offset
+    for (let i = 0; i < other.length; i++) if (bytes[start + i] !== other[i]) return false
+    return true
+  }
+
+  /** Fills `length` bytes at `offset` with zero. */
+  wipe(offset: number, length: number): void {
+    const start = this.#byte + offset
+    this.#segment.bytes.fill(0, start, start + length)
+  }
+
+  /** Whether `remote` is the proven address. 18 B */
+  isProven(remote: Uint8Array): boolean {
+    return remote.length === ADDRESS_BYTES && this.matches(Offset.address, remote)
+  }
+
+  /**
+   * Empties the record to a session that has sent and heard nothing. Slot, owner and rotation stay.
+   * Keys are zero until `startKeys` or `loadSession`.
+   */
+  clearSession(): void {
+    const { rotation, generation } = this
+    const kept = this.flags & (SessionFlag.owned | SessionFlag.dead)
+    this.wipe(0, this.#slab.recordBytes)
+    this.rotation = rotation
+    this.generation = generation
+    this.flags = kept
+    this.confirmedNumber = NO_NUMBER
+    this.answerNumber = NO_NUMBER
+    this.high = NO_NUMBER
+    this.lastHigh = NO_NUMBER
+  }
+
+  /**
+   * Takes over the session of another record of the same role, with its rotation. Owner and generation stay.
+   *
+   * @param other view at the other record.
+   */
+  takeSession(other: SessionView): void {
+    const { generation } = this
+    const kept = this.flags & (SessionFlag.owned | SessionFlag.dead)
+    other.read(0, this.#segment.bytes.subarray(this.#byte, this.#byte + this.#slab.recordBytes))
+    this.generation = generation
+    this.flags = kept | (other.flags & ~(SessionFlag.owned | SessionFlag.dead))
+  }
+
+  /** A copy of all bytes of the record, for tests and for moving a session. */
+  snapshot(): Uint8Array {
+    return this.read(0, new Uint8Array(this.#slab.recordBytes))
+  }
+}

@@ -1,0 +1,68 @@
+import t from 'tap'
+import { SeededRandom } from '../../src/base/seeded-random.js'
+import { DueHeap } from '../../src/endpoint/due-heap.js'
+import { Queue } from '../../src/endpoint/queue.js'
+import { isLive, rotated, stepsTo } from '../../src/endpoint/rotation.js'
+
+t.test('the heap agrees with a sorted list', async (t) => {
+  const random = new SeededRandom('heap')
+  const heap = new DueHeap()
+  let model: { timeMs: number; slot: number }[] = []
+  let nowMs = 0
+  for (let step = 0; step < 5000; step++) {
+    if (random.int(3) > 0) {
+      const timeMs = nowMs + random.int(500)
+      heap.add(timeMs, step)
+      model.push({ timeMs, slot: step })
+    } else {
+      nowMs += random.int(300)
+      const taken: number[] = []
+      let lastMs = Number.NEGATIVE_INFINITY
+      for (let slot = heap.take(nowMs); slot >= 0; slot = heap.take(nowMs)) {
+        taken.push(slot)
+        const { timeMs } = model.find((one) => one.slot === slot)!
+        if (timeMs < lastMs) t.fail('out of order')
+        lastMs = timeMs
+      }
+      const due = model.filter((one) => one.timeMs <= nowMs).map(({ slot }) => slot)
+      if (taken.sort((a, b) => a - b).join() !== due.join()) t.fail(`step ${step}`)
+      model = model.filter((one) => one.timeMs > nowMs)
+    }
+    const nextMs = model.reduce((least, { timeMs }) => Math.min(least, timeMs), Infinity)
+    if (heap.nextMs !== nextMs || heap.size !== model.length) t.fail(`next at step ${step}`)
+  }
+  t.pass('5000 steps')
+})
+
+t.test('a time that never comes is not added', async (t) => {
+  const heap = new DueHeap()
+  heap.add(Infinity, 1)
+  t.equal(heap.size, 0)
+  t.equal(heap.nextMs, Infinity)
+  t.equal(heap.take(1e12), -1)
+})
+
+t.test('a queue gives back in order', async (t) => {
+  const queue = new Queue<number>()
+  t.equal(queue.shift(), null)
+  for (const n of [1, 2, 3]) queue.push(n)
+  t.equal(queue.length, 3)
+  t.equal(queue.shift(), 1)
+  queue.push(4)
+  t.same([queue.shift(), queue.shift(), queue.shift(), queue.shift()], [2, 3, 4, null])
+  t.equal(queue.length, 0)
+})
+
+t.test('rotations count modulo 1024', async (t) => {
+  t.equal(rotated(1023, 2), 1)
+  t.equal(stepsTo(1023, 0), 1)
+  t.equal(stepsTo(0, 1023), 1023)
+  for (const current of [0, 1, 500, 1023]) {
+    const live = Array.from({ length: 1024 }, (_, rotation) => rotation).filter((rotation) => isLive(current, rotation))
+    const expected = [current, rotated(current, 1), rotated(current, 1023)]
+    t.same(
+      live,
+      expected.sort((a, b) => a - b),
+    )
+  }
+})
