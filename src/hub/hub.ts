@@ -1,0 +1,382 @@
+import type { Now } from '../base/time.js'
+import type { DeviceHandle, EndpointCommand, EndpointEvent } from '../endpoint/message.js'
+import type { PuidRequestFrame } from '../frame/frame.js'
+import { CloseCode } from '../packet/constants.js'
+import { Presence } from '../presence/presence.js'
+import { ROTATION_MAX } from '../presence/puid.js'
+import { Rings } from '../ring/rings.js'
+import { Agenda } from './agenda.js'
+import { Apps } from './apps.js'
+import { checkedHubConfig, type HubConfig, type HubOptions } from './config.js'
+import { DevicePapers } from './device-papers.js'
+import { Devices } from './devices.js'
+import { DropCounts, presenceMetrics, ringMetrics } from './hub-metrics.js'
+import { KeyTransfers } from './key-transfers.js'
+import type { ListContext, Sender } from './list-channel.js'
+import { ListCommits } from './list-commits.js'
+import { ListReads } from './list-reads.js'
+import { ListVisibility } from './list-visibility.js'
+import type { AppKey, HubReply, HubRequest, HubStoreReply, HubStoreRequest, PersonKey } from './message.js'
+import { Outbox } from './outbox.js'
+import { PresenceViews } from './presence-views.js'
+import { ReliableFrames } from './reliable.js'
+import { ringOutlet, ringPeople } from './ring-links.js'
+import { StateFrames } from './state-frames.js'
+import { Streams } from './streams.js'
+
+type DeviceEvent = Extract<EndpointEvent, { kind: 'frame' }>
+type DeviceAdded = Extract<HubRequest, { kind: 'device-added' }>
+
+/**
+ * The pure application: endpoint events x presence x rings. Events, requests, replies of the store and the passing of
+ * time go in; commands, replies and store requests are polled out. One hub serves all endpoints of a server: the worker
+ * stands in a device's handle.
+ *
+ * At start load applications, then persons, then devices, then rings. After each `handle..` call, poll all three queues
+ * until they are empty, and call `handleTimeout` when `nextTimeout` has come. Time must not go back. The same inputs
+ * give the same outputs.
+ *
+ * This file only routes; each part owns its fields, timers and frames.
+ */
+export class Hub {
+  readonly #config: HubConfig
+  readonly #outbox = new Outbox()
+  readonly #drops = new DropCounts()
+  readonly #papers = new DevicePapers()
+  readonly #agenda: Agenda
+  readonly #apps: Apps
+  readonly #presence: Presence
+  readonly #devices: Devices
+  readonly #reliable: ReliableFrames
+  readonly #states: StateFrames
+  readonly #commits: ListCommits
+  readonly #visibility: ListVisibility
+  readonly #reads: ListReads
+  readonly #keys: KeyTransfers
+  readonly #views: PresenceViews
+  readonly #streams: Streams
+  readonly #rings: Rings
+
+  /** @throws PilotlightError PL_BAD_OPTION. */
+  constructor(options: HubOptions) {
+    const config = checkedHubConfig(options)
+    const { crypto, random, limits } = config
+    const agenda = new Agenda(config.bootedMonotonicMs)
+    const timers = (onDue: (key: number, now: Now) => void) => agenda.line(onDue)
+    const outbox = this.#outbox
+    const apps = new Apps(crypto, config.puidKey)
+    const presence = new Presence({
+      ...config,
+      endedGraceMs: limits.endedGraceMs,
+      listener: {
+        listens: (app) => this.#streams.listens(app),
+        changed: (app, person, rotation, line, now) => this.#streams.handleChange(app, person, rotation, line, now),
+        reachChanged: (person, now) => this.#rings.handleReach(person, now),
+      },
+      appIndexOf: (appId) => apps.byId(appId)?.index ?? -1,
+      timers,
+    })
+    const devices = new Devices(presence)
+    const context: ListContext = { config, presence, devices, outbox, timers, count: (what) => this.#drops.add(what) }
+    const reliable = new ReliableFrames(random, outbox)
+    const states = new StateFrames(context, reliable)
+    const views = new PresenceViews(presence, apps, config.bootSeconds)
+    const streams = new Streams({ config, presence, apps, views, outbox }, timers)
+    const people = ringPeople(presence, devices, apps)
+    const outlet = ringOutlet(outbox, apps, streams)
+    this.#config = config
+    this.#agenda = agenda
+    this.#apps = apps
+    this.#presence = presence
+    this.#devices = devices
+    this.#reliable = reliable
+    this.#states = states
+    this.#commits = new ListCommits(context, states)
+    this.#visibility = new ListVisibility(context, states)
+    this.#reads = new ListReads(context)
+    this.#keys = new KeyTransfers(context, this.#papers, reliable)
+    this.#views = views
+    this.#streams = streams
+    this.#rings = new Rings({ people, channel: reliable, outlet, crypto, random, limits, timers })
+  }
+
+  // At start
+
+  /** An application. @param appId 8 B. */
+  addApp(app: AppKey, appId: Uint8Array, name: string): void {
+    this.#apps.add(app, appId, name)
+  }
+
+  /** A person who was there before this start, and the committed version of their list, 0 none. */
+  addPerson(person: PersonKey, listVersion: number): void {
+    this.#presence.addPerson(person, listVersion, true)
+  }
+
+  /** A device that was there before this start. @param publicKey 32 B. */
+  addDevice(device: DeviceHandle, person: PersonKey, name: string, publicKey: Uint8Array): void {
+    this.#addDevice(device, person, name, publicKey, true)
+  }
+
+  /** A ring's row, as it was put. @returns false if it cannot be read or its application is gone. */
+  loadRing(row: Uint8Array): boolean {
+    const { bootedMs, bootedMonotonicMs } = this.#config
+    const now = { monotonicMs: bootedMonotonicMs, wallMs: bootedMs }
+    const isLoaded = this.#rings.load(row, (app) => this.#apps.get(app) !== null, now)
+    if (!isLoaded) this.#drops.add('ringRowsIgnored')
+    return isLoaded
+  }
+
+  // Doors
+
+  /** An event of an endpoint. One of a device that is not here counts for nothing. */
+  handleEvent(event: EndpointEvent, now: Now): void {
+    const { device } = event
+    const row = this.#devices.rowOf(device)
+    if (row < 0) {
+      this.#drops.add('eventsOfStrangers')
+      return
+    }
+    switch (event.kind) {
+      case 'contact':
+        this.#handleContact(event, row, now)
+        break
+      case 'lost':
+        this.#presence.handleLost(row, now)
+        this.#reliable.handleLost(device, now)
+        break
+      case 'ended':
+        this.#presence.handleEnded(row, now)
+        this.#reliable.handleLost(device, now)
+        break
+      case 'acked':
+        if (!this.#reliable.handleAcked(device, event.id, now)) this.#drops.add('acksOfNothing')
+        break
+      case 'unacked':
+        this.#reliable.handleUnacked(device, event.id, now)
+        break
+      case 'frame':
+        this.#handleFrame(event, row, now)
+        break
+    }
+  }
+
+  /** A request of the sidecar or of the operator. */
+  handleRequest(request: HubRequest, now: Now): void {
+    switch (request.kind) {
+      case 'presence': {
+        const views = this.#views.answer(request.app, request.puids, now)
+        this.#outbox.replies.push({ kind: 'presence', request: request.request, views })
+        break
+      }
+      case 'subscribe':
+        this.#streams.subscribe(request.stream, request.app, request.puids, now)
+        break
+      case 'unsubscribe':
+        this.#streams.unsubscribe(request.stream)
+        break
+      case 'ring':
+        this.#rings.handleRing(request.request, request.app, request.ring, now)
+        break
+      case 'ring-get':
+        this.#rings.handleGet(request.request, request.app, request.ring, request.waitMs, now)
+        break
+      case 'ring-withdraw':
+        this.#rings.handleWithdraw(request.request, request.app, request.ring, now)
+        break
+      case 'metrics':
+        this.#outbox.replies.push({ kind: 'metrics', request: request.request, metrics: this.metrics() })
+        break
+      case 'account-added':
+        this.#addNewPerson(request.person)
+        break
+      case 'account-removed':
+        this.#removePerson(request.person, now)
+        break
+      case 'device-added':
+        this.#handleDeviceAdded(request, now)
+        break
+      case 'device-removed':
+        this.#removeDevice(request.device, request.code, now)
+        break
+      case 'app-added':
+        this.addApp(request.app, request.appId, request.name)
+        break
+      case 'app-removed':
+        this.#removeApp(request.app, now)
+        break
+    }
+  }
+
+  /** A reply of the store. One that nobody waits for any more is ignored. */
+  handleStored(reply: HubStoreReply, now: Now): void {
+    if (reply.kind === 'list') {
+      this.#reads.handleList(reply.request, reply.version, reply.sealed)
+      return
+    }
+    if (this.#rings.handleStored(reply.request, reply.ok, now)) return
+    this.#commits.handleStored(reply.request, reply.ok, reply.version, now)
+  }
+
+  /** Does everything whose time has come. */
+  handleTimeout(now: Now): void {
+    this.#agenda.expire(now)
+  }
+
+  /** When to call `handleTimeout`, in monotonic ms: never later than something is due; Infinity if nothing is. */
+  nextTimeout(): number {
+    return this.#agenda.nextMs()
+  }
+
+  /** The next command for the endpoint of its device, or null. */
+  pollCommand(): EndpointCommand | null {
+    return this.#outbox.commands.shift()
+  }
+
+  /** The next reply for the sidecar, or null. */
+  pollReply(): HubReply | null {
+    return this.#outbox.replies.shift()
+  }
+
+  /** The next request to the store, or null. Requests must be done in this order. */
+  pollStore(): HubStoreRequest | null {
+    return this.#outbox.requests.shift()
+  }
+
+  /** Counters and gauges at this moment, in camelCase. */
+  metrics(): Record<string, number> {
+    const commits = this.#commits.numbers
+    const visibility = this.#visibility.numbers
+    const keys = this.#keys.numbers
+    const streams = this.#streams.numbers
+    return {
+      ...presenceMetrics(this.#presence.numbers),
+      ...ringMetrics(this.#rings.numbers),
+      apps: this.#apps.size,
+      streams: streams.streams,
+      streamEvents: streams.told,
+      listCommits: commits.committed,
+      listConflicts: commits.conflicts,
+      listsApplied: visibility.applied,
+      listTransfers: commits.uploads + visibility.assemblies + this.#reads.size,
+      keyRequests: keys.requests,
+      keysGiven: keys.given,
+      devicesWithFramesWaiting: this.#reliable.devices,
+      timers: this.#agenda.armed,
+      paperBytes: this.#papers.allocatedBytes,
+      ...this.#drops.all(),
+    }
+  }
+
+  // Routes
+
+  #handleContact(event: Extract<EndpointEvent, { kind: 'contact' }>, row: number, now: Now): void {
+    const { device, state, fresh } = event
+    const person = this.#presence.personOf(row)
+    if (fresh) this.#rings.handleRestart(device, person)
+    this.#presence.handleContact(row, state, now)
+    if (state === 'gone') {
+      this.#reliable.handleLost(device, now)
+      return
+    }
+    this.#states.handleContact(row, fresh, now)
+    this.#keys.handleContact(device, person)
+    this.#rings.handleContact(person, now)
+  }
+
+  #handleFrame({ device, frame }: DeviceEvent, row: number, now: Now): void {
+    const sender: Sender = { device, row, person: this.#presence.personOf(row) }
+    switch (frame.kind) {
+      case 'verdict':
+        if (!this.#rings.handleVerdict(device, sender.person, frame, now)) this.#drops.add('verdictsOfNothing')
+        break
+      case 'thresholds':
+        this.#presence.handleThresholds(row, frame.awayAfterS, frame.offlineAfterS, now)
+        break
+      case 'sync':
+        this.#states.tell(row, now)
+        break
+      case 'visibility':
+        this.#visibility.handlePart(sender, frame, now)
+        break
+      case 'list':
+        this.#commits.handlePart(sender, frame, now)
+        break
+      case 'want-list':
+        this.#reads.handleWant(sender, frame.index, now)
+        break
+      case 'key-request':
+        this.#keys.handleRequest(sender, frame, now)
+        break
+      case 'key-sealed':
+        this.#keys.handleSealed(sender, frame)
+        break
+      case 'puid-request':
+        this.#handlePuidRequest(sender, frame)
+        break
+    }
+  }
+
+  /** The answer for an application that is not here is an empty text. */
+  #handlePuidRequest(sender: Sender, { app, rotation }: PuidRequestFrame): void {
+    if (rotation > ROTATION_MAX) {
+      this.#drops.add('puidRequestsIgnored')
+      return
+    }
+    const puid = this.#apps.byId(app)?.puids.write({ person: sender.person, rotation }) ?? ''
+    const frames = [{ kind: 'puid', app, rotation, puid } as const]
+    this.#outbox.commands.push({ kind: 'send', device: sender.device, frames, untilMonotonicMs: 0 })
+  }
+
+  #handleDeviceAdded(request: DeviceAdded, now: Now): void {
+    const { device, person, name, publicKey, rotation } = request
+    const before = this.#devices.rowFor(device)
+    if (this.#presence.hasDevice(before)) this.#forgetDevice(before, now)
+    this.#addNewPerson(person)
+    this.#addDevice(device, person, name, publicKey, false)
+    this.#outbox.commands.push({ kind: 'add', device, rotation })
+  }
+
+  #addNewPerson(person: PersonKey): void {
+    if (!this.#presence.hasPerson(person)) this.#presence.addPerson(person, 0, false)
+  }
+
+  #addDevice(device: DeviceHandle, person: PersonKey, name: string, key: Uint8Array, isRestored: boolean): void {
+    const row = this.#devices.rowFor(device)
+    this.#devices.setOwner(device)
+    this.#papers.set(row, key, name)
+    this.#presence.addDevice(row, person, isRestored)
+  }
+
+  #removeDevice(device: DeviceHandle, code: number, now: Now): void {
+    const row = this.#devices.rowOf(device)
+    if (row >= 0) this.#forgetDevice(row, now)
+    this.#outbox.commands.push({ kind: 'remove', device, code })
+  }
+
+  #forgetDevice(row: number, now: Now): void {
+    const device = this.#devices.handleOf(row)
+    this.#keys.forget(device)
+    this.#reliable.handleLost(device, now)
+    this.#presence.removeDevice(row, now)
+    this.#papers.clear(row)
+  }
+
+  #removePerson(person: PersonKey, now: Now): void {
+    if (!this.#presence.hasPerson(person)) return
+    for (const row of this.#presence.devicesOf(person)) {
+      this.#removeDevice(this.#devices.handleOf(row), CloseCode.accountRemoved, now)
+    }
+    this.#commits.forget(person)
+    this.#visibility.forget(person)
+    this.#reads.forget(person)
+    this.#presence.removePerson(person, now)
+  }
+
+  #removeApp(key: AppKey, now: Now): void {
+    const app = this.#apps.get(key)
+    if (app === null) return
+    this.#rings.handleAppRemoved(key, now)
+    this.#streams.handleAppRemoved(app)
+    this.#apps.remove(app)
+  }
+}

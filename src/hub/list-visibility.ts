@@ -1,0 +1,75 @@
+import type { Now } from '../base/time.js'
+import type { VisibilityFrame } from '../frame/frame.js'
+import { ListAssembler } from '../frame/list-parts.js'
+import { decodePersonList, type PersonList } from '../frame/person-list.js'
+import { LIST_PART_BYTES, ListResultCode } from '../packet/constants.js'
+import { ROTATION_MAX } from '../presence/puid.js'
+import type { HeldList } from '../presence/visibility.js'
+import { type ListContext, type Sender, sendListResult, TRANSFER_MS, Transfers } from './list-channel.js'
+import type { StateFrames } from './state-frames.js'
+
+/** Takes VISIBILITY parts and applies the whole, if it is the committed version: wire-spec [R-10-4]. */
+export class ListVisibility {
+  readonly #context: ListContext
+  readonly #states: StateFrames
+  readonly #assemblies: Transfers<{ timer: number; assembler: ListAssembler }>
+  #applied = 0
+
+  constructor(context: ListContext, states: StateFrames) {
+    this.#context = context
+    this.#states = states
+    this.#assemblies = new Transfers(context)
+  }
+
+  /** Lists applied, and on their way. */
+  get numbers(): { applied: number; assemblies: number } {
+    return { applied: this.#applied, assemblies: this.#assemblies.size }
+  }
+
+  /** A VISIBILITY part came; parts may come in any order. */
+  handlePart(sender: Sender, frame: VisibilityFrame, now: Now): void {
+    const { person } = sender
+    const { version, index, count, part } = frame
+    if (part.length > LIST_PART_BYTES || index >= count) {
+      this.#context.count('listPartsIgnored')
+      return
+    }
+    const assembly = this.#assemblies.get(person) ?? { timer: 0, assembler: new ListAssembler() }
+    this.#assemblies.touch(person, assembly, now.monotonicMs + TRANSFER_MS)
+    const whole = assembly.assembler.add(version, index, count, part)
+    if (whole === null) return
+    this.#assemblies.drop(person)
+    this.#apply(sender, version, whole, now)
+  }
+
+  /** The person is gone. */
+  forget(person: number): void {
+    this.#assemblies.drop(person)
+  }
+
+  #apply(sender: Sender, version: number, plaintext: Uint8Array, now: Now): void {
+    const { presence, outbox } = this.#context
+    const current = presence.listVersion(sender.person)
+    if (version !== current) {
+      // Not the committed one: never applied. The device learns which one is.
+      this.#context.count('visibilityStale')
+      sendListResult(outbox, sender.device, current, ListResultCode.conflict)
+      return
+    }
+    const list = heldListOf(plaintext)
+    if (list === null) {
+      this.#context.count('visibilityInvalid')
+      return
+    }
+    this.#applied++
+    presence.applyList(sender.person, list, now)
+    this.#states.handleApplied(sender.person)
+    sendListResult(outbox, sender.device, version, ListResultCode.applied)
+  }
+}
+
+/** The list of a plaintext, or null if it breaks wire-spec §10, or names a rotation that fits no PUID. */
+function heldListOf(plaintext: Uint8Array): HeldList | null {
+  const list: PersonList | null = decodePersonList(plaintext)
+  return list?.entries.every(({ rotation }) => rotation <= ROTATION_MAX) === true ? list : null
+}

@@ -1,0 +1,100 @@
+/**
+ * What the sidecar (and the operator's commands) and the hub tell each other, and what the hub asks of the store:
+ * plain records that cross threads by structured clone. `request` numbers belong to the asking side.
+ */
+import type { DeviceHandle } from '../endpoint/message.js'
+import type { PresenceCause, PresenceState } from '../presence/state.js'
+import type { NewRing, RingView } from '../ring/ring.js'
+
+// The words of presence and of rings are theirs; who speaks with the hub finds all here.
+export type { PresenceCause, PresenceState } from '../presence/state.js'
+export type { NewRing, RingView } from '../ring/ring.js'
+export type { RingState } from '../ring/ring-state.js'
+
+/** Number of an account in the store (its row id, 1..). */
+export type PersonKey = number
+/** Number of an application in the store (its row id, 1..). */
+export type AppKey = number
+
+/** A person as one application sees them. Times are Unix ms. */
+export interface PresenceView {
+  puid: string
+  state: PresenceState
+  /** shared status or away message, '' if none */
+  message: string
+  /** when this state began */
+  sinceMs: number
+  /** grows with every change, across restarts too; a safe integer */
+  version: number
+  cause: PresenceCause
+  /** when this answer was made */
+  asOfMs: number
+}
+
+/** Sidecar or operator -> hub. */
+export type HubRequest =
+  /** PUIDs that are not authentic for the application are left out of the answer */
+  | { kind: 'presence'; request: number; app: AppKey; puids: string[] }
+  /** `puids` null: everybody visible to the application; else those, and nobody else */
+  | { kind: 'subscribe'; stream: number; app: AppKey; puids: string[] | null }
+  | { kind: 'unsubscribe'; stream: number }
+  | { kind: 'ring'; request: number; app: AppKey; ring: NewRing }
+  | { kind: 'ring-get'; request: number; app: AppKey; ring: string; waitMs: number }
+  | { kind: 'ring-withdraw'; request: number; app: AppKey; ring: string }
+  | { kind: 'metrics'; request: number }
+  | { kind: 'account-added'; person: PersonKey }
+  | { kind: 'account-removed'; person: PersonKey }
+  | {
+      kind: 'device-added'
+      person: PersonKey
+      device: DeviceHandle
+      name: string
+      publicKey: Uint8Array
+      rotation: number
+    }
+  | { kind: 'device-removed'; device: DeviceHandle; code: number }
+  | { kind: 'app-added'; app: AppKey; appId: Uint8Array; name: string }
+  | { kind: 'app-removed'; app: AppKey }
+
+/** Errors that the sidecar turns into problem documents. */
+export type HubErrorCode =
+  | 'unknown-puid'
+  | 'unknown-ring'
+  | 'ring-too-large'
+  | 'ring-invalid'
+  | 'idempotency-conflict'
+  | 'rate-limited'
+  | 'ring-ended'
+  | 'unavailable'
+
+/** Hub -> sidecar. */
+export type HubReply =
+  | { kind: 'presence'; request: number; views: PresenceView[] }
+  | {
+      kind: 'ring'
+      request: number
+      ring: RingView /** false if the idempotency key was seen before */
+      created: boolean
+    }
+  | { kind: 'error'; request: number; code: HubErrorCode; detail: string; retryAfterS: number }
+  | { kind: 'metrics'; request: number; metrics: Record<string, number> }
+  | { kind: 'snapshot'; stream: number; views: PresenceView[] }
+  | { kind: 'change'; stream: number; view: PresenceView }
+  | { kind: 'restarted'; stream: number; bootedMs: number; offlineMs: number }
+  | { kind: 'ring-change'; stream: number; ring: RingView }
+  /** the stream cannot go on (application removed, buffer full) */
+  | { kind: 'stream-ended'; stream: number; code: string }
+
+/** Hub -> store. Replies come to `handleStored`; requests with `request` must be durable before the reply. */
+export type HubStoreRequest =
+  | { kind: 'put-list'; request: number; person: PersonKey; base: number; version: number; sealed: Uint8Array }
+  | { kind: 'get-list'; request: number; person: PersonKey }
+  /** Inserts or replaces; `row` is opaque to the store and sealed there under the hour's key. */
+  | { kind: 'put-ring'; request: number; ring: Uint8Array; untilMs: number; row: Uint8Array }
+  /** Write-behind. */
+  | { kind: 'drop-ring'; ring: Uint8Array }
+
+/** Store -> hub. */
+export type HubStoreReply =
+  | { kind: 'stored'; request: number; ok: boolean /** put-list: version now current */; version: number }
+  | { kind: 'list'; request: number; version: number; sealed: Uint8Array | null }

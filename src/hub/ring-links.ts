@@ -1,0 +1,40 @@
+import type { Presence } from '../presence/presence.js'
+import type { RingOutlet, RingPeople } from '../ring/ring-ports.js'
+import type { Apps } from './apps.js'
+import type { Devices } from './devices.js'
+import type { Outbox } from './outbox.js'
+import type { Streams } from './streams.js'
+
+const NO_APP_ID = new Uint8Array(8)
+
+/** The people around rings: what presence knows, by the names that rings use. */
+export function ringPeople(presence: Presence, devices: Devices, apps: Apps): RingPeople {
+  return {
+    reach: (app, person, rotation) => presence.ringState(person, apps.get(app)?.index ?? 0, rotation),
+    devicesInContact: (person) => devices.inContact(person),
+    isInContact: (device) => devices.isInContact(device),
+    appId: (app) => apps.get(app)?.id ?? NO_APP_ID,
+    readPuid: (app, puid) => apps.get(app)?.puids.read(puid) ?? null,
+    writePuid: (app, person, rotation) => apps.get(app)?.puids.write({ person, rotation }) ?? '',
+  }
+}
+
+/** Where rings go: store, sidecar, streams. */
+export function ringOutlet(outbox: Outbox, apps: Apps, streams: Streams): RingOutlet {
+  return {
+    put: (ring, untilMs, row) => {
+      const request = outbox.nextRequest()
+      outbox.requests.push({ kind: 'put-ring', request, ring, untilMs, row })
+      return request
+    },
+    drop: (ring) => outbox.requests.push({ kind: 'drop-ring', ring }),
+    answer: (request, ring, created) => outbox.replies.push({ kind: 'ring', request, ring, created }),
+    refuse: (request, code, detail, retryAfterS) => {
+      outbox.replies.push({ kind: 'error', request, code, detail, retryAfterS })
+    },
+    changed: (key, ring) => {
+      const app = apps.get(key)
+      if (app !== null) streams.handleRingChange(app, ring)
+    },
+  }
+}

@@ -1,0 +1,94 @@
+/** Numbers of a typed array. */
+type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array
+
+/** Rows of a segment. 8-byte fields make 32 KiB. */
+const SEGMENT_BITS = 12
+const SEGMENT_ROWS = 1 << SEGMENT_BITS
+const SEGMENT_MASK = SEGMENT_ROWS - 1
+
+/**
+ * One field of a table of fixed-size records: a number for each row, in typed arrays, no object for any row. Memory
+ * comes in segments of 4096 rows, each when its first row is written, so rows may be sparse in large steps.
+ */
+export class Column {
+  readonly #make: (length: number) => Numbers
+  readonly #width: number
+  readonly #segments: (Numbers | undefined)[] = []
+
+  private constructor(make: (length: number) => Numbers, width: number) {
+    this.#make = make
+    this.#width = width
+  }
+
+  /** Numbers 0 to 255. */
+  static bytes(): Column {
+    return new Column((length) => new Uint8Array(length), 1)
+  }
+
+  /** Numbers 0 to 65,535. */
+  static shorts(): Column {
+    return new Column((length) => new Uint16Array(length), 1)
+  }
+
+  /** Numbers 0 to 2^32 - 1. */
+  static words(): Column {
+    return new Column((length) => new Uint32Array(length), 1)
+  }
+
+  /** Any number. */
+  static doubles(): Column {
+    return new Column((length) => new Float64Array(length), 1)
+  }
+
+  /** Byte strings of one length: read and written with `span`. */
+  static spans(width: number): Column {
+    return new Column((length) => new Uint8Array(length), width)
+  }
+
+  /** The number of a row; 0 where none was written. */
+  get(row: number): number {
+    const segment = this.#segments[row >>> SEGMENT_BITS]
+    return segment === undefined ? 0 : (segment[row & SEGMENT_MASK] as number)
+  }
+
+  /** Writes the number of a row, 0 to 2^31 - 1. */
+  set(row: number, value: number): void {
+    this.#segmentOf(row)[row & SEGMENT_MASK] = value
+  }
+
+  /** The bytes of a row of `Column.spans`: the record itself, not a copy. */
+  span(row: number): Uint8Array {
+    const start = (row & SEGMENT_MASK) * this.#width
+    return this.#segmentOf(row).subarray(start, start + this.#width) as Uint8Array
+  }
+
+  /** The first row at or after `row` whose number is not 0, or -1. Skips segments that were never written. */
+  nextUsed(row: number): number {
+    for (let index = row >>> SEGMENT_BITS; index < this.#segments.length; index++) {
+      const segment = this.#segments[index]
+      if (segment === undefined) continue
+      const first = index === row >>> SEGMENT_BITS ? row & SEGMENT_MASK : 0
+      for (let at = first; at < SEGMENT_ROWS; at++) {
+        if (segment[at] !== 0) return index * SEGMENT_ROWS + at
+      }
+    }
+    return -1
+  }
+
+  /** Bytes of all segments. */
+  get allocatedBytes(): number {
+    let bytes = 0
+    for (const segment of this.#segments) bytes += segment?.byteLength ?? 0
+    return bytes
+  }
+
+  #segmentOf(row: number): Numbers {
+    const index = row >>> SEGMENT_BITS
+    let segment = this.#segments[index]
+    if (segment === undefined) {
+      segment = this.#make(SEGMENT_ROWS * this.#width)
+      this.#segments[index] = segment
+    }
+    return segment
+  }
+}

@@ -1,0 +1,208 @@
+import { assert } from '../base/assert.js'
+import { Column } from './column.js'
+import {
+  type Choice,
+  Choices,
+  causeCode,
+  causeOf,
+  type PresenceCause,
+  type PresenceState,
+  stateCode,
+  stateOf,
+} from './state.js'
+
+/** Bits of a person's flags. */
+export const PersonFlag = {
+  /** the row has an owner */
+  used: 1,
+  /** they were there when the server started: `unknown` until heard, docs/presence.md */
+  restored: 2,
+  /** the server holds a list of theirs in memory */
+  held: 4,
+  /** that list has the committed version */
+  current: 8,
+  /** heard with a list since the start, and not invisible: applications may see a state */
+  live: 16,
+  /** hours or texts stand in the side map of `Visibility` */
+  extra: 32,
+  /** lines stand in the side map of `SeenLines` */
+  seen: 64,
+} as const
+
+/**
+ * Persons at rest: 38 bytes each in typed arrays, no object. The row is the person's key, 1 to 2^31 - 1, as the store
+ * numbers them from 1 on.
+ *
+ * | column | bytes | owner | content |
+ * |---|---|---|---|
+ * | flags | 1 | each its own | `PersonFlag` |
+ * | choice | 1 | lines | available, unavailable, invisible |
+ * | state, cause | 1 + 1 | lines | the person's own line: what those see to whom they show themselves |
+ * | sinceMs | 8 | lines | Unix ms of its begin |
+ * | count | 4 | lines | of its version |
+ * | lastCount | 4 | lines | greatest count that any application was told |
+ * | head | 4 | devices | first device, row + 1, 0 none |
+ * | block, entries | 4 + 2 | visibility | the person's block of visibility entries |
+ * | listVersion | 8 | list | committed version of the list, 0 none |
+ */
+export class PersonTable {
+  readonly #flags = Column.bytes()
+  readonly #choice = Column.bytes()
+  readonly #state = Column.bytes()
+  readonly #cause = Column.bytes()
+  readonly #sinceMs = Column.doubles()
+  readonly #count = Column.words()
+  readonly #lastCount = Column.words()
+  readonly #head = Column.words()
+  readonly #block = Column.words()
+  readonly #entries = Column.shorts()
+  readonly #listVersion = Column.doubles()
+  #used = 0
+
+  /** Rows with an owner. */
+  get count(): number {
+    return this.#used
+  }
+
+  /** Bytes of all columns. */
+  get allocatedBytes(): number {
+    const columns = [
+      this.#flags,
+      this.#choice,
+      this.#state,
+      this.#cause,
+      this.#sinceMs,
+      this.#count,
+      this.#lastCount,
+      this.#head,
+      this.#block,
+      this.#entries,
+      this.#listVersion,
+    ]
+    return columns.reduce((bytes, column) => bytes + column.allocatedBytes, 0)
+  }
+
+  /** Takes a row, 1 to 2^31 - 1. */
+  add(person: number, listVersion: number, isRestored: boolean): void {
+    assert(Number.isInteger(person) && person > 0 && person < 2 ** 31, `key of a person: ${person}`)
+    this.#flags.set(person, PersonFlag.used | (isRestored ? PersonFlag.restored : 0))
+    this.#choice.set(person, Choices.available)
+    this.#lastCount.set(person, 0)
+    this.#head.set(person, 0)
+    this.#entries.set(person, 0)
+    this.#listVersion.set(person, listVersion)
+    this.#used++
+  }
+
+  /** Frees a row. What applications saw last stays. */
+  remove(person: number): void {
+    this.#flags.set(person, this.#flags.get(person) & PersonFlag.seen)
+    this.#used--
+  }
+
+  /** Whether the person is here. */
+  has(person: number): boolean {
+    return this.is(person, PersonFlag.used)
+  }
+
+  /** The first person at or after `person` who is or was here, or -1. */
+  nextUsed(person: number): number {
+    return this.#flags.nextUsed(person)
+  }
+
+  /** Whether a flag is set. */
+  is(person: number, flag: number): boolean {
+    return (this.#flags.get(person) & flag) !== 0
+  }
+
+  /** Sets or clears a flag. */
+  put(person: number, flag: number, value: boolean): void {
+    const flags = this.#flags.get(person)
+    this.#flags.set(person, value ? flags | flag : flags & ~flag)
+  }
+
+  /** The person's choice. */
+  choice(person: number): Choice {
+    return this.#choice.get(person) as Choice
+  }
+
+  /** Notes the choice. */
+  setChoice(person: number, choice: Choice): void {
+    this.#choice.set(person, choice)
+  }
+
+  /** State of the person's own line. */
+  state(person: number): PresenceState {
+    return stateOf(this.#state.get(person))
+  }
+
+  /** Cause of the person's own line. */
+  cause(person: number): PresenceCause {
+    return causeOf(this.#cause.get(person))
+  }
+
+  /** Begin of the person's own line, Unix ms. */
+  sinceMs(person: number): number {
+    return this.#sinceMs.get(person)
+  }
+
+  /** Count of the person's own line. */
+  lineCount(person: number): number {
+    return this.#count.get(person)
+  }
+
+  /** Begins a new own line. */
+  setLine(person: number, state: PresenceState, sinceMs: number, count: number, cause: PresenceCause): void {
+    this.#state.set(person, stateCode(state))
+    this.#sinceMs.set(person, sinceMs)
+    this.#count.set(person, count)
+    this.#cause.set(person, causeCode(cause))
+  }
+
+  /** Greatest count that any application was told. */
+  lastCount(person: number): number {
+    return this.#lastCount.get(person)
+  }
+
+  /** Notes the greatest count. */
+  setLastCount(person: number, count: number): void {
+    this.#lastCount.set(person, count)
+  }
+
+  /** First device of the person, or -1. */
+  head(person: number): number {
+    return this.#head.get(person) - 1
+  }
+
+  /** Notes the first device, or -1. */
+  setHead(person: number, device: number): void {
+    this.#head.set(person, device + 1)
+  }
+
+  /** Number of visibility entries. */
+  entries(person: number): number {
+    return this.#entries.get(person)
+  }
+
+  /** Name of the block of visibility entries; worth nothing without entries. */
+  block(person: number): number {
+    return this.#block.get(person)
+  }
+
+  /** Notes the block and its entries. */
+  setEntries(person: number, block: number, entries: number): void {
+    this.#block.set(person, block)
+    this.#entries.set(person, entries)
+  }
+
+  /** Committed version of the person's list, 0 none. */
+  listVersion(person: number): number {
+    return this.#listVersion.get(person)
+  }
+
+  /** Notes a newly committed version: a list held in memory is not current any more. */
+  setListVersion(person: number, version: number): void {
+    this.#listVersion.set(person, version)
+    this.put(person, PersonFlag.current, false)
+  }
+}

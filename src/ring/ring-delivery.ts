@@ -1,0 +1,293 @@
+import type { Now } from '../base/time.js'
+import type { Crypto } from '../crypto/crypto.js'
+import type { NotifyFrame, OutcomeCode } from '../frame/frame.js'
+import { OutcomeWhat } from '../packet/constants.js'
+import type { Leg, LiveRing } from './live-ring.js'
+import { NOTIFY_ID_TRIES, notifyId } from './notify-id.js'
+import type { RingRecord } from './ring.js'
+import { type QueueReason, queueReason, RING_BEHAVIOUR, type RingBehaviour } from './ring-behaviour.js'
+import type { FrameOwner, RingChannel, RingPeople } from './ring-ports.js'
+import { isTerminal } from './ring-state.js'
+
+/** How long the list of somebody in contact may take before a ring is tried without it, ms. */
+export const TRY_AFTER_MS = 2_000
+
+/** Told what happens on the way to devices. */
+export interface DeliveryListener {
+  /** A device that the sender may know of has the ring. */
+  received(ring: LiveRing, now: Now): void
+  /** Something could not be sent now and should be tried again in a moment. */
+  delayed(ring: LiveRing, now: Now): void
+  /** A device has the outcome. */
+  told(ring: LiveRing, now: Now): void
+  /** Whether another live ring uses this notify id on the device. */
+  isNotifyUsed(ring: LiveRing, device: number, id: number): boolean
+}
+
+/** Where a ring stands after it was offered to all devices that may have it. */
+export interface Offer {
+  isSent: boolean
+  isReceived: boolean
+  reason: QueueReason
+}
+
+/** Brings rings to devices, and their outcomes. Owns the legs of live rings. */
+export class RingDelivery {
+  readonly #people: RingPeople
+  readonly #channel: RingChannel
+  readonly #crypto: Crypto
+  readonly #tellMs: number
+  readonly #listener: DeliveryListener
+
+  /** @param tellMs how long an outcome is repeated at most, ms. */
+  constructor(people: RingPeople, channel: RingChannel, crypto: Crypto, tellMs: number, listener: DeliveryListener) {
+    this.#people = people
+    this.#channel = channel
+    this.#crypto = crypto
+    this.#tellMs = tellMs
+    this.#listener = listener
+  }
+
+  /** What a ring would do now for each of those it goes to. */
+  behaviours(record: RingRecord): RingBehaviour[] {
+    return record.targets.map(
+      ({ person, rotation }) => RING_BEHAVIOUR[this.#people.reach(record.app, person, rotation)],
+    )
+  }
+
+  /** Whether somebody who shows themselves to the sender has a device in contact. */
+  canSend(record: RingRecord): boolean {
+    const behaviours = this.behaviours(record)
+    return record.targets.some(
+      ({ person }, target) => behaviours[target] === 'ring' && this.#people.devicesInContact(person).length > 0,
+    )
+  }
+
+  /** Sends an open ring to each device that may have it and has not. */
+  offer(ring: LiveRing, now: Now): Offer {
+    const behaviours = this.behaviours(ring.record)
+    ring.record.targets.forEach(({ person, dismissedBy }, target) => {
+      const behaviour = behaviours[target]
+      if (dismissedBy >= 0 || (behaviour !== 'ring' && behaviour !== 'try')) return
+      const devices = this.#people.devicesInContact(person)
+      if (behaviour === 'try' && devices.length > 0 && !this.#mayTry(ring, now)) return
+      for (const device of devices) this.#offerTo(ring, target, device, behaviour === 'try', now)
+    })
+    const offer: Offer = { isSent: false, isReceived: false, reason: queueReason(behaviours) }
+    for (const leg of ring.legs.values()) {
+      if (behaviours[leg.target] === 'ring') leg.isTentative = false
+      if (leg.isTentative || leg.isRefused) continue
+      if (leg.wasSent) offer.isSent = true
+      if (leg.isReceived) offer.isReceived = true
+    }
+    return offer
+  }
+
+  /** A device's program or session is new: it may have lost the ring, and gets it again under a new id. [R-12.2-5] */
+  restart(ring: LiveRing, device: number): void {
+    const leg = ring.legs.get(device)
+    if (leg === undefined || !leg.isSent) return
+    this.stopLeg(leg)
+    leg.isReceived = false
+    leg.isRenewed = true
+  }
+
+  /**
+   * The leg that a verdict is about, or null. A device answers by the id of any NOTIFY that brought the ring; of a ring
+   * that was loaded also by one that went out before the restart. The outcome then names that id. [R-12.2-5]
+   *
+   * @param person whose device it is.
+   */
+  legOf(ring: LiveRing, device: number, person: number, id: number): Leg | null {
+    const leg = ring.legs.get(device)
+    if (leg?.notify === id) return leg
+    const target = ring.record.targets.findIndex((candidate) => candidate.person === person)
+    const isEarlier = leg?.notifies.includes(id) === true || (ring.isRestored && this.#isNotifyIdOf(ring, device, id))
+    if (target < 0 || !isEarlier) return null
+    if (leg === undefined) return this.#addLeg(ring, target, device, id)
+    this.stopLeg(leg)
+    leg.notify = id
+    leg.outcome = 0
+    leg.isTold = false
+    return leg
+  }
+
+  /** A verdict proves that the device has the ring. */
+  receive(leg: Leg): void {
+    if (leg.isSent && !leg.isReceived) this.#channel.cancel(leg.device, leg.notify)
+    leg.isReceived = true
+    leg.isSent = true
+    leg.wasSent = true
+  }
+
+  /** The ring has ended: no more NOTIFY goes out. */
+  stop(ring: LiveRing): void {
+    for (const leg of ring.legs.values()) this.stopLeg(leg)
+  }
+
+  /** No more NOTIFY goes out to one device. */
+  stopLeg(leg: Leg): void {
+    if (leg.isSent && !leg.isReceived) this.#channel.cancel(leg.device, leg.notify)
+    leg.isSent = false
+  }
+
+  /** Tells the outcome, once committed, to each device in contact that was sent the ring. */
+  tell(ring: LiveRing): void {
+    if (ring.isRestored && ring.endRow !== null) this.#addUnknownLegs(ring)
+    for (const leg of ring.legs.values()) {
+      if (!leg.wasSent || leg.isRefused || leg.isTold || leg.outcome !== 0) continue
+      if (ring.endRow === null && !ring.dismissed.has(leg.target)) continue
+      if (!this.#people.isInContact(leg.device)) continue
+      leg.outcome = this.#channel.newId(leg.device)
+      const what = outcomeFor(ring.record, leg)
+      const frame = { kind: 'outcome', id: leg.outcome, notify: leg.notify, what } as const
+      this.#channel.send(leg.device, [frame], this.#tellUntilMs(ring), this.#ownerOf(ring))
+    }
+  }
+
+  /**
+   * Lets the devices of those who are unavailable list a ring that was missed: they get it together with its outcome,
+   * after its deadline, so they never ring.
+   */
+  tellKept(ring: LiveRing): void {
+    const behaviours = this.behaviours(ring.record)
+    ring.record.targets.forEach(({ person, dismissedBy }, target) => {
+      if (dismissedBy >= 0 || behaviours[target] !== 'keep') return
+      for (const device of this.#people.devicesInContact(person)) {
+        const id = ring.legs.has(device) ? 0 : this.#freeNotifyId(ring, device, ring.firstTry)
+        if (id === 0) continue
+        const leg = this.#addLeg(ring, target, device, id)
+        do leg.outcome = this.#channel.newId(device)
+        while (leg.outcome === id)
+        const outcome = { kind: 'outcome', id: leg.outcome, notify: id, what: OutcomeWhat.missed } as const
+        const frames = [this.#notify(ring, id), outcome]
+        this.#channel.send(device, frames, this.#tellUntilMs(ring), this.#ownerOf(ring))
+      }
+    })
+  }
+
+  /** Whether each device that must be told the outcome has it. Of a ring that was loaded, nobody knows. */
+  isAllTold(ring: LiveRing): boolean {
+    if (ring.isRestored) return false
+    for (const leg of ring.legs.values()) if (leg.wasSent && !leg.isRefused && !leg.isTold) return false
+    return true
+  }
+
+  /** Whether the list had its moment to come before a ring is tried without it. */
+  #mayTry(ring: LiveRing, now: Now): boolean {
+    if (ring.tryFromMs === 0) ring.tryFromMs = now.monotonicMs + TRY_AFTER_MS
+    if (now.monotonicMs >= ring.tryFromMs) return true
+    this.#listener.delayed(ring, now)
+    return false
+  }
+
+  #offerTo(ring: LiveRing, target: number, device: number, isTentative: boolean, now: Now): void {
+    const held = ring.legs.get(device)
+    if (held !== undefined && (held.isSent || held.isRefused)) return
+    const used = held?.notifies.length ?? 0
+    const isAgain = held !== undefined && !held.isRenewed
+    const id = isAgain ? held.notify : this.#freeNotifyId(ring, device, ring.firstTry + used)
+    if (id === 0 || !this.#channel.isIdFree(device, id)) {
+      this.#listener.delayed(ring, now)
+      return
+    }
+    const leg = held ?? this.#addLeg(ring, target, device, id)
+    if (held === undefined) leg.isTentative = isTentative
+    else if (!isAgain) {
+      leg.isRenewed = false
+      leg.notify = id
+      leg.notifies.push(id)
+    }
+    leg.isSent = true
+    this.#channel.send(device, [this.#notify(ring, id)], ring.deadlineMonotonicMs, this.#ownerOf(ring))
+  }
+
+  /** A notify id that is free on the device, or 0. @param first the one to try first, modulo their number. */
+  #freeNotifyId(ring: LiveRing, device: number, first: number): number {
+    for (let tries = first; tries < first + NOTIFY_ID_TRIES; tries++) {
+      const id = notifyId(this.#crypto, ring.record.seed, device, tries % NOTIFY_ID_TRIES)
+      if (this.#channel.isIdFree(device, id) && !this.#listener.isNotifyUsed(ring, device, id)) return id
+    }
+    return 0
+  }
+
+  #isNotifyIdOf(ring: LiveRing, device: number, id: number): boolean {
+    for (let tries = 0; tries < NOTIFY_ID_TRIES; tries++) {
+      if (notifyId(this.#crypto, ring.record.seed, device, tries) === id) return true
+    }
+    return false
+  }
+
+  #notify(ring: LiveRing, id: number): NotifyFrame {
+    const { record } = ring
+    const { id: name, deadlineMs, content } = record
+    return { kind: 'notify', id, ring: name, app: this.#people.appId(record.app), deadlineMs, ...content }
+  }
+
+  #addLeg(ring: LiveRing, target: number, device: number, notify: number): Leg {
+    const state = {
+      isTentative: false,
+      isRenewed: false,
+      isSent: false,
+      wasSent: true,
+      isReceived: false,
+      isRefused: false,
+    }
+    const leg: Leg = { device, target, notify, notifies: [notify], ...state, outcome: 0, isTold: false }
+    ring.legs.set(device, leg)
+    return leg
+  }
+
+  /** Devices that may have had the ring before a restart; those that had not ignore the outcome (wire-spec §12.2-4). */
+  #addUnknownLegs(ring: LiveRing): void {
+    ring.record.targets.forEach(({ person }, target) => {
+      for (const device of this.#people.devicesInContact(person)) {
+        if (ring.legs.has(device)) continue
+        this.#addLeg(ring, target, device, notifyId(this.#crypto, ring.record.seed, device, 0))
+      }
+    })
+  }
+
+  #tellUntilMs(ring: LiveRing): number {
+    return Math.min(ring.tellUntilMs, ring.deadlineMonotonicMs + this.#tellMs)
+  }
+
+  #ownerOf(ring: LiveRing): FrameOwner {
+    return {
+      handleAcked: (device, id, now) => this.#handleAcked(ring, device, id, now),
+      handleUnacked: (device, id, now) => this.#handleUnacked(ring, device, id, now),
+    }
+  }
+
+  #handleAcked(ring: LiveRing, device: number, id: number, now: Now): void {
+    const leg = ring.legs.get(device)
+    if (leg === undefined) return
+    if (id === leg.outcome) {
+      leg.outcome = 0
+      leg.isTold = true
+      this.#listener.told(ring, now)
+    } else if (leg.notifies.includes(id)) {
+      leg.isReceived = true
+      if (!leg.isTentative) this.#listener.received(ring, now)
+    }
+  }
+
+  #handleUnacked(ring: LiveRing, device: number, id: number, now: Now): void {
+    const leg = ring.legs.get(device)
+    if (leg === undefined) return
+    if (id === leg.outcome) leg.outcome = 0
+    else if (id === leg.notify && !isTerminal(ring.record.state)) leg.isSent = false
+    else return
+    this.#listener.delayed(ring, now)
+  }
+}
+
+/** What a device is told in the end: wire-spec §12.2-4. */
+export function outcomeFor(record: RingRecord, leg: Pick<Leg, 'device' | 'target'>): OutcomeCode {
+  const dismissedBy = record.targets[leg.target]?.dismissedBy ?? -1
+  if (dismissedBy >= 0) return dismissedBy === leg.device ? OutcomeWhat.dismissedHere : OutcomeWhat.answeredElsewhere
+  if (record.state === 'accepted') {
+    return record.byDevice === leg.device ? OutcomeWhat.acceptedHere : OutcomeWhat.answeredElsewhere
+  }
+  return record.state === 'missed' ? OutcomeWhat.missed : OutcomeWhat.withdrawn
+}

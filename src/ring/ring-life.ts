@@ -1,0 +1,311 @@
+import type { Now } from '../base/time.js'
+import type { VerdictCode } from '../frame/frame.js'
+import { VerdictWhat } from '../packet/constants.js'
+import type { EndedRings } from './ended-rings.js'
+import type { Leg, LiveRing } from './live-ring.js'
+import { idempotencyOf, type RingRecord } from './ring.js'
+import { queueReason } from './ring-behaviour.js'
+import { RingDelivery } from './ring-delivery.js'
+import type { RingIndex } from './ring-index.js'
+import { RingLedger } from './ring-ledger.js'
+import type { RingParts, RingTimers } from './ring-ports.js'
+import { isTerminal, nextRingState, type RingEvent, type RingState } from './ring-state.js'
+import type { RingWaits } from './ring-waits.js'
+
+/** How long after a frame could not go out it is tried again, ms. */
+const RETRY_MS = 2_000
+/** How often ended rings are looked through for those past their time, ms. */
+const EXPIRE_MS = 600_000
+
+/**
+ * What happens to live rings. It is decided in memory, in the order in which things arrive; the ledger commits it, and
+ * only then is anybody told. Here `end` is the only way into a terminal state, and it goes in once.
+ */
+export class RingLife {
+  readonly #parts: RingParts
+  readonly #index: RingIndex
+  readonly #ended: EndedRings
+  readonly #delivery: RingDelivery
+  readonly #ledger: RingLedger
+  readonly #deadlines: RingTimers
+  readonly #retries: RingTimers
+  readonly #tellings: RingTimers
+  readonly #expiry: RingTimers
+  #isExpiryArmed = false
+  readonly #outcomes: Record<RingState, number> = {
+    queued: 0,
+    sent: 0,
+    delivered: 0,
+    accepted: 0,
+    dismissed: 0,
+    missed: 0,
+    withdrawn: 0,
+    failed: 0,
+  }
+
+  constructor(parts: RingParts, index: RingIndex, ended: EndedRings, waits: RingWaits) {
+    const { people, channel, outlet, crypto, limits, timers } = parts
+    const find = (number: number) => index.byNumber(number)
+    const onLive = (act: (ring: LiveRing, now: Now) => void) =>
+      timers((number, now) => {
+        const ring = find(number)
+        if (ring !== null) act(ring, now)
+      })
+    this.#parts = parts
+    this.#index = index
+    this.#ended = ended
+    this.#delivery = new RingDelivery(people, channel, crypto, limits.tellMs, {
+      received: (ring, now) => this.#handleReceived(ring, now),
+      delayed: (ring, now) => this.#retryLater(ring, now),
+      told: (ring) => this.#finishIfTold(ring),
+      isNotifyUsed: (ring, device, id) => this.#isNotifyUsed(ring, device, id),
+    })
+    const listener = {
+      refused: (ring: LiveRing) => this.#forget(ring),
+      committed: (ring: LiveRing, now: Now) => this.#handleCommitted(ring, now),
+    }
+    this.#ledger = new RingLedger({ outlet, people, waits, keepMs: limits.keepMs, listener }, timers, find)
+    this.#deadlines = onLive((ring, now) => {
+      ring.deadlineTimer = 0
+      this.end(ring, 'deadline', now)
+    })
+    this.#retries = onLive((ring, now) => {
+      ring.retryTimer = 0
+      this.goOn(ring, now)
+    })
+    this.#tellings = onLive((ring) => {
+      ring.tellTimer = 0
+      this.#forget(ring)
+    })
+    this.#expiry = timers((_, now) => this.#expire(now))
+  }
+
+  /** The ledger. */
+  get ledger(): RingLedger {
+    return this.#ledger
+  }
+
+  /** Rings that ended since the start, by state. */
+  get outcomes(): Readonly<Record<RingState, number>> {
+    return this.#outcomes
+  }
+
+  /** Begins a new ring: it goes out when it is committed. */
+  begin(ring: LiveRing): void {
+    this.#index.add(ring)
+    ring.deadlineTimer = this.#deadlines.arm(ring.number, ring.deadlineMonotonicMs)
+    ring.record.reason = queueReason(this.#delivery.behaviours(ring.record))
+    // Whether it will go out is known now; saying so in the first row saves a second write.
+    if (this.#delivery.canSend(ring.record)) this.#advance(ring, 'send')
+    this.#ledger.write(ring)
+  }
+
+  /** Goes on with a ring from the store, open or ended moments ago. */
+  resume(ring: LiveRing, row: Uint8Array, now: Now): void {
+    const { record } = ring
+    ring.published = this.#ledger.viewOf(record)
+    record.targets.forEach(({ dismissedBy }, target) => {
+      if (dismissedBy >= 0) ring.dismissed.add(target)
+    })
+    if (!isTerminal(record.state)) {
+      this.#index.add(ring)
+      ring.deadlineTimer = this.#deadlines.arm(ring.number, ring.deadlineMonotonicMs)
+      return
+    }
+    ring.endRow = row
+    this.#keep(ring, row, now)
+    const endedForMs = now.wallMs - record.endedMs
+    if (endedForMs < 0 || endedForMs >= this.#parts.limits.tellMs) return
+    this.#index.add(ring)
+    this.#index.close(ring)
+    this.#startTelling(ring, now)
+  }
+
+  /** Ends a ring, once: what comes later finds it ended. */
+  end(ring: LiveRing, event: RingEvent, now: Now): void {
+    if (isTerminal(ring.record.state)) return
+    this.#advance(ring, event)
+    ring.record.endedMs = now.wallMs
+    this.#outcomes[ring.record.state]++
+    this.#index.close(ring)
+    this.#deadlines.disarm(ring.deadlineTimer)
+    ring.deadlineTimer = 0
+    this.#delivery.stop(ring)
+    this.#ledger.write(ring)
+  }
+
+  /** Ends a ring whose deadline has come, should its timer not have been first. */
+  endIfLate(ring: LiveRing, now: Now): void {
+    if (now.monotonicMs >= ring.deadlineMonotonicMs) this.end(ring, 'deadline', now)
+  }
+
+  /** Something around a ring changed: offers it, or tells its outcome. */
+  goOn(ring: LiveRing, now: Now): void {
+    this.endIfLate(ring, now)
+    if (ring.dismissed.size > 0 || ring.endRow !== null) this.#delivery.tell(ring)
+    if (!isTerminal(ring.record.state) && ring.published !== null) this.#offer(ring, now)
+  }
+
+  /** A device's program or session is new: it may have lost the ring. */
+  restart(ring: LiveRing, device: number): void {
+    if (!isTerminal(ring.record.state)) this.#delivery.restart(ring, device)
+  }
+
+  /**
+   * A device answered a NOTIFY.
+   *
+   * @returns whether it was one of this ring.
+   */
+  handleVerdict(
+    ring: LiveRing,
+    verdict: { device: number; person: number; id: number; what: VerdictCode; reply: Uint8Array | null },
+    now: Now,
+  ): boolean {
+    const leg = this.#delivery.legOf(ring, verdict.device, verdict.person, verdict.id)
+    if (leg === null) return false
+    this.endIfLate(ring, now)
+    const target = ring.record.targets[leg.target] as RingRecord['targets'][number]
+    if (leg.isRefused || target.dismissedBy >= 0 || isTerminal(ring.record.state)) {
+      this.#delivery.tell(ring)
+      return true
+    }
+    this.#delivery.receive(leg)
+    leg.isRefused = verdict.what === VerdictWhat.refused
+    if (leg.isRefused) return true
+    leg.isTentative = false
+    const isNew = this.#setDelivered(ring, now)
+    if (verdict.what === VerdictWhat.accepted) this.#accept(ring, leg, verdict.reply, now)
+    else if (verdict.what === VerdictWhat.dismissed) this.#dismiss(ring, leg, now)
+    else if (this.#setShown(ring, now) || isNew) this.#ledger.write(ring)
+    return true
+  }
+
+  #accept(ring: LiveRing, leg: Leg, reply: Uint8Array | null, now: Now): void {
+    ring.record.by = leg.target
+    ring.record.byDevice = leg.device
+    ring.record.reply = reply ?? new Uint8Array(0)
+    this.end(ring, 'accept', now)
+  }
+
+  /** Somebody dismissed the ring on all their devices; it ends when everybody has. */
+  #dismiss(ring: LiveRing, leg: Leg, now: Now): void {
+    const { record } = ring
+    const target = record.targets[leg.target] as RingRecord['targets'][number]
+    target.dismissedBy = leg.device
+    for (const other of ring.legs.values()) if (other.target === leg.target) this.#delivery.stopLeg(other)
+    if (record.targets.some(({ dismissedBy }) => dismissedBy < 0)) {
+      this.#ledger.write(ring)
+      return
+    }
+    record.by = leg.target
+    record.byDevice = leg.device
+    this.end(ring, 'dismiss', now)
+  }
+
+  /** Moves a ring's state. @returns whether it changed. */
+  #advance(ring: LiveRing, event: RingEvent): boolean {
+    const { record } = ring
+    const state = nextRingState(record.state, event)
+    if (state === record.state) return false
+    record.state = state
+    record.reason = event === 'fail' ? 'app-removed' : ''
+    return true
+  }
+
+  /** Notes the first receipt. @returns whether it was. The caller writes. */
+  #setDelivered(ring: LiveRing, now: Now): boolean {
+    if (ring.record.deliveredMs !== 0) return false
+    this.#advance(ring, 'deliver')
+    ring.record.deliveredMs = now.wallMs
+    return true
+  }
+
+  /** Notes the first display. @returns whether it was. The caller writes. */
+  #setShown(ring: LiveRing, now: Now): boolean {
+    if (ring.record.shownMs !== 0) return false
+    ring.record.shownMs = now.wallMs
+    return true
+  }
+
+  #handleReceived(ring: LiveRing, now: Now): void {
+    this.endIfLate(ring, now)
+    if (!isTerminal(ring.record.state) && this.#setDelivered(ring, now)) this.#ledger.write(ring)
+  }
+
+  #offer(ring: LiveRing, now: Now): void {
+    const { record } = ring
+    const offer = this.#delivery.offer(ring, now)
+    let isNew = offer.isSent && this.#advance(ring, 'send')
+    if (offer.isReceived && this.#setDelivered(ring, now)) isNew = true
+    if (record.state === 'queued' && record.reason !== offer.reason) {
+      record.reason = offer.reason
+      isNew = true
+    }
+    if (isNew) this.#ledger.write(ring)
+  }
+
+  #handleCommitted(ring: LiveRing, now: Now): void {
+    if (ring.endRow === null || ring.tellUntilMs !== Infinity) {
+      this.goOn(ring, now)
+      return
+    }
+    this.#keep(ring, ring.endRow, now)
+    this.#startTelling(ring, now)
+    this.#finishIfTold(ring)
+  }
+
+  /** Keeps an ended ring for its sender. */
+  #keep(ring: LiveRing, row: Uint8Array, now: Now): void {
+    const { record, name } = ring
+    const ageMs = Math.max(now.wallMs - record.createdMs, 0)
+    const untilMs = now.monotonicMs + Math.max(this.#parts.limits.keepMs - ageMs, 0)
+    this.#ended.add(name, { row, id: record.id, idempotency: idempotencyOf(record), untilMs })
+    this.#armExpiry(now)
+  }
+
+  #startTelling(ring: LiveRing, now: Now): void {
+    ring.tellUntilMs = now.monotonicMs + this.#parts.limits.tellMs
+    ring.tellTimer = this.#tellings.arm(ring.number, ring.tellUntilMs)
+    if (ring.record.state === 'missed') this.#delivery.tellKept(ring)
+    this.#delivery.tell(ring)
+  }
+
+  #finishIfTold(ring: LiveRing): void {
+    if (ring.endRow !== null && this.#delivery.isAllTold(ring)) this.#forget(ring)
+  }
+
+  /** The ring lives on, if at all, as a row for its sender. */
+  #forget(ring: LiveRing): void {
+    if (this.#index.byNumber(ring.number) !== ring) return
+    this.#deadlines.disarm(ring.deadlineTimer)
+    this.#retries.disarm(ring.retryTimer)
+    this.#tellings.disarm(ring.tellTimer)
+    if (ring.published === null) this.#ended.dropKey(idempotencyOf(ring.record))
+    this.#index.remove(ring)
+  }
+
+  #retryLater(ring: LiveRing, now: Now): void {
+    if (ring.retryTimer === 0) ring.retryTimer = this.#retries.arm(ring.number, now.monotonicMs + RETRY_MS)
+  }
+
+  #armExpiry(now: Now): void {
+    if (this.#isExpiryArmed || this.#ended.size === 0) return
+    this.#isExpiryArmed = true
+    this.#expiry.arm(0, now.monotonicMs + EXPIRE_MS)
+  }
+
+  #expire(now: Now): void {
+    this.#isExpiryArmed = false
+    this.#ended.expire(now.monotonicMs)
+    this.#armExpiry(now)
+  }
+
+  #isNotifyUsed(ring: LiveRing, device: number, id: number): boolean {
+    for (const { person } of ring.record.targets) {
+      for (const other of this.#index.ofPerson(person)) {
+        if (other !== ring && other.legs.get(device)?.notifies.includes(id) === true) return true
+      }
+    }
+    return false
+  }
+}

@@ -1,0 +1,108 @@
+import { base64url } from '../base/base64.js'
+import { hex } from '../base/bytes.js'
+import type { RingState } from './ring-state.js'
+
+/** Bytes that name a ring. */
+export const RING_ID_BYTES = 16
+/** Bytes of the secret from which a ring's notify ids are made. */
+export const RING_SEED_BYTES = 16
+/** Bytes kept of the hash of a request with an idempotency key. */
+export const REQUEST_HASH_BYTES = 16
+
+/** A ring as its sender sees it. Times are Unix ms. */
+export interface RingView {
+  /** 32 hex digits */
+  ring: string
+  state: RingState
+  /** why it is queued or failed: '' | 'offline' | 'unavailable' | 'app-removed' */
+  reason: string
+  createdMs: number
+  deadlineMs: number
+  /** first authenticated receipt by a device, 0 if none */
+  deliveredMs: number
+  /** first display by a device's host, 0 if none */
+  shownMs: number
+  /** when the terminal state was reached, 0 before */
+  endedMs: number
+  /** PUID that accepted, or was the last to dismiss; '' if none */
+  by: string
+  /** reply of the accepting device, base64url, '' if none */
+  reply: string
+}
+
+/** What an application asks for. */
+export interface NewRing {
+  /** 1..64 PUIDs; more than one is a pool: the first to accept stops the others */
+  to: string[]
+  title: string
+  body: string
+  /** https, or http on loopback, or '' */
+  url: string
+  /** base64url, decoded size counts */
+  payload: string
+  /** 5,000..600,000 */
+  deadlineInMs: number
+  /** '' none; else at most 255 characters */
+  idempotencyKey: string
+}
+
+/** What a device shows. */
+export interface RingContent {
+  title: string
+  body: string
+  url: string
+  payload: Uint8Array
+}
+
+/** One of those that a ring goes to. */
+export interface RingTarget {
+  /** key of the person */
+  person: number
+  /** rotation of the PUID that the sender used */
+  rotation: number
+  /** handle of the device that dismissed for this person, -1 none */
+  dismissedBy: number
+}
+
+/** Everything about a ring that must survive the process. */
+export interface RingRecord {
+  /** 16 B, random */
+  id: Uint8Array
+  /** 16 B, random and secret: gives the notify ids */
+  seed: Uint8Array
+  /** key of the application */
+  app: number
+  createdMs: number
+  deadlineMs: number
+  state: RingState
+  reason: string
+  deliveredMs: number
+  shownMs: number
+  endedMs: number
+  /** index of the target that accepted or was the last to dismiss, -1 none */
+  by: number
+  /** handle of the device that accepted or was the last to dismiss, -1 none */
+  byDevice: number
+  /** at most 256 B */
+  reply: Uint8Array
+  /** '' none */
+  idempotencyKey: string
+  /** 16 B */
+  requestHash: Uint8Array
+  /** 1..64 */
+  targets: RingTarget[]
+  /** empty once the ring has ended and its devices were told */
+  content: RingContent
+}
+
+/** What the sender sees of a ring. @param by PUID of `record.by`, '' if none. */
+export function ringViewOf(record: RingRecord, by: string): RingView {
+  const { state, reason, createdMs, deadlineMs, deliveredMs, shownMs, endedMs } = record
+  const reply = base64url(record.reply)
+  return { ring: hex(record.id), state, reason, createdMs, deadlineMs, deliveredMs, shownMs, endedMs, by, reply }
+}
+
+/** Key of a ring in the idempotency index: application and the sender's key; '' none. */
+export function idempotencyOf(record: Pick<RingRecord, 'app' | 'idempotencyKey'>): string {
+  return record.idempotencyKey === '' ? '' : `${record.app}/${record.idempotencyKey}`
+}

@@ -1,0 +1,556 @@
+import t from 'tap'
+import { base64url } from '../../src/base/base64.js'
+import { hex } from '../../src/base/bytes.js'
+import type { RingState } from '../../src/hub/message.js'
+import { APP, type House, homely, listFor, OTHER_APP, type Phone } from './house.js'
+
+const reply = Uint8Array.of(1, 2, 3)
+
+/** States that the sender's stream was told, in order. */
+function told(house: House): RingState[] {
+  return house.take('ring-change').map(({ ring }) => ring.state)
+}
+
+t.test('accepted on one device, answered elsewhere on the other', (t) => {
+  const { house, phones } = homely(2)
+  const [first, second] = phones as [Phone, Phone]
+  house.subscribe()
+  const ring = house.ring(1, { body: 'now', url: 'https://chat.example/7', payload: base64url(reply) })
+  t.match(ring, { state: 'sent', reason: '', deliveredMs: 0, endedMs: 0 })
+  for (const phone of phones) {
+    t.match(phone.notifies, [{ title: 'Ada calls', body: 'now', url: 'https://chat.example/7', payload: reply }])
+    t.equal(hex(phone.notifies[0]?.ring as Uint8Array), ring?.ring)
+    t.equal(phone.notifies[0]?.deadlineMs, ring?.deadlineMs)
+  }
+  house.advance(500)
+  first.verdict(2)
+  t.equal(house.readRing(ring?.ring ?? '')?.shownMs, house.wallMs)
+  house.advance(500)
+  first.verdict(0, reply)
+  t.match(house.readRing(ring?.ring ?? ''), {
+    state: 'accepted',
+    by: house.puid(1),
+    reply: base64url(reply),
+    endedMs: house.wallMs,
+  })
+  t.same(told(house), ['delivered', 'delivered', 'accepted'])
+  t.match(first.outcomes, [{ notify: first.notifies[0]?.id, what: 0 }])
+  t.match(second.outcomes, [{ notify: second.notifies[0]?.id, what: 1 }])
+  first.verdict(0).verdict(1)
+  second.verdict(0)
+  house.advance(100_000)
+  t.same(told(house), [], 'one outcome')
+  t.equal(first.outcomes.length + second.outcomes.length, 2)
+  t.equal(house.metrics()['ringsAccepted'], 1)
+  t.equal(house.metrics()['ringsOpen'], 0)
+  t.equal(house.metrics()['ringsTelling'], 0)
+  t.end()
+})
+
+t.test('dismissed, missed and withdrawn', (t) => {
+  const { house, phones } = homely(2)
+  const [first, second] = phones as [Phone, Phone]
+  const dismissed = house.ring(1)?.ring ?? ''
+  second.verdict(1)
+  t.match(house.readRing(dismissed), { state: 'dismissed', by: house.puid(1) })
+  t.same([first.outcomes.at(-1)?.what, second.outcomes.at(-1)?.what], [1, 2])
+  const missed = house.ring(1, { deadlineInMs: 5_000 })?.ring ?? ''
+  house.advance(4_999)
+  t.equal(house.readRing(missed)?.state, 'delivered')
+  house.advance(1)
+  t.match(house.readRing(missed), { state: 'missed', by: '', endedMs: house.wallMs })
+  t.same([first.outcomes.at(-1)?.what, second.outcomes.at(-1)?.what], [3, 3])
+  const withdrawn = house.ring(1)?.ring ?? ''
+  house.withdraw(withdrawn)
+  t.match(house.take('ring').at(-1)?.ring, { state: 'withdrawn' })
+  t.same([first.outcomes.at(-1)?.what, second.outcomes.at(-1)?.what], [4, 4])
+  house.withdraw(withdrawn)
+  t.match(house.take('ring').at(-1)?.ring, { state: 'withdrawn' }, 'twice is no error')
+  house.withdraw(missed)
+  t.equal(house.lastError(), 'ring-ended')
+  house.withdraw('00'.repeat(16))
+  t.equal(house.lastError(), 'unknown-ring')
+  t.equal(house.readRing(missed, OTHER_APP), null, "another application's")
+  t.equal(house.lastError(), 'unknown-ring')
+  t.end()
+})
+
+t.test('at the deadline it is too late, in the order of arrival', (t) => {
+  const { house, phone } = homely()
+  const late = house.ring(1, { deadlineInMs: 5_000 })?.ring ?? ''
+  const early = house.ring(1, { deadlineInMs: 5_001 })?.ring ?? ''
+  house.monotonicMs += 5_000
+  house.wallMs += 5_000
+  phone.verdict(0, null, phone.notifies[0]?.id)
+  phone.verdict(0, null, phone.notifies[1]?.id)
+  t.equal(house.readRing(late)?.state, 'missed')
+  t.equal(house.readRing(early)?.state, 'accepted')
+  t.end()
+})
+
+t.test('nothing is told before it is committed', (t) => {
+  const { house, phone } = homely()
+  house.subscribe()
+  house.isStoreHeld = true
+  t.equal(house.ring(1), null)
+  t.equal(phone.notifies.length, 0)
+  house.releaseStore()
+  const ring = house.take('ring')[0]?.ring.ring ?? ''
+  t.equal(phone.notifies.length, 1)
+  t.same(told(house), ['delivered'])
+  house.isStoreHeld = true
+  phone.verdict(0)
+  t.equal(house.readRing(ring)?.state, 'delivered')
+  t.equal(phone.outcomes.length, 0)
+  house.withdraw(ring)
+  t.equal(house.lastError(), 'ring-ended', 'it is decided already')
+  house.releaseStore()
+  t.equal(house.readRing(ring)?.state, 'accepted')
+  t.equal(phone.outcomes.length, 1)
+  t.same(told(house), ['accepted'])
+  t.end()
+})
+
+t.test('what is read is what is committed, also while more is on its way', (t) => {
+  const { house, phone } = homely()
+  phone.acks = false
+  const ring = house.ring(1)?.ring ?? ''
+  house.isStoreHeld = true
+  phone.ack(phone.notifies[0]?.id ?? 0)
+  phone.verdict(0)
+  t.equal(house.readRing(ring)?.state, 'sent')
+  house.commit(house.held.shift() as (typeof house.held)[number])
+  house.drain()
+  t.equal(house.readRing(ring)?.state, 'delivered')
+  t.equal(phone.outcomes.length, 0)
+  house.releaseStore()
+  t.equal(house.readRing(ring)?.state, 'accepted')
+  t.end()
+})
+
+t.test('a withdrawal is answered when it is committed', (t) => {
+  const { house } = homely()
+  const ring = house.ring(1)?.ring ?? ''
+  house.take('ring')
+  house.isStoreHeld = true
+  house.withdraw(ring)
+  house.withdraw(ring)
+  t.same(house.take('ring'), [])
+  house.releaseStore()
+  t.same(
+    house.take('ring').map((one) => one.ring.state),
+    ['withdrawn', 'withdrawn'],
+  )
+  t.end()
+})
+
+t.test('a store that fails: the ring never was; an outcome is tried again', (t) => {
+  const { house, phone } = homely()
+  house.isStoreBroken = true
+  t.equal(house.ring(1, { idempotencyKey: 'k' }), null)
+  t.equal(house.lastError(), 'unavailable')
+  t.equal(house.metrics()['ringsOpen'], 0)
+  house.isStoreBroken = false
+  const ring = house.ring(1, { idempotencyKey: 'k' })?.ring ?? ''
+  t.not(ring, '')
+  house.isStoreBroken = true
+  phone.verdict(0)
+  house.advance(3_000)
+  t.equal(house.readRing(ring)?.state, 'delivered')
+  house.isStoreBroken = false
+  house.advance(1_000)
+  t.equal(house.readRing(ring)?.state, 'accepted')
+  t.equal(phone.outcomes.at(-1)?.what, 0)
+  t.end()
+})
+
+t.test('long polls: at the end, or when the time is up', (t) => {
+  const { house, phone } = homely()
+  const ring = house.ring(1)?.ring ?? ''
+  house.take('ring')
+  const wait = (waitMs: number) => house.ask({ kind: 'ring-get', request: house.nextRequest(), app: APP, ring, waitMs })
+  wait(1_000)
+  wait(60_000)
+  t.same(house.take('ring'), [])
+  house.advance(1_000)
+  t.same(
+    house.take('ring').map((one) => one.ring.state),
+    ['delivered'],
+  )
+  phone.verdict(1)
+  t.same(
+    house.take('ring').map((one) => one.ring.state),
+    ['dismissed'],
+  )
+  wait(60_000)
+  t.same(
+    house.take('ring').map((one) => one.ring.state),
+    ['dismissed'],
+  )
+  house.advance(100_000)
+  t.same(house.take('ring'), [])
+  t.equal(house.metrics()['ringWaits'], 0)
+  t.equal(house.metrics()['timers'], 1, 'that which forgets ended rings')
+  t.end()
+})
+
+t.test('too many long polls are answered at once; reading creates nothing', (t) => {
+  const { house } = homely(1, { limits: { waitsMax: 1 } })
+  const ring = house.ring(1)?.ring ?? ''
+  house.take('ring')
+  for (let i = 0; i < 2; i++) {
+    house.ask({ kind: 'ring-get', request: 100 + i, app: APP, ring, waitMs: 60_000 })
+  }
+  t.same(
+    house.take('ring').map(({ request, created }) => [request, created]),
+    [[101, false]],
+  )
+  t.end()
+})
+
+t.test('idempotency keys: the same request gives the same ring, another one a conflict', (t) => {
+  const { house, phone } = homely()
+  const ring = house.ring(1, { idempotencyKey: 'k' })?.ring
+  house.take('ring')
+  t.equal(house.ring(1, { idempotencyKey: 'k' })?.ring, ring)
+  t.equal(house.take('ring').at(-1)?.created, false)
+  t.equal(house.ring(1, { idempotencyKey: 'k', body: 'other' }), null)
+  t.equal(house.lastError(), 'idempotency-conflict')
+  t.not(house.ring(1, { idempotencyKey: 'k' }, OTHER_APP)?.ring, ring, 'keys are per application')
+  phone.verdict(0, null, phone.notifies[0]?.id)
+  t.match(house.ring(1, { idempotencyKey: 'k' }), { ring, state: 'accepted' })
+  house.crash()
+  t.match(house.ring(1, { idempotencyKey: 'k' }), { ring, state: 'accepted' }, 'after a restart too')
+  house.advance(86_400_000)
+  t.not(house.ring(1, { idempotencyKey: 'k' })?.ring, ring, 'for a day')
+  t.end()
+})
+
+t.test('a repeat while the first write is under way', (t) => {
+  const { house } = homely()
+  house.isStoreHeld = true
+  house.ring(1, { idempotencyKey: 'k' })
+  house.ring(1, { idempotencyKey: 'k' })
+  house.releaseStore()
+  const replies = house.take('ring')
+  t.same(
+    replies.map(({ created }) => created),
+    [true, false],
+  )
+  t.equal(new Set(replies.map(({ ring }) => ring.ring)).size, 1)
+  t.end()
+})
+
+t.test('who is wrong is told so', (t) => {
+  const { house } = homely()
+  const refused = (rest: Parameters<House['ring']>[1]) => {
+    t.equal(house.ring(1, rest), null)
+    return house.lastError()
+  }
+  t.equal(refused({ to: ['p_nobody'] }), 'unknown-puid')
+  t.equal(refused({ to: [house.puid(1, OTHER_APP)] }), 'unknown-puid')
+  t.equal(refused({ to: [] }), 'ring-invalid')
+  t.equal(refused({ deadlineInMs: 4_999 }), 'ring-invalid')
+  t.equal(refused({ url: 'http://chat.example/' }), 'ring-invalid')
+  t.equal(refused({ title: 'x'.repeat(1_200) }), 'ring-too-large')
+  t.equal(house.metrics()['ringsCreated'], 0)
+  t.end()
+})
+
+t.test('limits: open rings of an application, rings to one person in a minute', (t) => {
+  const { house, phone } = homely(1, { limits: { openPerApp: 3, perPersonPerMinute: 5 } })
+  for (let i = 0; i < 3; i++) t.ok(house.ring(1))
+  t.equal(house.ring(1), null)
+  t.match(house.take('error').at(-1), { code: 'rate-limited', retryAfterS: 5 })
+  t.ok(house.ring(1, {}, OTHER_APP), 'another application has its own')
+  phone.verdict(1, null, phone.notifies[0]?.id)
+  house.advance(10_000)
+  t.ok(house.ring(1))
+  phone.verdict(1, null, phone.notifies[1]?.id)
+  t.ok(house.ring(1))
+  phone.verdict(1, null, phone.notifies[2]?.id)
+  t.equal(house.ring(1), null)
+  t.match(house.take('error').at(-1), { code: 'rate-limited', retryAfterS: 50 })
+  house.advance(50_000)
+  t.ok(house.ring(1))
+  t.end()
+})
+
+t.test('a device that comes before the deadline gets the ring, also another device of the person', (t) => {
+  const { house, phones } = homely(2)
+  const [first, second] = phones as [Phone, Phone]
+  second.lose()
+  const ring = house.ring(1)?.ring ?? ''
+  t.equal(second.notifies.length, 0)
+  house.advance(10_000)
+  second.contact()
+  t.equal(second.notifies.length, 1)
+  first.lose()
+  second.lose()
+  const next = house.ring(1)
+  t.match(next, { state: 'queued', reason: 'offline' })
+  house.advance(10_000)
+  first.contact()
+  t.equal(house.readRing(next?.ring ?? '')?.state, 'delivered')
+  second.contact()
+  second.verdict(0, null, second.notifies[0]?.id)
+  t.equal(house.readRing(ring)?.state, 'accepted')
+  t.end()
+})
+
+t.test('unavailable: kept silently, and listed as missed', (t) => {
+  const { house, phone } = homely()
+  phone.putList(listFor([{}], { choice: 1 }))
+  const ring = house.ring(1, { deadlineInMs: 20_000 })
+  t.match(ring, { state: 'queued', reason: 'unavailable' })
+  house.advance(19_999)
+  t.equal(phone.notifies.length, 0)
+  house.advance(1)
+  t.match(house.readRing(ring?.ring ?? ''), { state: 'missed', deliveredMs: 0 })
+  t.equal(phone.notifies.length, 1)
+  t.match(phone.outcomes, [{ notify: phone.notifies[0]?.id, what: 3 }])
+  const sends = house.commands.filter((one) => one.kind === 'send' && one.frames.some(({ kind }) => kind === 'notify'))
+  t.equal(sends[0]?.kind === 'send' ? sends[0].frames.length : 0, 2, 'in one packet')
+  house.ring(1, { title: 'x'.repeat(1_094), deadlineInMs: 5_000 })
+  house.advance(5_000)
+  t.equal(phone.outcomes.length, 2, 'the largest ring fits too')
+  const next = house.ring(1, { deadlineInMs: 20_000 })?.ring ?? ''
+  house.advance(5_000)
+  phone.putList(listFor([{}]))
+  t.equal(house.readRing(next)?.state, 'delivered', 'available again: it rings')
+  t.end()
+})
+
+t.test('after a restart the device decides, and a refusal looks like no delivery', (t) => {
+  const { house, phone } = homely()
+  house.crash()
+  house.subscribe()
+  phone.contact('active', true)
+  const ring = house.ring(1, { deadlineInMs: 10_000 })?.ring ?? ''
+  house.advance(1_999)
+  t.equal(phone.notifies.length, 0, 'the list would decide')
+  house.advance(1)
+  t.equal(phone.notifies.length, 1, 'without it the device does')
+  t.match(house.readRing(ring), { state: 'queued', reason: 'offline', deliveredMs: 0 }, 'the ack says nothing')
+  phone.verdict(3)
+  phone.lose()
+  const late = house.ring(1)?.ring ?? ''
+  house.advance(5_000)
+  phone.contact()
+  house.advance(1_999)
+  t.equal(phone.notifies.length, 1, 'the moment begins with the contact')
+  house.advance(1)
+  t.equal(phone.notifies.length, 2)
+  house.withdraw(late)
+  house.replies = []
+  house.advance(999)
+  t.match(house.readRing(ring), { state: 'queued', reason: 'offline', deliveredMs: 0 })
+  house.advance(1)
+  t.match(house.readRing(ring), { state: 'missed', deliveredMs: 0 })
+  t.same(told(house), ['missed'])
+  t.same(
+    phone.outcomes.map(({ notify }) => notify),
+    [phone.notifies[1]?.id],
+    'who refused is told nothing',
+  )
+  t.end()
+})
+
+t.test('after a restart the list decides when it comes: who is invisible is not rung', (t) => {
+  const { house, phone } = homely()
+  phone.putList(listFor([{}], { choice: 2 }))
+  house.crash()
+  phone.contact('active', true)
+  const ring = house.ring(1)?.ring ?? ''
+  house.advance(300)
+  phone.tellList(listFor([{}], { choice: 2 }), 2)
+  house.advance(29_700)
+  t.equal(phone.notifies.length, 0)
+  t.match(house.readRing(ring), { state: 'missed', deliveredMs: 0 })
+  t.end()
+})
+
+t.test('after a restart: what the device shows counts, and so does its list when it comes', (t) => {
+  const { house, phone } = homely()
+  house.crash()
+  phone.contact('active', true)
+  const shown = house.ring(1)?.ring ?? ''
+  const listed = house.ring(1)?.ring ?? ''
+  house.advance(2_000)
+  phone.verdict(2, null, phone.notifies.find(({ ring }) => hex(ring) === shown)?.id)
+  t.match(house.readRing(shown), { state: 'delivered', shownMs: house.wallMs })
+  t.equal(house.readRing(listed)?.state, 'queued')
+  phone.tellList(listFor([{}]), 1)
+  t.match(house.readRing(listed), { state: 'delivered', shownMs: 0 })
+  t.end()
+})
+
+t.test('[R-12.2-5] rings go on after kill -9 with the time that is left, and the verdict finds them', (t) => {
+  const { house, phone } = homely()
+  const ring = house.ring(1, { deadlineInMs: 30_000 })?.ring ?? ''
+  const { id } = phone.notifies[0] as { id: number }
+  house.crash(10_000)
+  phone.frames.length = 0
+  phone.contact('active', true)
+  phone.tellList(listFor([{}]), 1)
+  t.equal(phone.notifies.length, 1)
+  const again = phone.notifies[0]?.id ?? 0
+  t.not(again, id, 'again, under a new id')
+  t.equal(house.readRing(ring)?.state, 'delivered')
+  phone.acks = false
+  phone.verdict(0, reply, id)
+  t.match(house.readRing(ring), { state: 'accepted', reply: base64url(reply) })
+  t.match(phone.outcomes, [{ notify: id, what: 0 }], 'by the id that it used')
+  phone.verdict(0, reply, again)
+  t.match(phone.outcomes, [{}, { notify: again, what: 0 }], 'and by the other, should it not know that any more')
+  t.end()
+})
+
+t.test('a ring whose deadline passed during the outage is missed, once', (t) => {
+  const { house, phone } = homely()
+  const ring = house.ring(1, { deadlineInMs: 5_000 })?.ring ?? ''
+  house.crash(60_000)
+  house.subscribe()
+  house.advance(0)
+  t.match(house.readRing(ring), { state: 'missed', endedMs: house.wallMs })
+  t.same(told(house), ['missed'])
+  phone.frames.length = 0
+  phone.contact('active', true)
+  t.match(phone.outcomes, [{ what: 3 }], 'the device is told too')
+  house.crash()
+  house.subscribe()
+  house.advance(200_000)
+  t.same(told(house), [])
+  t.equal(house.readRing(ring)?.state, 'missed')
+  t.end()
+})
+
+t.test('a crash between the commit of an outcome and telling it', (t) => {
+  const { house, phone } = homely()
+  const ring = house.ring(1)?.ring ?? ''
+  const { id } = phone.notifies[0] as { id: number }
+  phone.acks = false
+  phone.frames.length = 0
+  phone.verdict(0)
+  phone.verdict(0, null, id)
+  house.crash()
+  phone.acks = true
+  phone.frames.length = 0
+  phone.contact('active', true).verdict(0, null, id)
+  t.match(phone.outcomes, [{ notify: id, what: 0 }])
+  t.equal(house.readRing(ring)?.state, 'accepted')
+  t.end()
+})
+
+t.test('NOTIFY that is refused is tried again; one that is lost with the contact goes out at the next', (t) => {
+  const { house, phone } = homely()
+  phone.acks = false
+  const ring = house.ring(1)?.ring ?? ''
+  const refuse = () => house.event({ kind: 'unacked', device: phone.handle, id: phone.notifies.at(-1)?.id ?? 0 })
+  refuse()
+  t.equal(phone.notifies.length, 1)
+  house.advance(2_000)
+  t.equal(phone.notifies.length, 2)
+  phone.lose()
+  t.match(house.commands.at(-1), { kind: 'cancel', id: phone.notifies[0]?.id })
+  house.advance(5_000)
+  t.equal(phone.notifies.length, 2)
+  phone.contact()
+  t.equal(phone.notifies.length, 3)
+  t.equal(house.readRing(ring)?.state, 'sent')
+  phone.ack(phone.notifies[0]?.id ?? 0)
+  t.equal(house.readRing(ring)?.state, 'delivered')
+  t.end()
+})
+
+t.test('outcomes are repeated to devices that come within a minute, not later', (t) => {
+  const { house, phones } = homely(2)
+  const [first, second] = phones as [Phone, Phone]
+  house.ring(1)
+  second.lose()
+  first.verdict(0)
+  house.advance(30_000)
+  second.contact()
+  t.match(second.outcomes, [{ what: 1 }])
+  house.ring(1)
+  second.lose()
+  first.verdict(0)
+  t.equal(house.metrics()['ringsTelling'], 1)
+  house.advance(60_000)
+  t.equal(house.metrics()['ringsTelling'], 0)
+  second.contact()
+  t.equal(second.outcomes.length, 1)
+  t.end()
+})
+
+t.test('[R-12.2-5] a device that restarts gets its open rings again, not those it answered', (t) => {
+  const { house, phone } = homely()
+  house.ring(1)
+  house.ring(1)
+  phone.verdict(1, null, phone.notifies[0]?.id)
+  const { id } = phone.notifies[1] as { id: number }
+  phone.frames.length = 0
+  phone.acks = false
+  phone.contact('active', true)
+  t.equal(phone.notifies.length, 1)
+  const again = phone.notifies[0]?.id ?? 0
+  t.not(again, id, 'under a new id')
+  house.event({ kind: 'unacked', device: phone.handle, id: again })
+  house.advance(2_000)
+  t.equal(phone.notifies[1]?.id, again, 'and under that until the next start')
+  phone.verdict(0, null, id)
+  t.equal(house.metrics()['ringsAccepted'], 1, 'either counts')
+  t.end()
+})
+
+t.test('a device that restarts and leaves again is told the outcome by an id that it may know', (t) => {
+  const { house, phone } = homely()
+  const ring = house.ring(1)?.ring ?? ''
+  const id = phone.notifies[0]?.id ?? 0
+  phone.contact('gone', true)
+  house.withdraw(ring)
+  phone.contact('active')
+  t.match(phone.outcomes, [{ notify: id, what: 4 }])
+  t.end()
+})
+
+t.test('an application that is removed: its rings fail, its devices stop', (t) => {
+  const { house, phone } = homely()
+  house.ring(1)
+  house.ask({ kind: 'app-removed', app: APP })
+  t.equal(phone.outcomes.at(-1)?.what, 4)
+  t.equal(house.metrics()['ringsFailed'], 1)
+  house.crash()
+  t.equal(house.metrics()['ringsOpen'], 0)
+  t.end()
+})
+
+t.test('ended rings are forgotten after a day, in the store too', (t) => {
+  const { house, phone } = homely(1, { limits: { endedMax: 3 } })
+  const rings = Array.from({ length: 5 }, () => {
+    const ring = house.ring(1)?.ring ?? ''
+    phone.verdict(1)
+    return ring
+  })
+  t.same(
+    rings.map((ring) => house.readRing(ring)?.state ?? ''),
+    ['', '', 'dismissed', 'dismissed', 'dismissed'],
+    'the oldest give way',
+  )
+  t.equal(house.disk.rings.size, 3)
+  house.advance(86_400_000 + 600_000)
+  t.equal(house.disk.rings.size, 0)
+  t.equal(house.metrics()['ringsEndedInMemory'], 0)
+  t.equal(house.readRing(rings[4] as string), null)
+  t.end()
+})
+
+t.test('NOTIFY ids are random, in range and free on the device', (t) => {
+  const { house, phone } = homely(1, { limits: { perPersonPerMinute: 1_000 } })
+  for (let i = 0; i < 500; i++) house.ring(1)
+  const ids = phone.notifies.map(({ id }) => id)
+  t.equal(ids.length, 500)
+  t.equal(new Set(ids).size, 500)
+  t.ok(ids.every((id) => id >= 256 && id <= 65_535))
+  t.end()
+})

@@ -1,0 +1,40 @@
+import t from 'tap'
+import { queueReason, RING_BEHAVIOUR } from '../../src/ring/ring-behaviour.js'
+import { isTerminal, nextRingState, RING_STATES, RING_TRANSITIONS, type RingEvent } from '../../src/ring/ring-state.js'
+
+const EVENTS: readonly RingEvent[] = ['send', 'deliver', 'accept', 'dismiss', 'deadline', 'withdraw', 'fail']
+
+t.test('the state machine, whole', (t) => {
+  const ends = ['accepted', 'dismissed', 'missed', 'withdrawn', 'failed']
+  const table: Record<string, string[]> = {
+    queued: ['sent', 'delivered', ...ends],
+    sent: ['sent', 'delivered', ...ends],
+    delivered: ['delivered', 'delivered', ...ends],
+  }
+  for (const end of ends) table[end] = EVENTS.map(() => end)
+  t.same([...RING_STATES].sort(), Object.keys(table).sort())
+  for (const state of RING_STATES) {
+    t.same(
+      EVENTS.map((event) => nextRingState(state, event)),
+      table[state],
+      state,
+    )
+    t.equal(isTerminal(state), ends.includes(state))
+  }
+  t.same(Object.keys(RING_TRANSITIONS.queued).sort(), [...EVENTS].sort())
+  t.end()
+})
+
+t.test('codes of a stored row do not move', (t) => {
+  t.same(RING_STATES, ['queued', 'sent', 'delivered', 'accepted', 'dismissed', 'missed', 'withdrawn', 'failed'])
+  t.end()
+})
+
+t.test('what a ring does in each presence, and what its sender sees', (t) => {
+  t.same(RING_BEHAVIOUR, { online: 'ring', away: 'ring', unavailable: 'keep', offline: 'hold', unknown: 'try' })
+  t.equal(queueReason(['hold', 'keep', 'ring']), '')
+  t.equal(queueReason(['hold', 'keep', 'try']), 'unavailable')
+  t.equal(queueReason(['hold', 'try']), 'offline', 'try looks like hold')
+  t.equal(queueReason(['try']), queueReason(['hold']))
+  t.end()
+})
