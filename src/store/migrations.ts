@@ -1,0 +1,87 @@
+/**
+ * The schema, one step after the other. `PRAGMA user_version` counts the steps that a database has had. A step that was
+ * released is never changed; a new one goes to the end.
+ *
+ * Times are Unix ms unless a comment says otherwise. Sealed columns: see `row-sealer.ts`. No table names a person and
+ * an application together.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    boot_seconds INTEGER NOT NULL,  -- Unix seconds of the last start, or more
+    key_check BLOB                  -- sealed under the master key: tells a key file that is not ours
+  ) STRICT;
+  INSERT INTO meta (id, boot_seconds) VALUES (1, 0);
+
+  -- AUTOINCREMENT: a number is never used again, because a PUID is made of it
+  CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    list_version INTEGER NOT NULL DEFAULT 0,
+    list_sealed BLOB                -- ciphertext from the person's devices
+  ) STRICT;
+
+  CREATE TABLE devices (
+    slot INTEGER PRIMARY KEY CHECK (slot BETWEEN 0 AND 16777215),
+    generation INTEGER NOT NULL,
+    rotation INTEGER NOT NULL,
+    device_id TEXT NOT NULL UNIQUE,
+    account INTEGER NOT NULL REFERENCES accounts (id),
+    public_key BLOB NOT NULL UNIQUE CHECK (length(public_key) = 32),
+    psk BLOB NOT NULL,              -- sealed
+    name TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    stamp INTEGER NOT NULL DEFAULT 0,
+    session BLOB                    -- sealed, of one fixed size, or null
+  ) STRICT;
+  CREATE INDEX devices_account ON devices (account);
+
+  -- slots that had an owner and have none now: their counts go on with the next
+  CREATE TABLE free_slots (
+    slot INTEGER PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    rotation INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE apps (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    app_id BLOB NOT NULL UNIQUE CHECK (length(app_id) = 8),
+    name TEXT NOT NULL,
+    created INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE app_keys (
+    id INTEGER PRIMARY KEY,
+    app INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    hash BLOB NOT NULL UNIQUE,      -- SHA-256 of the API key
+    created INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX app_keys_app ON app_keys (app);
+
+  CREATE TABLE codes (
+    hash BLOB PRIMARY KEY,          -- keyed, see enrolment-codes.ts
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    expires INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX codes_account ON codes (account);
+  CREATE INDEX codes_expires ON codes (expires);
+
+  CREATE TABLE hour_keys (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    created INTEGER NOT NULL,
+    key BLOB NOT NULL               -- sealed under the master key
+  ) STRICT;
+
+  CREATE TABLE rings (
+    ring BLOB PRIMARY KEY,
+    hour_key INTEGER NOT NULL REFERENCES hour_keys (id),
+    until INTEGER NOT NULL,
+    row BLOB NOT NULL               -- sealed under the hour's key
+  ) STRICT;
+  CREATE INDEX rings_hour_key ON rings (hour_key);
+  CREATE INDEX rings_until ON rings (until);
+  `,
+]

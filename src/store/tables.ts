@@ -1,0 +1,41 @@
+import type Database from 'better-sqlite3'
+import type { Crypto } from '../crypto/crypto.js'
+import { deriveKey } from '../crypto/hkdf.js'
+import { Accounts } from './accounts.js'
+import { Apps } from './apps.js'
+import { Devices } from './devices.js'
+import { EnrolmentCodes } from './enrolment-codes.js'
+import { Rings } from './rings.js'
+import { RowSealer } from './row-sealer.js'
+import { WriteBehind } from './write-behind.js'
+
+/** The tables of one database. */
+export interface Tables {
+  readonly database: Database.Database
+  readonly accounts: Accounts
+  readonly codes: EnrolmentCodes
+  readonly devices: Devices
+  readonly apps: Apps
+  readonly rings: Rings
+  readonly writeBehind: WriteBehind
+}
+
+/**
+ * The tables of an open database.
+ *
+ * @param masterKey 32 B, seals them.
+ */
+export function openTables(database: Database.Database, crypto: Crypto, masterKey: Uint8Array): Tables {
+  const sealer = new RowSealer(crypto, masterKey)
+  const devices = new Devices(database, sealer)
+  const rings = new Rings(database, crypto, sealer)
+  return {
+    database,
+    accounts: new Accounts(database),
+    codes: new EnrolmentCodes(database, crypto, deriveKey(crypto, masterKey, 'pilotlight enrolment code')),
+    devices,
+    apps: new Apps(database),
+    rings,
+    writeBehind: new WriteBehind(devices, rings),
+  }
+}
