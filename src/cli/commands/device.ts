@@ -1,0 +1,172 @@
+/** `pilotlight device ...`: what the owner of a device does, and the operator's list of devices. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { saveCredentials } from '../../client/node/credentials-file.js'
+import { enrol as enrolDevice } from '../../client/node/enrol.js'
+import { connectCalls } from '../../io/call-socket.js'
+import { ADMIN_OPTIONS, callAdmin } from '../admin.js'
+import { cliError, usageError } from '../cli-error.js'
+import { type Command, command } from '../command.js'
+import { onOff, text, wholeNumber } from '../option.js'
+import { socketFile } from '../phone/device-file.js'
+import { appDigits, openPhone } from '../phone/phone.js'
+import { runPhone } from '../phone/run-phone.js'
+import { wordsHelp } from '../phone/words.js'
+import { columns } from '../terminal.js'
+import { dayAndTime } from '../text.js'
+
+/** How long `device allow` waits for the server. */
+const ALLOW_MS = 30_000
+const SILENCE_MAX_S = 1800
+const DAY_S = 86_400
+
+const FILE = text('FILE', 'file of the device, as `device enrol` wrote it; must be given')
+const SOCKET = text('FILE', 'unix socket for other programs of this machine', '')
+
+const enrol = command({
+  name: 'device enrol',
+  summary: 'enrol this machine as a device with a one-time code',
+  details: 'The file holds secret keys: it is made with mode 0600. Beside it, FILE.state is written by `device run`.',
+  options: {
+    url: text('URL', "the server's HTTP(S); plain http on loopback only", 'http://127.0.0.1:7351'),
+    code: text('CODE', 'enrolment code, as `account add` or `account code` printed it; must be given'),
+    name: text('NAME', 'what the person calls this device', 'terminal phone'),
+    file: text('FILE', 'file to write; must be given'),
+  },
+  async run({ url, code, name, file }, _positionals, terminal) {
+    if (code === '' || file === '')
+      throw usageError(`--${code === '' ? 'code' : 'file'} is missing`, 'See pilotlight device enrol --help.')
+    if (existsSync(file)) throw cliError('PL_DEVICE_FILE', `${file} exists already`, 'Give another name, or remove it.')
+    const credentials = await enrolDevice({ url, code, name })
+    await saveCredentials(file, credentials)
+    const { deviceId, endpoints } = credentials
+    terminal.result({ deviceId, endpoints, file: resolve(file) }, [
+      `enrolled as ${deviceId}, channel at ${endpoints.join(', ')}`,
+      `next: pilotlight device run --file ${file}`,
+    ])
+  },
+})
+
+const run = command({
+  name: 'device run',
+  summary: 'be a device: present, and rung',
+  details: [
+    'On a terminal single keys, else the same as words, one line each on stdin; its end ends the device:',
+    ...wordsHelp(),
+    '',
+    'With --json each event is one JSON object. Other programs of this machine share the channel through the socket:',
+    'a line {"id": 1, "method": "subscribe"} brings every event; methods state, choice, accept, dismiss, apps, allow, deny,',
+    'missed, network, confirm and status do what the words do, e.g. {"id": 2, "method": "allow", "params": {"app": "app_..."}}.',
+  ].join('\n'),
+  options: {
+    file: FILE,
+    keepalive: wholeNumber('S', 'seconds between pings at most', { from: 1, to: SILENCE_MAX_S }, 30),
+    awayAfter: wholeNumber('S', 'idle seconds until away, 0 never', { from: 0, to: DAY_S }, 300),
+    offlineAfter: wholeNumber('S', 'idle seconds until offline, 0 never', { from: 0, to: DAY_S }, 0),
+    daemon: onOff('no terminal: only the socket'),
+    socket: SOCKET,
+    onRing: text(
+      'CMD',
+      'shell command for each ring; the ring is JSON on its stdin, and in PILOTLIGHT_RING_* variables',
+    ),
+  },
+  async run({ file, keepalive, awayAfter, offlineAfter, daemon, socket, onRing }, _positionals, { json }) {
+    await runPhone({
+      file,
+      keepaliveS: keepalive,
+      awayAfterS: awayAfter,
+      offlineAfterS: offlineAfter,
+      daemon,
+      socket: resolve(socket === '' ? socketFile(file) : socket),
+      onRing,
+      json,
+    })
+  },
+})
+
+const allow = command({
+  name: 'device allow',
+  summary: 'let an application see and ring the person of this device; prints the pseudonym (PUID)',
+  details: 'Speaks with the running device through its socket if there is one, else connects for a moment by itself.',
+  positionals: [{ name: 'APP', help: 'app_..., as its operator gave it to you' }],
+  options: { file: FILE, socket: SOCKET },
+  async run({ file, socket }, [app = ''], terminal) {
+    if (file === '') throw cliError('PL_DEVICE_FILE', '--file is missing')
+    const digits = appDigits(app)
+    const running = await connectCalls(resolve(socket === '' ? socketFile(file) : socket))
+    const allowed = running === null ? allowAlone(file, digits) : running.call('allow', { app: digits })
+    try {
+      const result = (await inTime(allowed)) as { app: string; puid: string }
+      terminal.result(result, `${result.app} knows you as ${result.puid}`)
+    } finally {
+      running?.close()
+    }
+  },
+})
+
+async function allowAlone(file: string, app: string): Promise<unknown> {
+  const options = { file, keepaliveS: null, awayAfterS: null, offlineAfterS: null }
+  const phone = await openPhone(options, (event) => {
+    if (event.event === 'list-key-wanted') process.stderr.write(`confirm ${event['code']} on another device of yours\n`)
+  })
+  try {
+    return await inTime(phone.methods()['allow']?.({ app }) ?? Promise.reject(new Error('no such method')))
+  } finally {
+    await phone.device.close()
+  }
+}
+
+/** @throws CliError PL_TIMEOUT. */
+async function inTime<Value>(promise: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(cliError('PL_TIMEOUT', `the server did not confirm within ${ALLOW_MS / 1000} s`)),
+      ALLOW_MS,
+    )
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+interface ShownDevice {
+  device: string
+  account: string
+  name: string
+  createdMs: number
+  hasSession: boolean
+}
+
+const list = command({
+  name: 'device list',
+  summary: 'show the devices of this server',
+  options: { ...ADMIN_OPTIONS, account: text('ACCOUNT', 'only those of one person') },
+  async run({ data, account }, _positionals, terminal) {
+    const devices = (await callAdmin(data, 'device.list', account === '' ? {} : { account })) as ShownDevice[]
+    const rows = devices.map((one) => [
+      one.device,
+      one.account,
+      one.name,
+      one.hasSession ? 'yes' : 'no',
+      dayAndTime(one.createdMs),
+    ])
+    terminal.result(devices, columns([['DEVICE', 'ACCOUNT', 'NAME', 'SESSION', 'SINCE'], ...rows]))
+  },
+})
+
+const remove = command({
+  name: 'device remove',
+  summary: 'remove a device; its session ends at once',
+  positionals: [{ name: 'DEVICE', help: 'dev_..., see `device list`' }],
+  options: ADMIN_OPTIONS,
+  async run({ data }, [device = ''], terminal) {
+    const removed = (await callAdmin(data, 'device.remove', { device })) as ShownDevice
+    terminal.result(removed, `removed ${removed.device}  ${removed.name}`)
+  },
+})
+
+/** The commands of this file. */
+export const DEVICE_COMMANDS: Command[] = [enrol, run, allow, list, remove]

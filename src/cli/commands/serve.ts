@@ -1,0 +1,114 @@
+/** `pilotlight serve`: the server, until it is told to end. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { LOG_LEVELS } from '../../io/log.js'
+import { type Server, type ServerOptions, startServer } from '../../io/server.js'
+import { cliError, usageError } from '../cli-error.js'
+import { command } from '../command.js'
+import { list, oneOf, text, wholeNumber } from '../option.js'
+import type { Terminal } from '../terminal.js'
+import { PACKAGE_VERSION } from '../version.js'
+
+/** wire-spec §7.1: no device promises more. */
+const SILENCE_MAX_S = 1800
+
+const PORTS = { from: 0, to: 65535 }
+
+const OPTIONS = {
+  data: text('FOLDER', 'folder of database and keys; made if there is none', './var'),
+  udpPort: wholeNumber('PORT', 'UDP port of the device channel, 0 takes a free one', PORTS, 7350),
+  httpPort: wholeNumber('PORT', 'TCP port of HTTP, 0 takes a free one', PORTS, 7351),
+  host: list('ADDRESS', 'address to listen on', 'all of IPv4 and IPv6'),
+  tlsCert: text('FILE', 'PEM certificate chain for HTTPS; without, devices enrol on loopback only'),
+  tlsKey: text('FILE', 'PEM key of the certificate'),
+  publicUrl: text('URL', 'where others reach this server; its host is also told to devices for UDP'),
+  udpEndpoint: list('udp://HOST:PORT', 'where devices reach the channel', 'from --public-url or --host'),
+  trustedProxies: list('ADDRESS', 'address or network (CIDR) whose X-Forwarded-* headers are believed', 'none'),
+  crypto: oneOf(['native', 'noble'], 'primitives: node:crypto and libsodium, or portable JavaScript', 'native'),
+  maxSilence: wholeNumber(
+    'S',
+    'longest silence that a device may promise',
+    { from: 15, to: SILENCE_MAX_S },
+    SILENCE_MAX_S,
+  ),
+  logLevel: oneOf(LOG_LEVELS, 'least level of the JSON log lines on stderr', 'info'),
+}
+
+/** The command. */
+export const SERVE = command({
+  name: 'serve',
+  summary: 'run the server',
+  details: [
+    'Prints one line when it is ready. SIGTERM or SIGINT end it in order: sessions and rings are on disk, no device notices.',
+    'One server may use a folder. Operators speak with it through pilotlight.sock in that folder.',
+  ].join('\n'),
+  options: OPTIONS,
+  async run(values, _positionals, terminal) {
+    const server = await startServer(serverOptions(values))
+    printReady(server, terminal)
+    await toldToEnd()
+    await server.stop()
+  },
+})
+
+function serverOptions(
+  values: {
+    [Name in keyof typeof OPTIONS]: (typeof OPTIONS)[Name]['fallback']
+  },
+): ServerOptions {
+  const { publicUrl } = values
+  if (publicUrl !== '' && !URL.canParse(publicUrl)) throw usageError(`--public-url: "${publicUrl}" is no URL`)
+  return {
+    folder: resolve(values.data),
+    udpPort: values.udpPort,
+    httpPort: values.httpPort,
+    hosts: values.host,
+    tls: tlsOf(values.tlsCert, values.tlsKey),
+    publicUrl: publicUrl === '' ? null : publicUrl,
+    endpoints: values.udpEndpoint.map(checkEndpoint),
+    trustedProxies: values.trustedProxies,
+    crypto: values.crypto,
+    silenceMaxS: values.maxSilence,
+    logLevel: values.logLevel,
+    version: PACKAGE_VERSION,
+  }
+}
+
+function checkEndpoint(endpoint: string): string {
+  if (/^udp:\/\/(\[[0-9A-Fa-f:.]+\]|[^\s:/[\]]+):[0-9]{1,5}$/.test(endpoint)) return endpoint
+  throw usageError(`--udp-endpoint: "${endpoint}" is not like udp://HOST:PORT`)
+}
+
+function tlsOf(certFile: string, keyFile: string): { cert: string; key: string } | null {
+  if (certFile === '' && keyFile === '') return null
+  if (certFile === '' || keyFile === '') throw usageError('--tls-cert and --tls-key go together')
+  return { cert: readPem(certFile), key: readPem(keyFile) }
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'error'
+    throw cliError(
+      'PL_USAGE',
+      `the file ${file} cannot be read (${reason})`,
+      'Give PEM files with --tls-cert and --tls-key.',
+    )
+  }
+}
+
+function printReady(server: Server, terminal: Terminal): void {
+  const { udp, http, admin, publicKey } = server
+  terminal.result(
+    { ready: true, udp, http, admin, publicKey },
+    `pilotlight is ready: UDP ${udp.join(', ')}; HTTP ${http.join(', ')}; operators ${admin}`,
+  )
+}
+
+function toldToEnd(): Promise<void> {
+  return new Promise((done) => {
+    process.once('SIGTERM', () => done())
+    process.once('SIGINT', () => done())
+  })
+}

@@ -1,0 +1,23 @@
+import type { Transport } from '../../client/transport.js'
+import type { TrafficCounter } from './traffic.js'
+
+/** A transport whose datagrams are counted by kind and size where they meet the socket. */
+export function countedTransport(transport: Transport, traffic: TrafficCounter): Transport {
+  return {
+    listen(listener) {
+      transport.listen({
+        onDatagram(datagram) {
+          traffic.count('in', datagram)
+          listener.onDatagram(datagram)
+        },
+        onWay: () => listener.onWay(),
+      })
+    },
+    send(datagram) {
+      traffic.count('out', datagram)
+      transport.send(datagram)
+    },
+    rebind: () => transport.rebind(),
+    close: () => transport.close(),
+  }
+}

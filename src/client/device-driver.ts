@@ -1,0 +1,131 @@
+/** Drives a machine: its datagrams through a transport, its saves through a storage, its timer through a host. */
+import type { Now } from '../base/time.js'
+import { TrafficCounter } from './counters.js'
+import { DeviceError } from './device-error.js'
+import type { DeviceMachine } from './device-machine.js'
+import type { DeviceEvent } from './event.js'
+import type { Host } from './host.js'
+import type { SaveRequest } from './save-gate.js'
+import type { Storage } from './storage.js'
+import type { Transport } from './transport.js'
+
+/** A save that failed is tried again after this, ms; it doubles to the longest. */
+const SAVE_RETRY_FIRST_MS = 1000
+const SAVE_RETRY_LONGEST_MS = 60_000
+
+/** Longest timer, ms: Node and browsers take 31 bits. */
+const TIMER_MAX_MS = 2 ** 31 - 1
+
+/** Told of everything that the machine tells, and of failing saves. */
+export interface DriverListener {
+  onEvent(event: DeviceEvent): void
+  onError(error: DeviceError): void
+}
+
+export class DeviceDriver {
+  readonly machine: DeviceMachine
+  readonly sent = new TrafficCounter('d2s')
+  readonly received = new TrafficCounter('s2d')
+  readonly #host: Host
+  readonly #storage: Storage
+  readonly #transport: Transport
+  readonly #listener: DriverListener
+  #isDraining = false
+  #isOpen = true
+  #cancelTimer: (() => void) | null = null
+  #saving: Promise<void> | null = null
+  #saveRetryMs = SAVE_RETRY_FIRST_MS
+
+  constructor(machine: DeviceMachine, host: Host, storage: Storage, transport: Transport, listener: DriverListener) {
+    this.machine = machine
+    this.#host = host
+    this.#storage = storage
+    this.#transport = transport
+    this.#listener = listener
+    transport.listen({
+      onDatagram: (datagram) => {
+        this.received.count(datagram)
+        this.run((running, now) => running.handleDatagram(datagram, now))
+      },
+      onWay: () => this.run((running, now) => running.retry(now)),
+    })
+  }
+
+  /** Runs a command, then sends, saves and tells what it caused. */
+  run<Result>(command: (machine: DeviceMachine, now: Now) => Result): Result {
+    const result = command(this.machine, this.#host.now())
+    this.#drain()
+    return result
+  }
+
+  /** Waits for the save that is on its way, then ends transport and timer. */
+  async close(): Promise<void> {
+    while (this.#saving !== null) await this.#saving
+    this.#isOpen = false
+    this.#cancelTimer?.()
+    this.#transport.close()
+  }
+
+  /** A listener may run a command from within: the outer loop takes what that caused. */
+  #drain(): void {
+    if (this.#isDraining || !this.#isOpen) return
+    this.#isDraining = true
+    for (let isBusy = true; isBusy; ) {
+      isBusy = false
+      const request = this.machine.pollSave()
+      if (request !== null) {
+        isBusy = true
+        this.#saving = this.#save(request)
+      }
+      for (let datagram = this.machine.pollTransmit(); datagram !== null; datagram = this.machine.pollTransmit()) {
+        this.sent.count(datagram)
+        this.#transport.send(datagram)
+      }
+      for (let event = this.machine.pollEvent(); event !== null; event = this.machine.pollEvent()) {
+        isBusy = true
+        this.#tell(event)
+      }
+    }
+    this.#isDraining = false
+    this.#arm()
+  }
+
+  /** What a listener throws is the host's, outside of our loop. */
+  #tell(event: DeviceEvent): void {
+    try {
+      this.#listener.onEvent(event)
+    } catch (error) {
+      this.#host.setTimer(0, () => {
+        throw error
+      })
+    }
+  }
+
+  async #save(request: SaveRequest): Promise<void> {
+    try {
+      await this.#storage.save(request.bytes)
+    } catch (error) {
+      this.#saving = null
+      this.#listener.onError(new DeviceError('PL_STORAGE', error instanceof Error ? error.message : 'unknown error'))
+      this.#host.setTimer(this.#saveRetryMs, () => {
+        this.run((machine) => machine.handleSaveFailed(request))
+      })
+      this.#saveRetryMs = Math.min(this.#saveRetryMs * 2, SAVE_RETRY_LONGEST_MS)
+      return
+    }
+    this.#saving = null
+    this.#saveRetryMs = SAVE_RETRY_FIRST_MS
+    this.run((machine, now) => machine.handleSaved(request, now))
+  }
+
+  #arm(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+    const dueMs = this.machine.nextTimeout()
+    if (!this.#isOpen || dueMs === Infinity) return
+    const waitMs = Math.max(0, Math.ceil(dueMs - this.#host.now().monotonicMs))
+    this.#cancelTimer = this.#host.setTimer(Math.min(waitMs, TIMER_MAX_MS), () => {
+      this.run((machine, now) => machine.handleTimeout(now))
+    })
+  }
+}

@@ -1,0 +1,123 @@
+import { hex, writeU32 } from '../base/bytes.js'
+import { PilotlightError } from '../base/errors.js'
+import type { Random } from '../base/random.js'
+import type { Crypto } from '../crypto/crypto.js'
+import type { ThresholdsFrame } from '../frame/frame.js'
+import { BOOT_BYTES, SILENCE_MAX_S } from '../packet/constants.js'
+import { Acks } from './acks.js'
+import type { Asking } from './asking.js'
+import { Contact } from './contact.js'
+import { type Credentials, checkCredentials } from './credentials.js'
+import { DeviceChannel } from './device-channel.js'
+import type { DeviceState } from './device-state.js'
+import { Handshake } from './handshake.js'
+import { Keepalive } from './keepalive.js'
+import { KeyTransfer } from './key-transfer.js'
+import { ListFlow } from './list-flow.js'
+import { ListReplica } from './list-replica.js'
+import { Outgoing, SYNC, THRESHOLDS } from './outgoing.js'
+import type { Outlet } from './outlet.js'
+import { Puids } from './puids.js'
+import { ResetWatch } from './reset-watch.js'
+import { RingBook } from './ring-book.js'
+import type { SeenRings } from './seen-rings.js'
+import { ServerClock } from './server-clock.js'
+
+/** What a device machine is made from. */
+export interface DeviceOptions {
+  credentials: Credentials
+  /** as `pollSave` gave it last; null: none was ever stored */
+  stored: Uint8Array | null
+  crypto: Crypto
+  random: Random
+  /** seconds between pings at most, 1 to 1800; default 30. wire-spec §9.1 */
+  keepaliveS?: number
+}
+
+/** Default keepalive interval, s. wire-spec §9.1 */
+export const KEEPALIVE_S = 30
+
+/** All parts of a device. Each owns its fields, timers and frames; the machine routes between them. */
+export class DeviceParts {
+  readonly outlet: Outlet
+  readonly asking: Asking
+  readonly channel: DeviceChannel
+  readonly acks = new Acks()
+  readonly reset = new ResetWatch()
+  readonly clock = new ServerClock()
+  readonly keepalive: Keepalive
+  readonly contact: Contact
+  readonly outgoing: Outgoing
+  readonly handshake: Handshake
+  readonly list: ListReplica
+  readonly flow: ListFlow
+  readonly transfer: KeyTransfer
+  readonly rings: RingBook
+  readonly seen: SeenRings
+  readonly puids: Puids
+  #thresholds: ThresholdsFrame | null = null
+
+  /**
+   * @param state  as read from the store.
+   * @param boot   12 B; its seconds are saved before anything is sent. wire-spec §5.3
+   * @param asking where frames of all parts wait.
+   */
+  constructor(options: DeviceOptions, state: DeviceState, boot: Uint8Array, asking: Asking, outlet: Outlet) {
+    const { credentials, crypto, random, keepaliveS = KEEPALIVE_S } = options
+    const { secretKey, publicKey, psk } = credentials
+    const own = { secretKey, publicKey }
+    this.outlet = outlet
+    this.asking = asking
+    this.channel = new DeviceChannel({ crypto, random, boot })
+    this.keepalive = new Keepalive(random, keepaliveS)
+    this.contact = new Contact(outlet)
+    this.outgoing = new Outgoing(this.channel, asking, this.acks, this.keepalive, this.reset)
+    const serverKeys = state.serverKeys.length > 0 ? state.serverKeys : credentials.serverKeys
+    this.handshake = new Handshake(crypto, random, own, psk, { stampMs: state.stampMs, serverKeys })
+    this.list = new ListReplica(state.list)
+    this.transfer = new KeyTransfer(crypto, random, own, outlet, state.keyRequest)
+    this.flow = new ListFlow(crypto, random, this.list, this.transfer, outlet)
+    const visible = (app: Uint8Array): boolean | 'unknown' =>
+      this.flow.isBehind ? 'unknown' : this.list.isVisible(hex(app))
+    this.seen = state.seen
+    this.rings = new RingBook(outlet, this.clock, state.seen, visible)
+    this.puids = new Puids(outlet)
+  }
+
+  /** Sets what THRESHOLDS says; null says nothing. */
+  setThresholds(thresholds: ThresholdsFrame): void {
+    this.#thresholds = thresholds
+    this.putThresholds()
+  }
+
+  /** Asks for a STATE, with the server's clock and the person's list version; not twice. */
+  askSync(): void {
+    if (!this.asking.has(SYNC)) this.asking.put(SYNC, { kind: 'sync', version: this.list.version })
+  }
+
+  /** The server may not know the thresholds: they go out, if the host set any. */
+  putThresholds(): void {
+    if (this.#thresholds !== null) this.asking.put(THRESHOLDS, this.#thresholds)
+  }
+}
+
+/** @throws DeviceError PL_BAD_CREDENTIALS; PilotlightError PL_BAD_OPTION. */
+export function checkOptions({ credentials, keepaliveS = KEEPALIVE_S }: DeviceOptions): void {
+  checkCredentials(credentials)
+  if (!(keepaliveS >= 1 && keepaliveS <= SILENCE_MAX_S)) {
+    throw new PilotlightError('PL_BAD_OPTION', `keepaliveS must be 1 to ${SILENCE_MAX_S}`)
+  }
+}
+
+/**
+ * Draws a boot value. wire-spec §5.3
+ *
+ * @param storedSeconds seconds of the last one; 0 none.
+ * @param wallMs        Unix ms.
+ * @returns 12 B: `max(stored + 1, Unix seconds)` and 8 random bytes.
+ */
+export function drawBoot(random: Random, storedSeconds: number, wallMs: number): Uint8Array {
+  const boot = random.fill(new Uint8Array(BOOT_BYTES))
+  writeU32(boot, 0, Math.max(storedSeconds + 1, Math.trunc(wallMs / 1000)))
+  return boot
+}

@@ -1,0 +1,23 @@
+/**
+ * `pilotlight/client`: a device on anything that runs ECMAScript. Bring a `Transport`, a `Storage` and a `Host`; for
+ * Node they are in `pilotlight/client/node`.
+ */
+
+export type { Random } from '../base/random.js'
+export type { Now } from '../base/time.js'
+export type { Crypto } from '../crypto/crypto.js'
+export { nobleCrypto } from '../crypto/noble.js'
+export type { ListEntry, PersonList, Window } from '../frame/person-list.js'
+export type { Traffic, TrafficKind } from './counters.js'
+export type { Credentials } from './credentials.js'
+export { type ClientEvents, type ConnectOptions, connect, Device, type DeviceCounters } from './device-client.js'
+export { DEVICE_ERRORS, DeviceError, type DeviceErrorCode } from './device-error.js'
+export { DeviceMachine, type Visibility } from './device-machine.js'
+export type { DeviceOptions } from './device-parts.js'
+export type * from './event.js'
+export type { Host } from './host.js'
+export type { ChoiceName } from './list-edit.js'
+export { Ring } from './ring.js'
+export type { SaveRequest } from './save-gate.js'
+export { MemoryStorage, type Storage } from './storage.js'
+export type { Transport, TransportListener } from './transport.js'

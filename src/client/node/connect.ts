@@ -1,0 +1,36 @@
+import type { Credentials } from '../credentials.js'
+import { connect as connectOver, type Device } from '../device-client.js'
+import type { Storage } from '../storage.js'
+import type { Transport } from '../transport.js'
+import { DgramTransport } from './dgram-transport.js'
+import { FileStorage } from './file-storage.js'
+import { systemHost } from './system-host.js'
+
+/** What a device on Node needs. */
+export interface NodeConnectOptions {
+  /** of `enrol` */
+  credentials: Credentials
+  /** file for the device's state, made with mode 0600; or a storage of your own */
+  storage: string | Storage
+  /** default UDP to the endpoints of the credentials */
+  transport?: Transport
+  /** seconds between pings at most, 1 to 1800; default 30 */
+  keepaliveS?: number
+}
+
+/**
+ * Starts a device on Node. One process at a time may use a storage: two would take turns in throwing each other out.
+ *
+ * @returns the device, which runs; `device.whenOnline()` waits for the server.
+ * @throws as `connect` of `pilotlight/client`.
+ */
+export function connect(options: NodeConnectOptions): Promise<Device> {
+  const { credentials, storage, transport, keepaliveS } = options
+  return connectOver({
+    credentials,
+    storage: typeof storage === 'string' ? new FileStorage(storage) : storage,
+    transport: transport ?? new DgramTransport({ endpoints: credentials.endpoints }),
+    host: systemHost(),
+    ...(keepaliveS === undefined ? {} : { keepaliveS }),
+  })
+}

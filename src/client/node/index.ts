@@ -1,0 +1,7 @@
+/** `pilotlight/client/node`: a device on Node: enrolment over HTTPS, UDP, a file for its state. */
+export { connect, type NodeConnectOptions } from './connect.js'
+export { loadCredentials, saveCredentials } from './credentials-file.js'
+export { type DgramOptions, DgramTransport } from './dgram-transport.js'
+export { type EnrolOptions, enrol } from './enrol.js'
+export { FileStorage } from './file-storage.js'
+export { systemHost } from './system-host.js'

@@ -1,0 +1,90 @@
+/** The pure core of a server, loaded with what the store kept. */
+import { writeU32 } from '../base/bytes.js'
+import type { Random } from '../base/random.js'
+import type { Now } from '../base/time.js'
+import type { Crypto } from '../crypto/crypto.js'
+import { type KeyPair, keyPair } from '../crypto/key-pair.js'
+import { SLOTS_MAX } from '../endpoint/device-handle.js'
+import { Endpoint } from '../endpoint/endpoint.js'
+import { Hub } from '../hub/hub.js'
+import { BOOT_BYTES } from '../packet/constants.js'
+import type { Boot } from '../store/store.js'
+import { systemRandom } from './system-random.js'
+import { systemZones } from './zones.js'
+
+/** One endpoint and its hub. */
+export interface Core {
+  endpoint: Endpoint
+  hub: Hub
+  /** static keys in use, current first */
+  statics: readonly KeyPair[]
+  /** sessions that came back, and devices whose session could not be read: they handshake */
+  sessions: { loaded: number; unreadable: number }
+  ringsLoaded: number
+}
+
+/** What the core is made of. */
+export interface CoreParts {
+  boot: Boot
+  crypto: Crypto
+  /** longest silence that a device may promise, seconds */
+  silenceMaxS: number
+  /** moment of the start */
+  now: Now
+}
+
+/** The one worker of this release. */
+const WORKER = 0
+
+/** Makes endpoint and hub and loads what the store kept: applications, persons, devices with their sessions, rings. */
+export function loadCore({ boot, crypto, silenceMaxS, now }: CoreParts): Core {
+  const random = systemRandom()
+  const { keys, bootSeconds } = boot
+  const statics = keys.staticSecrets.map((secret) => keyPair(crypto, secret))
+  const endpoint = new Endpoint(
+    crypto,
+    random,
+    {
+      worker: WORKER,
+      slots: SLOTS_MAX,
+      staticKeys: statics,
+      boot: bootValue(bootSeconds, random),
+      cidKey: keys.cidKey,
+      resetKey: keys.resetKey,
+      silenceMaxS,
+    },
+    now,
+  )
+  const hub = new Hub({
+    crypto,
+    random,
+    puidKey: keys.puidKey,
+    bootSeconds,
+    bootedMs: now.wallMs,
+    bootedMonotonicMs: now.monotonicMs,
+    longestSilenceS: silenceMaxS,
+    zones: systemZones(),
+  })
+  const [current, last] = statics
+  if (current !== undefined && last !== undefined) endpoint.announceServerKey(current.publicKey)
+  return { endpoint, hub, statics, ...load(boot, endpoint, hub) }
+}
+
+function load({ accounts, apps, devices, rings }: Boot, endpoint: Endpoint, hub: Hub) {
+  const sessions = { loaded: 0, unreadable: 0 }
+  for (const { app, appId, name } of apps) hub.addApp(app, appId, name)
+  for (const { person, listVersion } of accounts) hub.addPerson(person, listVersion)
+  for (const { device, person, name, publicKey, session, rotation } of devices) {
+    hub.addDevice(device, person, name, publicKey)
+    if (endpoint.loadSession(device, session, rotation)) sessions.loaded++
+    else if (session !== null) sessions.unreadable++
+  }
+  return { sessions, ringsLoaded: rings.filter(({ row }) => hub.loadRing(row)).length }
+}
+
+/** 4 B of seconds and 8 random ones: wire-spec §5.3. The store has the seconds already. */
+function bootValue(bootSeconds: number, random: Random): Uint8Array {
+  const boot = random.fill(new Uint8Array(BOOT_BYTES))
+  writeU32(boot, 0, bootSeconds)
+  return boot
+}

@@ -1,0 +1,232 @@
+/**
+ * The loop around the pure core: one input, one mutation, then everything that wants out is drained, then one timer is
+ * armed. It waits for nobody: store replies come back by promise and are inputs as any other.
+ */
+import type { Now } from '../base/time.js'
+import type {
+  EndpointCommand,
+  EndpointEvent,
+  EndpointStoreReply,
+  EndpointStoreRequest,
+  Transmit,
+} from '../endpoint/message.js'
+import type { HubReply, HubRequest, HubStoreReply, HubStoreRequest } from '../hub/message.js'
+
+/** The doors of the endpoint that the loop uses. */
+export interface EndpointDoors {
+  handleDatagram(bytes: Uint8Array, remote: Uint8Array, now: Now): void
+  handleCommand(command: EndpointCommand, now: Now): void
+  handleStored(reply: EndpointStoreReply, now: Now): void
+  handleTimeout(now: Now): void
+  /** monotonic ms, Infinity for none */
+  nextTimeout(): number
+  pollTransmit(): Transmit | null
+  pollEvent(): EndpointEvent | null
+  pollStore(): EndpointStoreRequest | null
+}
+
+/** The doors of the hub that the loop uses. */
+export interface HubDoors {
+  handleEvent(event: EndpointEvent, now: Now): void
+  handleRequest(request: HubRequest, now: Now): void
+  handleStored(reply: HubStoreReply, now: Now): void
+  handleTimeout(now: Now): void
+  /** monotonic ms, Infinity for none */
+  nextTimeout(): number
+  pollCommand(): EndpointCommand | null
+  pollReply(): HubReply | null
+  pollStore(): HubStoreRequest | null
+}
+
+/** What the loop runs and where it puts what comes out. */
+export interface DriverParts {
+  endpoint: EndpointDoors
+  hub: HubDoors
+  store: {
+    endpoint(request: EndpointStoreRequest): Promise<EndpointStoreReply | null>
+    hub(request: HubStoreRequest): Promise<HubStoreReply | null>
+  }
+  now: () => Now
+  /** both arguments are borrowed */
+  send(bytes: Uint8Array, remote: Uint8Array): void
+  reply(reply: HubReply): void
+  /** a store request failed; the loop goes on */
+  onStoreError(kind: string, error: unknown): void
+}
+
+/** Things moved in one go before the event loop may read sockets again. */
+const SLICE = 512
+/** setTimeout's limit is 2^31 - 1 ms. */
+const TIMER_MAX_MS = 2_000_000_000
+
+/** The loop. Every public method is one input. */
+export class Driver {
+  readonly #parts: DriverParts
+  readonly #pending = new Set<Promise<void>>()
+  #timer: NodeJS.Timeout | null = null
+  #timerAtMs = Number.POSITIVE_INFINITY
+  #immediate: NodeJS.Immediate | null = null
+  #stopped = false
+  #draining = false
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts
+  }
+
+  datagram(bytes: Uint8Array, remote: Uint8Array): void {
+    this.#input((now) => this.#parts.endpoint.handleDatagram(bytes, remote, now))
+  }
+
+  request(request: HubRequest): void {
+    this.#input((now) => this.#parts.hub.handleRequest(request, now))
+  }
+
+  command(command: EndpointCommand): void {
+    this.#input((now) => this.#parts.endpoint.handleCommand(command, now))
+  }
+
+  /** Moves what waits in the core already, e.g. after it was loaded. */
+  start(): void {
+    this.#input(() => {})
+  }
+
+  /** Takes no more inputs; settles when the store has answered all that was asked. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    if (this.#immediate !== null) clearImmediate(this.#immediate)
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
+  }
+
+  #input(mutate: (now: Now) => void): void {
+    if (this.#stopped) return
+    mutate(this.#parts.now())
+    if (!this.#draining) this.#drain()
+  }
+
+  /** Moves at most SLICE things; what is left goes on after the sockets were read. */
+  #drain(): void {
+    this.#draining = true
+    let left = SLICE
+    for (let moved = true; moved && left > 0; ) {
+      moved = false
+      for (const move of this.#moves) {
+        while (left > 0 && move()) {
+          moved = true
+          left--
+        }
+      }
+    }
+    this.#draining = false
+    if (left === 0 && this.#immediate === null) {
+      this.#immediate = setImmediate(() => {
+        this.#immediate = null
+        this.start()
+      })
+    }
+    this.#arm()
+  }
+
+  /** In this order: datagrams first, since the peer waits; each says whether it moved something. */
+  readonly #moves: readonly (() => boolean)[] = [
+    () => this.#moveTransmit(),
+    () => this.#moveEvent(),
+    () => this.#moveCommand(),
+    () => this.#moveEndpointStore(),
+    () => this.#moveHubStore(),
+    () => this.#moveReply(),
+  ]
+
+  #moveTransmit(): boolean {
+    const transmit = this.#parts.endpoint.pollTransmit()
+    if (transmit === null) return false
+    this.#parts.send(transmit.bytes, transmit.remote)
+    return true
+  }
+
+  #moveEvent(): boolean {
+    const event = this.#parts.endpoint.pollEvent()
+    if (event === null) return false
+    this.#parts.hub.handleEvent(event, this.#parts.now())
+    return true
+  }
+
+  #moveCommand(): boolean {
+    const command = this.#parts.hub.pollCommand()
+    if (command === null) return false
+    this.#parts.endpoint.handleCommand(command, this.#parts.now())
+    return true
+  }
+
+  #moveReply(): boolean {
+    const reply = this.#parts.hub.pollReply()
+    if (reply === null) return false
+    this.#parts.reply(reply)
+    return true
+  }
+
+  #moveEndpointStore(): boolean {
+    const request = this.#parts.endpoint.pollStore()
+    if (request === null) return false
+    this.#ask(
+      request.kind,
+      () => this.#parts.store.endpoint(request),
+      (reply) => this.#input((now) => this.#parts.endpoint.handleStored(reply, now)),
+      request.kind === 'commit-session' ? { kind: 'committed', request: request.request, ok: false } : null,
+    )
+    return true
+  }
+
+  #moveHubStore(): boolean {
+    const request = this.#parts.hub.pollStore()
+    if (request === null) return false
+    const asked = request.kind === 'put-list' || request.kind === 'put-ring' ? request.request : null
+    this.#ask(
+      request.kind,
+      () => this.#parts.store.hub(request),
+      (reply) => this.#input((now) => this.#parts.hub.handleStored(reply, now)),
+      asked === null ? null : { kind: 'stored', request: asked, ok: false, version: 0 },
+    )
+    return true
+  }
+
+  /** A request that fails is told to who asked as "not stored"; a look-up that fails stays unanswered, and the peer retries. */
+  #ask<Reply>(
+    kind: string,
+    ask: () => Promise<Reply | null>,
+    take: (reply: Reply) => void,
+    failed: Reply | null,
+  ): void {
+    const settled = ask()
+      .catch((error: unknown) => {
+        this.#parts.onStoreError(kind, error)
+        return failed
+      })
+      .then((reply) => {
+        this.#pending.delete(settled)
+        if (reply !== null) take(reply)
+      })
+    this.#pending.add(settled)
+  }
+
+  /** One timer for the earliest of both; one that is armed too early is left to fire for nothing. */
+  #arm(): void {
+    const { endpoint, hub, now } = this.#parts
+    const atMs = Math.min(endpoint.nextTimeout(), hub.nextTimeout())
+    if (atMs >= this.#timerAtMs || atMs === Number.POSITIVE_INFINITY) return
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timerAtMs = atMs
+    const delayMs = Math.min(Math.max(0, atMs - now().monotonicMs), TIMER_MAX_MS)
+    this.#timer = setTimeout(() => this.#expire(), delayMs)
+  }
+
+  #expire(): void {
+    this.#timer = null
+    this.#timerAtMs = Number.POSITIVE_INFINITY
+    this.#input((now) => {
+      const { endpoint, hub } = this.#parts
+      if (endpoint.nextTimeout() <= now.monotonicMs) endpoint.handleTimeout(now)
+      if (hub.nextTimeout() <= now.monotonicMs) hub.handleTimeout(now)
+    })
+  }
+}

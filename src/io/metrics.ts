@@ -1,0 +1,112 @@
+/** What the main thread counts, as samples for `/metrics`. No personal data in labels. */
+import type { EndpointMetrics } from '../endpoint/metrics.js'
+import type { MetricSample } from '../sidecar/message.js'
+import type { UdpCounts } from './udp-socket.js'
+
+/** What the samples are made of. */
+export interface MetricSources {
+  endpoint: EndpointMetrics
+  /** by name in camel case; a name ending in Total counts, others are gauges */
+  hub: Record<string, number>
+  udp: UdpCounts
+  /** bytes that the kernel granted */
+  udpBufferBytes: { receive: number; send: number }
+  storeErrors: number
+  sidecarRestarts: number
+  /** Unix seconds */
+  startedS: number
+  rssBytes: number
+}
+
+/** All samples, those of one name side by side. */
+export function metricSamples(sources: MetricSources): MetricSample[] {
+  return [
+    ...udpSamples(sources),
+    ...endpointSamples(sources.endpoint),
+    ...hubSamples(sources.hub),
+    ...processSamples(sources),
+  ]
+}
+
+function udpSamples({ udp, udpBufferBytes }: MetricSources): MetricSample[] {
+  const out = { direction: 'out' }
+  const into = { direction: 'in' }
+  return [
+    counter('pilotlight_udp_datagrams_total', 'Datagrams at the sockets', into, udp.datagramsIn),
+    counter('pilotlight_udp_datagrams_total', 'Datagrams at the sockets', out, udp.datagramsOut),
+    counter('pilotlight_udp_payload_bytes_total', 'Bytes of UDP payload at the sockets', into, udp.bytesIn),
+    counter('pilotlight_udp_payload_bytes_total', 'Bytes of UDP payload at the sockets', out, udp.bytesOut),
+    counter(
+      'pilotlight_udp_errors_total',
+      'Sends that the kernel refused, and errors of sockets',
+      { kind: 'send' },
+      udp.sendErrors,
+    ),
+    counter(
+      'pilotlight_udp_errors_total',
+      'Sends that the kernel refused, and errors of sockets',
+      { kind: 'socket' },
+      udp.socketErrors,
+    ),
+    gauge('pilotlight_udp_buffer_bytes', 'Buffers that the kernel granted', into, udpBufferBytes.receive),
+    gauge('pilotlight_udp_buffer_bytes', 'Buffers that the kernel granted', out, udpBufferBytes.send),
+  ]
+}
+
+function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {
+  const single: [keyof EndpointMetrics & string, string, string][] = [
+    ['handshakes', 'handshakes_total', 'Handshakes that were committed'],
+    ['handshakesExpired', 'handshakes_expired_total', 'Handshakes that waited in vain for their first packet'],
+    ['commitsFailed', 'commits_failed_total', 'Commits that the store could not make'],
+    ['failedOpens', 'failed_opens_total', 'Packets whose tag did not verify'],
+    ['resetsSent', 'resets_sent_total', 'Resets sent for connection IDs without a session'],
+    ['cookiesSent', 'cookies_sent_total', 'Cookies sent under load'],
+    ['challengesSent', 'challenges_sent_total', 'Path challenges sent'],
+    ['sessionsConfirmed', 'sessions_confirmed_total', 'Sessions confirmed after a restart'],
+    ['sessionsEnded', 'sessions_ended_total', 'Sessions that ended by CLOSE, protocol error or key limit'],
+    ['sessions', 'sessions', 'Sessions held'],
+    ['handshakesPending', 'handshakes_pending', 'Handshakes that wait for their first packet or its commit'],
+    ['lookupsPending', 'lookups_pending', 'Look-ups of devices that wait for the store'],
+    ['recordBytes', 'session_record_bytes', 'Bytes of session records'],
+  ]
+  return [
+    ...labelled('datagrams_dropped_total', 'Datagrams dropped without effect, by reason', 'reason', endpoint.dropped),
+    ...labelled('packets_in_total', 'Datagrams that came, by kind, dropped ones included', 'kind', endpoint.packetsIn),
+    ...labelled('packets_out_total', 'Datagrams sent, by kind', 'kind', endpoint.packetsOut),
+    ...labelled('handshakes_refused_total', 'Handshakes refused, by code (wire-spec 4.3)', 'code', endpoint.refused),
+    ...single.map(([key, name, help]) => sample(`pilotlight_${name}`, help, {}, Number(endpoint[key]))),
+  ]
+}
+
+function hubSamples(hub: Record<string, number>): MetricSample[] {
+  return Object.entries(hub).map(([key, value]) => {
+    const words = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    return sample(`pilotlight_hub_${words}`, `Hub: ${words.replaceAll('_', ' ')}`, {}, value)
+  })
+}
+
+function processSamples({ storeErrors, sidecarRestarts, startedS, rssBytes }: MetricSources): MetricSample[] {
+  return [
+    counter('pilotlight_store_errors_total', 'Requests that the store failed', {}, storeErrors),
+    counter('pilotlight_sidecar_restarts_total', 'Times that the sidecar was started again', {}, sidecarRestarts),
+    gauge('pilotlight_start_time_seconds', 'Unix time of the start of this process', {}, startedS),
+    gauge('pilotlight_resident_memory_bytes', 'Resident set size of this process', {}, rssBytes),
+  ]
+}
+
+function labelled(name: string, help: string, label: string, values: Record<string, number>): MetricSample[] {
+  return Object.entries(values).map(([key, value]) => sample(`pilotlight_${name}`, help, { [label]: key }, value))
+}
+
+/** Names after Prometheus's convention say what they are: `_total` counts. */
+function sample(name: string, help: string, labels: Record<string, string>, value: number): MetricSample {
+  return name.endsWith('_total') ? counter(name, help, labels, value) : gauge(name, help, labels, value)
+}
+
+function counter(name: string, help: string, labels: Record<string, string>, value: number): MetricSample {
+  return { name, help, type: 'counter', labels, value }
+}
+
+function gauge(name: string, help: string, labels: Record<string, string>, value: number): MetricSample {
+  return { name, help, type: 'gauge', labels, value }
+}

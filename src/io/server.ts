@@ -1,0 +1,240 @@
+/**
+ * The server as one thing: store, pure core, sockets, sidecar, operators' socket. Each is opened after what it needs and
+ * closed in the opposite order.
+ */
+import { join } from 'node:path'
+import type { Crypto } from '../crypto/crypto.js'
+import { nobleCrypto } from '../crypto/noble.js'
+import type { MetricSample } from '../sidecar/message.js'
+import type { SupervisedSidecar } from '../sidecar/supervise.js'
+import { openStore } from '../store/open.js'
+import type { Boot, ServerKeys, Store } from '../store/store.js'
+import { type AdminParts, adminMethods } from './admin-methods.js'
+import { ADMIN_SOCKET, serveCalls } from './call-socket.js'
+import { type Core, loadCore } from './core.js'
+import { nativeCrypto } from './crypto-native.js'
+import { Driver } from './driver.js'
+import { deviceEndpoints, resolveHosts } from './hosts.js'
+import { type Log, type LogLevel, serverLog } from './log.js'
+import { metricSamples } from './metrics.js'
+import { openSidecar, SidecarDesk } from './sidecar-desk.js'
+import { systemNow } from './system-clock.js'
+import { hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
+import type { UnixListener } from './unix-socket.js'
+
+/** How a server is set up; every value is given, defaults are the caller's. */
+export interface ServerOptions {
+  /** database and keys; made if there is none */
+  folder: string
+  /** addresses or names; none are all of IPv4 and IPv6 */
+  hosts: string[]
+  /** 0 takes a free one */
+  udpPort: number
+  /** 0 takes a free one */
+  httpPort: number
+  /** PEM texts, or null for plain HTTP */
+  tls: { cert: string; key: string } | null
+  publicUrl: string | null
+  /** `udp://HOST:PORT` told to devices; none: from `publicUrl` or `hosts` */
+  endpoints: string[]
+  /** addresses or networks (CIDR) */
+  trustedProxies: string[]
+  crypto: 'native' | 'noble'
+  /** longest silence that a device may promise, 15..1800 s */
+  silenceMaxS: number
+  logLevel: LogLevel
+  /** of this package */
+  version: string
+}
+
+/** A server that runs. */
+export interface Server {
+  /** addresses of the channel, e.g. `0.0.0.0:7350` */
+  udp: string[]
+  udpPort: number
+  /** URLs of HTTP */
+  http: string[]
+  httpPort: number
+  /** path of the operators' socket */
+  admin: string
+  /** base64url of the current static key */
+  publicKey: string
+  /** Takes nothing new, finishes what is under way, closes; everything confirmed is on disk. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a server.
+ *
+ * @throws ServerError PL_PORT_TAKEN, PL_PORT_FORBIDDEN, PL_ADDRESS_UNAVAILABLE, PL_BAD_TLS, PL_SOCKET_PATH,
+ *   PL_START_FAILED; PilotlightError of the store, e.g. PL_STORE_BUSY.
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const log = serverLog(options.logLevel)
+  const hosts = await resolveHosts(options.hosts)
+  const crypto = options.crypto === 'noble' ? nobleCrypto : await nativeCrypto()
+  const store = await openStore({ folder: options.folder, crypto: options.crypto })
+  const house = await newHouse({ options, log, hosts, crypto, store }).catch(async (error: unknown) => {
+    await store.close()
+    throw error
+  })
+  try {
+    await house.open()
+  } catch (error) {
+    await house.close()
+    throw error
+  }
+  return house.server()
+}
+
+/** What everything in the house is made of. */
+interface HouseParts {
+  options: ServerOptions
+  log: Log
+  /** IP addresses */
+  hosts: string[]
+  crypto: Crypto
+  store: Store
+}
+
+async function newHouse(parts: HouseParts): Promise<House> {
+  return new House(parts, await parts.store.boot(Date.now()))
+}
+
+/** All parts of a server, and who tells whom. */
+class House {
+  readonly #parts: HouseParts
+  readonly #startedMs = Date.now()
+  /** as in the key file; those in use are the core's, which change with a restart */
+  #keys: ServerKeys
+  readonly #core: Core
+  readonly #driver: Driver
+  readonly #desk: SidecarDesk
+  #admin: UnixListener | null = null
+  #sidecar: SupervisedSidecar | null = null
+  #udp: UdpSockets | null = null
+  #storeErrors = 0
+
+  constructor(parts: HouseParts, boot: Boot) {
+    const { options, crypto, store, log } = parts
+    this.#parts = parts
+    this.#keys = boot.keys
+    this.#core = loadCore({ boot, crypto, silenceMaxS: options.silenceMaxS, now: systemNow() })
+    const { endpoint, hub } = this.#core
+    this.#desk = new SidecarDesk({
+      store,
+      log,
+      tellHub: (request) => this.#driver.request(request),
+      serverKeys: () => this.#core.statics.map(({ publicKey }) => publicKey),
+      endpoints: (address) => this.#endpointsFor(address),
+      samples: (numbers) => this.#samples(numbers),
+    })
+    this.#driver = new Driver({
+      endpoint,
+      hub,
+      store,
+      now: systemNow,
+      send: (bytes, remote) => this.#udp?.send(bytes, remote),
+      reply: (reply) => this.#desk.reply(reply),
+      onStoreError: (kind, error) => {
+        this.#storeErrors++
+        log.error({ err: error, kind }, 'the store failed a request')
+      },
+    })
+  }
+
+  /** Operators' socket, HTTP, UDP: whoever listens on HTTP misses nothing of what the first datagrams bring. */
+  async open(): Promise<void> {
+    const { options, hosts, log } = this.#parts
+    this.#admin = await serveCalls(join(options.folder, ADMIN_SOCKET), () => adminMethods(this.#adminParts()))
+    this.#sidecar = await openSidecar(
+      {
+        hosts,
+        port: options.httpPort,
+        tls: options.tls,
+        publicUrl: options.publicUrl,
+        trustedProxies: options.trustedProxies,
+        logLevel: options.logLevel,
+        version: options.version,
+      },
+      this.#desk,
+      log,
+    )
+    this.#udp = await openUdpSockets({
+      hosts,
+      port: options.udpPort,
+      onDatagram: (bytes, remote) => this.#driver.datagram(bytes, remote),
+    })
+    this.#driver.start()
+    const { receiveBufferBytes, sendBufferBytes } = this.#udp
+    const { sessions, ringsLoaded } = this.#core
+    log.info({ crypto: this.#parts.crypto.name, receiveBufferBytes, sendBufferBytes, sessions, ringsLoaded }, 'ready')
+  }
+
+  /** Takes nothing new, lets HTTP finish, waits for the store. */
+  async close(): Promise<void> {
+    this.#udp?.pause()
+    this.#desk.stopping()
+    await this.#sidecar?.stop()
+    await this.#admin?.close()
+    await this.#driver.stop()
+    await this.#udp?.close()
+    await this.#parts.store.close()
+  }
+
+  /** The opened house for its owner. */
+  server(): Server {
+    const { options } = this.#parts
+    const scheme = options.tls === null ? 'http' : 'https'
+    const http = this.#sidecar?.addresses ?? []
+    return {
+      udp: this.#udp?.addresses ?? [],
+      udpPort: this.#udp?.port ?? 0,
+      http: http.map(({ address, port }) => `${scheme}://${hostPort(address, port)}`),
+      httpPort: http[0]?.port ?? 0,
+      admin: this.#admin?.file ?? '',
+      publicKey: Buffer.from(this.#core.statics[0]?.publicKey ?? []).toString('base64url'),
+      stop: async () => {
+        await this.close()
+        this.#parts.log.info('stopped')
+      },
+    }
+  }
+
+  #adminParts(): AdminParts {
+    const { store, crypto } = this.#parts
+    return {
+      store,
+      crypto,
+      keys: () => this.#keys,
+      running: {
+        tellHub: (request) => this.#driver.request(request),
+        appsChanged: () => this.#desk.tellApps(),
+        keysChanged: (keys) => {
+          this.#keys = keys
+        },
+      },
+    }
+  }
+
+  #endpointsFor(address: string): string[] {
+    const { options, hosts } = this.#parts
+    const { endpoints, publicUrl } = options
+    return deviceEndpoints({ endpoints, publicUrl, hosts, udpPort: this.#udp?.port ?? options.udpPort }, address)
+  }
+
+  #samples(hub: Record<string, number>): MetricSample[] {
+    const udp = this.#udp
+    if (udp === null) return []
+    return metricSamples({
+      endpoint: this.#core.endpoint.metrics(),
+      hub,
+      udp: udp.counts,
+      udpBufferBytes: { receive: udp.receiveBufferBytes, send: udp.sendBufferBytes },
+      storeErrors: this.#storeErrors,
+      sidecarRestarts: this.#sidecar?.restarts ?? 0,
+      startedS: this.#startedMs / 1000,
+      rssBytes: process.memoryUsage.rss(),
+    })
+  }
+}

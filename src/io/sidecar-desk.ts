@@ -1,0 +1,151 @@
+/** Where the main thread serves the sidecar: requests to the hub, enrolments, metrics; and what a crash leaves behind. */
+import type { HubReply, HubRequest } from '../hub/message.js'
+import type { AppEntry, EnrolResult, MetricSample, StartFailure, ToSidecar } from '../sidecar/message.js'
+import type { SidecarOptions } from '../sidecar/options.js'
+import { SidecarError, type SidecarMessage } from '../sidecar/start.js'
+import { type SupervisedSidecar, superviseSidecar } from '../sidecar/supervise.js'
+import type { Enrolment, Store } from '../store/store.js'
+import type { Log } from './log.js'
+import { ServerError, type ServerErrorCode } from './server-error.js'
+
+/** What the desk works with. */
+export interface DeskParts {
+  store: Store
+  log: Log
+  tellHub(request: HubRequest): void
+  /** static public keys, current first */
+  serverKeys(): Uint8Array[]
+  /** for a device that enrols from this address */
+  endpoints(address: string): string[]
+  samples(hub: Record<string, number>): MetricSample[]
+}
+
+type EnrolMessage = Extract<SidecarMessage, { kind: 'enrol' }>
+
+/** One desk serves all sidecars, one after the other. */
+export class SidecarDesk {
+  readonly #parts: DeskParts
+  /** streams of the sidecar that runs now */
+  readonly #streams = new Set<number>()
+  /** to the sidecar that runs now */
+  #post: (message: ToSidecar) => void = () => {}
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts
+  }
+
+  /** A sidecar listens: it is told what it needs to answer. */
+  async start(post: (message: ToSidecar) => void): Promise<void> {
+    this.#post = post
+    await this.tellApps()
+    post({ kind: 'ready', state: 'ready' })
+  }
+
+  /** From now on requests get 503. */
+  stopping(): void {
+    this.#post({ kind: 'ready', state: 'stopping' })
+  }
+
+  /** Takes a message of the sidecar. */
+  take(message: SidecarMessage): void {
+    if (message.kind === 'enrol') void this.#enrol(message)
+    else if (message.kind === 'metrics') this.#parts.tellHub({ kind: 'metrics', request: message.request })
+    else this.#forward(message.request)
+  }
+
+  /** Takes a reply of the hub. */
+  reply(reply: HubReply): void {
+    if (reply.kind === 'stream-ended') this.#streams.delete(reply.stream)
+    if (reply.kind === 'metrics') {
+      const samples = this.#parts.samples(reply.metrics)
+      this.#post({ kind: 'metrics', request: reply.request, samples })
+    } else this.#post({ kind: 'hub', reply })
+  }
+
+  /** The sidecar broke: the hub need not tell its streams any more. Requests that are under way are answered to nobody. */
+  crashed(): void {
+    this.#post = () => {}
+    for (const stream of this.#streams) this.#parts.tellHub({ kind: 'unsubscribe', stream })
+    this.#streams.clear()
+  }
+
+  /** Tells the sidecar all applications and their keys. */
+  async tellApps(): Promise<void> {
+    const apps = (await this.#parts.store.listApps()).map(
+      ({ app, appId, name, keyHashes }): AppEntry => ({
+        app,
+        appId: Buffer.from(appId).toString('hex'),
+        name,
+        keyHashes,
+      }),
+    )
+    this.#post({ kind: 'apps', apps })
+  }
+
+  #forward(request: HubRequest): void {
+    if (request.kind === 'subscribe') this.#streams.add(request.stream)
+    if (request.kind === 'unsubscribe') this.#streams.delete(request.stream)
+    this.#parts.tellHub(request)
+  }
+
+  async #enrol(message: EnrolMessage): Promise<void> {
+    const result = await this.#enrolled(message).catch((error: unknown): EnrolResult => {
+      this.#parts.log.error({ err: error }, 'enrolment failed')
+      return { ok: false, code: 'unavailable' }
+    })
+    this.#post({ kind: 'enrolled', request: message.request, result })
+  }
+
+  async #enrolled({ code, publicKey, name, address }: EnrolMessage): Promise<EnrolResult> {
+    const enrolment = await this.#parts.store.enrol(code, publicKey, name, Date.now())
+    if (typeof enrolment === 'string') return { ok: false, code: enrolment }
+    this.#added(enrolment, publicKey, name)
+    const { deviceId, psk } = enrolment
+    const endpoints = this.#parts.endpoints(address)
+    return { ok: true, deviceId, psk, serverKeys: this.#parts.serverKeys(), endpoints }
+  }
+
+  #added({ person, device, rotation }: Enrolment, publicKey: Uint8Array, name: string): void {
+    this.#parts.tellHub({ kind: 'device-added', person, device, name, publicKey, rotation })
+  }
+}
+
+/** The sidecar's reasons as ours. */
+const CODE_OF: Record<StartFailure, ServerErrorCode> = {
+  'port-taken': 'PL_PORT_TAKEN',
+  'port-forbidden': 'PL_PORT_FORBIDDEN',
+  'address-unavailable': 'PL_ADDRESS_UNAVAILABLE',
+  'bad-tls': 'PL_BAD_TLS',
+  'bad-option': 'PL_BAD_ARGUMENT',
+  'start-failed': 'PL_START_FAILED',
+}
+
+/**
+ * Starts the sidecar before a desk; it is started again whenever it breaks.
+ *
+ * @throws ServerError PL_PORT_TAKEN, PL_PORT_FORBIDDEN, PL_ADDRESS_UNAVAILABLE, PL_BAD_TLS, PL_BAD_ARGUMENT,
+ *   PL_START_FAILED.
+ */
+export async function openSidecar(options: SidecarOptions, desk: SidecarDesk, log: Log): Promise<SupervisedSidecar> {
+  const told = (error: unknown) => log.error({ err: error }, 'the sidecar could not be told the applications')
+  try {
+    return await superviseSidecar(options, {
+      onMessage: (message) => desk.take(message),
+      onStart: (post) => void desk.start(post).catch(told),
+      onCrash(error, pauseMs) {
+        log.error({ err: error, pauseMs }, 'the sidecar broke and is started again')
+        desk.crashed()
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof SidecarError)) throw error
+    const code = CODE_OF[error.code]
+    const isAddress = code !== 'PL_BAD_TLS' && code !== 'PL_START_FAILED' && code !== 'PL_BAD_ARGUMENT'
+    throw new ServerError(code, isAddress ? `HTTP ${addressIn(error.message)}` : error.message)
+  }
+}
+
+/** The sidecar's messages name the address in a sentence of their own. */
+function addressIn(message: string): string {
+  return message.split(' ').find((word) => /[0-9:]/.test(word)) ?? message
+}

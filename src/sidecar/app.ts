@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto'
+import { METHODS } from 'node:http'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { type FastifyError, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify'
+import type { DestinationStream } from 'pino'
+import type { App, Context } from './context.js'
+import { whenReady, withinQuota, withKey } from './guard.js'
+import type { Link } from './link.js'
+import { QuietLog, sidecarLog } from './log.js'
+import { Metrics } from './metrics.js'
+import { addOpenapi } from './openapi.js'
+import { type SidecarOptions, sidecarSettings } from './options.js'
+import { PROBLEM_TYPE, Problem, problemDocument, problemOf } from './problem.js'
+import { readQuery } from './query.js'
+import { deviceRoutes } from './routes/devices.js'
+import { operationRoutes } from './routes/operations.js'
+import { presenceRoutes } from './routes/presence.js'
+import { ringRoutes } from './routes/rings.js'
+import { streamRoutes } from './routes/stream.js'
+import { SHARED_SCHEMAS } from './schema.js'
+
+/** Largest body, except where a route says otherwise. */
+const BODY_BYTES_MAX = 16_384
+
+/** What `buildApp` may be given beside its options. */
+export interface AppSurroundings {
+  /** where log lines go; default: nowhere */
+  log?: DestinationStream
+  /** monotonic clock of the limits; default: the process's */
+  nowMs?(): number
+}
+
+/**
+ * Builds the HTTP application without listening: `inject()` serves it in tests, `listen.ts` on sockets.
+ *
+ * @param options see `SidecarOptions`; those of the listener are not used here.
+ * @param link    the way to the hub.
+ */
+export async function buildApp(options: SidecarOptions, link: Link, surroundings: AppSurroundings = {}): Promise<App> {
+  const settings = sidecarSettings(options)
+  const { nowMs = () => performance.now(), log = { write() {} } } = surroundings
+  const context: Context = { settings, link, nowMs, metrics: new Metrics(link) }
+  const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
+  addReading(app)
+  addAnswering(app, context)
+  const routes = routeTable(app)
+  await addOpenapi(app, settings)
+  await app.register(async (open) => {
+    operationRoutes(open, context)
+    deviceRoutes(open, context)
+  })
+  await app.register(async (closed) => {
+    closed.addHook('onRequest', whenReady(context))
+    closed.addHook('onRequest', withKey(context))
+    closed.addHook('onRequest', withinQuota(context))
+    presenceRoutes(closed, context)
+    streamRoutes(closed, context)
+    ringRoutes(closed, context)
+  })
+  await app.register(async (rest) => refuseOtherMethods(rest, routes))
+  await app.ready()
+  return app
+}
+
+function bareApp(trustedProxies: string[], loggerInstance: ReturnType<typeof sidecarLog>): App {
+  return fastify({
+    loggerInstance,
+    logController: new QuietLog(),
+    bodyLimit: BODY_BYTES_MAX,
+    trustProxy: trustedProxies.length === 0 ? false : trustedProxies,
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    routerOptions: { maxParamLength: BODY_BYTES_MAX },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
+    frameworkErrors: refuse,
+  }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App
+}
+
+/** Bodies: JSON in valid UTF-8 and nothing else. */
+function addReading(app: App): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  const utf8 = new TextDecoder('utf-8', { fatal: true })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
+    if (request.headers['content-encoding'] !== undefined) return done(new Problem('unsupported-media-type'))
+    if (bytes.length === 0) return done(null, undefined)
+    let text: string
+    try {
+      text = utf8.decode(bytes)
+    } catch {
+      return done(new Problem('malformed-json'))
+    }
+    return parse(request, text, done)
+  })
+  app.addHook('preValidation', readQuery)
+}
+
+/** Headers of every answer, errors as problem documents, counting. */
+function addAnswering(app: App, context: Context): void {
+  app.decorateRequest('caller', null)
+  for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    if (context.link.state === 'stopping') reply.header('connection', 'close')
+  })
+  app.addHook('onResponse', async (request, reply) => context.metrics.count(request, reply))
+  app.setErrorHandler((error, request, reply) => refuse(error as FastifyError, request, reply))
+  app.setNotFoundHandler(async () => {
+    throw new Problem('not-found')
+  })
+}
+
+/** Answers with a problem document. Only our own mistakes are logged. */
+function refuse(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = problemOf(error)
+  if (problem.code === 'internal') request.log.error({ err: error }, 'request failed')
+  const document = problemDocument(problem.code, problem.detail, request.id)
+  const headers = { 'request-id': request.id, ...problem.headers }
+  reply
+    .code(document.status)
+    .headers(headers)
+    .header('content-type', PROBLEM_TYPE)
+    .serializer(JSON.stringify)
+    .send(document)
+}
+
+/** Collects path pattern -> methods while routes are added. */
+function routeTable(app: App): Map<string, Set<string>> {
+  const routes = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = routes.get(url) ?? new Set()
+    for (const one of [method].flat()) methods.add(one)
+    routes.set(url, methods)
+  })
+  return routes
+}
+
+/** 405 with Allow, for each method that a path does not have. */
+function refuseOtherMethods(app: App, routes: Map<string, Set<string>>): void {
+  const known = new Set<string>(app.supportedMethods)
+  for (const method of METHODS) if (method !== 'CONNECT' && !known.has(method)) app.addHttpMethod(method)
+  for (const [url, methods] of [...routes]) {
+    const allow = [...methods].sort().join(', ')
+    const refuseMethod = async () => {
+      throw new Problem('method-not-allowed', '', { allow })
+    }
+    const others = app.supportedMethods.filter((method) => !methods.has(method)) as HTTPMethods[]
+    app.route({
+      method: others,
+      url,
+      exposeHeadRoute: false,
+      schema: { hide: true },
+      onRequest: refuseMethod,
+      handler: refuseMethod,
+    })
+  }
+}

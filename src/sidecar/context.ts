@@ -1,0 +1,29 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import type { Link } from './link.js'
+import type { Metrics } from './metrics.js'
+import type { SidecarSettings } from './options.js'
+
+/** A Fastify instance whose handlers are typed by the routes' schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** What every route may use. */
+export interface Context {
+  readonly settings: SidecarSettings
+  readonly link: Link
+  readonly metrics: Metrics
+  /** monotonic */
+  nowMs(): number
+}

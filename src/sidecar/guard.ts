@@ -1,0 +1,52 @@
+/** Checks that come before a request is read: readiness, API key, and how often an application may ask. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AppKey } from '../hub/message.js'
+import type { Context } from './context.js'
+import type { AppEntry } from './message.js'
+import { Problem } from './problem.js'
+import { BucketTable } from './token-bucket.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** the application whose API key came with the request */
+    caller: AppEntry | null
+  }
+}
+
+/** Applications whose quota is remembered. */
+const APPS_MAX = 100_000
+
+/** Refuses while the server does not serve. */
+export function whenReady(context: Context): () => Promise<void> {
+  return async () => {
+    const { state } = context.link
+    if (state !== 'ready') throw new Problem('unavailable', `The server is ${state}.`, { 'retry-after': '1' })
+  }
+}
+
+/** Demands a live API key. A wrong, an old and a missing key are answered alike. */
+export function withKey(context: Context): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    request.caller = context.link.keys.find(request.headers.authorization)
+    if (request.caller === null)
+      throw new Problem('unauthorized', '', { 'www-authenticate': 'Bearer realm="pilotlight"' })
+  }
+}
+
+/** Counts a request against the application's quota and tells what is left (draft-ietf-httpapi-ratelimit-headers-10). */
+export function withinQuota(context: Context): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  const { rateRequests, rateWindowMs } = context.settings
+  const buckets = new BucketTable<AppKey>(rateRequests, rateWindowMs, APPS_MAX)
+  const policy = `"app";q=${rateRequests};w=${Math.ceil(rateWindowMs / 1000)}`
+  return async (request, reply) => {
+    const grant = buckets.take(callerOf(request).app, context.nowMs())
+    reply.header('ratelimit-policy', policy).header('ratelimit', `"app";r=${grant.remaining};t=${grant.fullInS}`)
+    if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
+  }
+}
+
+/** The application of a request that passed `withKey`. */
+export function callerOf(request: FastifyRequest): AppEntry {
+  if (request.caller === null) throw new Problem('internal')
+  return request.caller
+}

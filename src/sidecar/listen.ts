@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, isIPv4 } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { ListenAddress, StartFailure } from './message.js'
+import type { SidecarSettings } from './options.js'
+import { PROBLEM_TYPE, type ProblemCode, problemDocument } from './problem.js'
+
+/** Request line and header fields together. */
+const HEAD_BYTES_MAX = 16_384
+const KEEP_ALIVE_MS = 20_000
+/** How often a free port is tried that must be free on every host. */
+const FREE_PORT_TRIES = 10
+
+/** Why the sidecar cannot listen. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+  readonly code: StartFailure
+
+  /** @param message for the operator. */
+  constructor(code: StartFailure, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** The sockets of the sidecar. */
+export interface Listeners {
+  addresses: ListenAddress[]
+  /** Takes no more connections, lets running requests finish for `graceMs`, then cuts them. */
+  close(graceMs: number): Promise<void>
+}
+
+/**
+ * Listens on every host, with one port. With a host of IPv4 in the list, `::` means IPv6 only; alone it takes both. A host
+ * of an address family that this machine lacks is left out as long as another works.
+ *
+ * @throws ListenError.
+ */
+export async function listen(settings: SidecarSettings, handle: RequestListener): Promise<Listeners> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await listenOnce(settings, handle)
+    } catch (error) {
+      // A port that was free on the first host may be taken on the next: take another.
+      const again =
+        settings.port === 0 && error instanceof ListenError && error.code === 'port-taken' && tries < FREE_PORT_TRIES
+      if (!again) throw error
+    }
+  }
+}
+
+async function listenOnce(settings: SidecarSettings, handle: RequestListener): Promise<Listeners> {
+  const servers: Server[] = []
+  let { port } = settings
+  let missing: ListenError | null = null
+  try {
+    for (const host of settings.hosts) {
+      const server = newServer(settings, handle)
+      const failure = await bind(server, host, port, settings.hosts.some(isIPv4))
+      if (failure?.code === 'address-unavailable' && settings.hosts.length > 1) missing = failure
+      else if (failure !== null) throw failure
+      else {
+        servers.push(server)
+        port = (server.address() as AddressInfo).port
+      }
+    }
+    if (servers.length === 0) throw missing ?? new ListenError('bad-option', 'no host to listen on')
+  } catch (error) {
+    for (const server of servers) server.close()
+    throw error
+  }
+  return { addresses: servers.map(addressOf), close: (graceMs) => closeAll(servers, graceMs) }
+}
+
+function newServer(settings: SidecarSettings, handle: RequestListener): Server {
+  const options = {
+    maxHeaderSize: HEAD_BYTES_MAX,
+    headersTimeout: settings.headersTimeoutMs,
+    requestTimeout: settings.requestTimeoutMs,
+    connectionsCheckingInterval: settings.connectionCheckMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  }
+  const server =
+    settings.tls === null ? createServer(options, handle) : tlsServer({ ...options, ...settings.tls }, handle)
+  server.maxConnections = settings.connectionsMax
+  server.on('clientError', refuseConnection)
+  return server
+}
+
+function tlsServer(options: Parameters<typeof createTlsServer>[0], handle: RequestListener): Server {
+  try {
+    return createTlsServer({ ...options, minVersion: 'TLSv1.2', handshakeTimeout: options.headersTimeout ?? 0 }, handle)
+  } catch (error) {
+    throw new ListenError('bad-tls', `the certificate or its key cannot be used (${(error as Error).message})`)
+  }
+}
+
+/** Resolves with null once the server listens. */
+function bind(server: Server, host: string, port: number, ipv6Only: boolean): Promise<ListenError | null> {
+  return new Promise((resolve) => {
+    const fail = (error: NodeJS.ErrnoException) => resolve(listenError(error, host, port))
+    server.once('error', fail)
+    try {
+      server.listen({ host, port, ipv6Only }, () => {
+        server.removeListener('error', fail)
+        resolve(null)
+      })
+    } catch (error) {
+      fail(error as NodeJS.ErrnoException) // a port out of range
+    }
+  })
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): ListenError {
+  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  if (error.code === 'EADDRINUSE') return new ListenError('port-taken', `${where} is taken by another program`)
+  if (error.code === 'EACCES') return new ListenError('port-forbidden', `no permission to listen on ${where}`)
+  if (error.code === 'ERR_SOCKET_BAD_PORT') return new ListenError('bad-option', `${port} is not a port`)
+  if (['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL'].includes(error.code ?? '')) {
+    return new ListenError('address-unavailable', `${host} is not an address of this machine`)
+  }
+  return new ListenError('start-failed', `cannot listen on ${where} (${error.code ?? error.message})`)
+}
+
+function addressOf(server: Server): ListenAddress {
+  const { address, port, family } = server.address() as AddressInfo
+  return { address, port, family: family === 'IPv6' ? 6 : 4 }
+}
+
+async function closeAll(servers: readonly Server[], graceMs: number): Promise<void> {
+  const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
+  const cut = setTimeout(() => {
+    for (const server of servers) server.closeAllConnections()
+  }, graceMs)
+  for (const server of servers) server.closeIdleConnections()
+  await Promise.all(closed)
+  clearTimeout(cut)
+}
+
+/** Answers what is not HTTP, too large or too slow; there is no request object then. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  let code: ProblemCode = 'bad-http'
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') code = 'request-timeout'
+  if (error.code === 'HPE_HEADER_OVERFLOW') code = 'headers-too-large'
+  const document = problemDocument(code, '', randomUUID())
+  const body = JSON.stringify(document)
+  const head = [
+    `HTTP/1.1 ${document.status} ${code}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}

@@ -1,0 +1,81 @@
+/**
+ * What the main thread and the sidecar's worker thread tell each other: plain records that cross by structured clone.
+ * Neither side ever waits for the other in a call; every answer is one more message.
+ */
+import type { AppKey, HubReply, HubRequest } from '../hub/message.js'
+
+/** An application as the sidecar knows it. */
+export interface AppEntry {
+  app: AppKey
+  /** 16 hex digits; shown as app_<16 hex> */
+  appId: string
+  name: string
+  /** SHA-256 of the live API keys, 32 B each (one or two) */
+  keyHashes: Uint8Array[]
+}
+
+/** Why a device was not enrolled. `unavailable`: the store could not be asked. */
+export type EnrolRefusal = 'bad-code' | 'key-taken' | 'full' | 'unavailable'
+
+/** What became of an enrolment. */
+export type EnrolResult =
+  | {
+      ok: true
+      deviceId: string
+      /** 32 B */
+      psk: Uint8Array
+      /** static public keys of the server, 32 B each, current first */
+      serverKeys: Uint8Array[]
+      /** e.g. udp://192.0.2.1:7350 */
+      endpoints: string[]
+    }
+  | { ok: false; code: EnrolRefusal }
+
+/** One value for `/metrics`. Samples of one name share `help`, `type` and label names. No personal data in labels. */
+export interface MetricSample {
+  /** Prometheus name with unit last, e.g. pilotlight_datagrams_total */
+  name: string
+  help: string
+  type: 'counter' | 'gauge'
+  labels: Record<string, string>
+  value: number
+}
+
+/** `ready`: requests are served. Before and after, `/v1` answers 503. */
+export type ReadyState = 'starting' | 'ready' | 'stopping'
+
+/** Where the sidecar listens. */
+export interface ListenAddress {
+  address: string
+  port: number
+  family: 4 | 6
+}
+
+/** Why the sidecar could not start. */
+export type StartFailure =
+  | 'port-taken'
+  | 'port-forbidden'
+  | 'address-unavailable'
+  | 'bad-tls'
+  | 'bad-option'
+  | 'start-failed'
+
+/** Sidecar -> main thread. `request` numbers are the sidecar's and never used twice, by a restarted sidecar neither. */
+export type FromSidecar =
+  | { kind: 'hub'; request: HubRequest }
+  | { kind: 'enrol'; request: number; code: string /** 32 B */; publicKey: Uint8Array; name: string; address: string }
+  | { kind: 'metrics'; request: number }
+  | { kind: 'listening'; addresses: ListenAddress[] }
+  /** The worker ends after this. */
+  | { kind: 'failed'; code: StartFailure; message: string }
+
+/** Main thread -> sidecar. */
+export type ToSidecar =
+  | { kind: 'hub'; reply: HubReply }
+  | { kind: 'enrolled'; request: number; result: EnrolResult }
+  /** All applications: at start and after each change. */
+  | { kind: 'apps'; apps: AppEntry[] }
+  | { kind: 'metrics'; request: number; samples: MetricSample[] }
+  | { kind: 'ready'; state: ReadyState }
+  /** Ends the streams, lets running requests finish, closes, ends the worker. */
+  | { kind: 'stop' }

@@ -1,0 +1,89 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Link } from './link.js'
+import type { MetricSample } from './message.js'
+
+/** Upper bounds of the request histogram, seconds. */
+const BUCKETS_S = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60]
+
+/** What the sidecar counts, and how that and the main thread's samples become Prometheus text. No personal data in labels. */
+export class Metrics {
+  readonly #own = new Registry()
+  readonly #link: Link
+  readonly #requests: Counter<'method' | 'route' | 'status'>
+  readonly #seconds: Histogram<'route'>
+  readonly #mainUp: Gauge
+
+  /** @param link whose streams are counted, and that reaches the main thread. */
+  constructor(link: Link) {
+    this.#link = link
+    const registers = [this.#own]
+    this.#requests = new Counter({
+      name: 'pilotlight_http_requests_total',
+      help: 'HTTP requests by route pattern and status',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    })
+    this.#seconds = new Histogram({
+      name: 'pilotlight_http_request_seconds',
+      help: 'Time from the head of a request to the end of its answer',
+      labelNames: ['route'],
+      buckets: BUCKETS_S,
+      registers,
+    })
+    this.#mainUp = new Gauge({
+      name: 'pilotlight_main_up',
+      help: '1 if the main thread answered this scrape',
+      registers,
+    })
+    new Gauge({
+      name: 'pilotlight_http_streams',
+      help: 'Open event streams',
+      registers,
+      collect() {
+        this.set(link.streams)
+      },
+    })
+  }
+
+  /** Counts one answer. */
+  count(request: FastifyRequest, reply: FastifyReply): void {
+    const route = request.routeOptions.url ?? 'none'
+    const method = request.routeOptions.url === undefined ? 'any' : request.method
+    this.#requests.inc({ method, route, status: String(reply.statusCode) })
+    this.#seconds.observe({ route }, reply.elapsedTime / 1000)
+  }
+
+  /** Prometheus text, format 0.0.4. Without the main thread's part if that does not answer. */
+  async text(): Promise<string> {
+    const samples = await this.#link.metrics().catch(() => null)
+    this.#mainUp.set(samples === null ? 0 : 1)
+    const own = await this.#own.metrics()
+    return samples === null ? own : `${own}\n${await samplesText(samples)}`
+  }
+
+  /** Media type of `text`. */
+  get contentType(): string {
+    return this.#own.contentType
+  }
+}
+
+/** Samples as Prometheus text. One that is not well formed, or differs from the first of its name, is left out. */
+export async function samplesText(samples: readonly MetricSample[]): Promise<string> {
+  const registry = new Registry()
+  const metrics = new Map<string, Counter | Gauge>()
+  for (const { name, help, type, labels, value } of samples) {
+    try {
+      let metric = metrics.get(name)
+      if (metric === undefined) {
+        const shape = { name, help, labelNames: Object.keys(labels), registers: [registry] }
+        metric = type === 'counter' ? new Counter(shape) : new Gauge(shape)
+        metrics.set(name, metric)
+      }
+      metric.inc(labels, value)
+    } catch {
+      // A metric that cannot be shown must not take the others along.
+    }
+  }
+  return registry.metrics()
+}

@@ -1,0 +1,225 @@
+/** What one kind of refusal says. */
+interface ProblemRow {
+  readonly status: number
+  /** One sentence without a full stop; the same for every occurrence (RFC 9457 §3.1.4). */
+  readonly title: string
+  /** What the caller can do. */
+  readonly hint: string
+}
+
+/**
+ * Every refusal of the HTTP API by its stable code. Codes are never reused or renamed; `docs/errors.md` is checked
+ * against this table.
+ */
+export const PROBLEMS = {
+  'malformed-json': {
+    status: 400,
+    title: 'The body is not JSON in UTF-8',
+    hint: 'Send one JSON object, encoded in UTF-8, without `__proto__` or `constructor.prototype` keys.',
+  },
+  'invalid-request': {
+    status: 400,
+    title: 'The request does not fit its schema',
+    hint: 'See `detail` for the field, and the OpenAPI document for its schema. Types are not converted and unknown fields are refused.',
+  },
+  'ring-invalid': {
+    status: 400,
+    title: 'The ring cannot be sent as it is',
+    hint: 'See `detail`.',
+  },
+  'bad-http': {
+    status: 400,
+    title: 'Not a well-formed HTTP request',
+    hint: 'Use an HTTP/1.1 client; check Content-Length and header fields.',
+  },
+  unauthorized: {
+    status: 401,
+    title: 'No valid API key',
+    hint: 'Send `Authorization: Bearer pl_...` with a live key of your application. A wrong, an old and a missing key look the same.',
+  },
+  'https-required': {
+    status: 403,
+    title: 'Enrolment needs HTTPS',
+    hint: "Use https, or connect from the server's own machine. Behind a proxy that ends TLS: list it as a trusted proxy and let it set X-Forwarded-Proto.",
+  },
+  'bad-code': {
+    status: 403,
+    title: 'The enrolment code is not valid',
+    hint: 'Ask for a new code. A wrong, a used and an expired code look the same.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'There is no such resource',
+    hint: 'Check the path against the OpenAPI document.',
+  },
+  'unknown-puid': {
+    status: 404,
+    title: 'Not a PUID of this application',
+    hint: 'Check that the PUID was made for this application. Every PUID that was not looks the same.',
+  },
+  'unknown-ring': {
+    status: 404,
+    title: 'Not a ring of this application',
+    hint: 'Check the id. Outcomes are kept for 24 hours at most.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'The resource has no such method',
+    hint: 'See the header Allow.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request came too slowly',
+    hint: 'Send it again, at once and whole.',
+  },
+  'key-taken': {
+    status: 409,
+    title: 'The public key is enrolled already',
+    hint: 'Make a new key pair for the device.',
+  },
+  'idempotency-conflict': {
+    status: 409,
+    title: 'The idempotency key was used for another ring',
+    hint: 'Use a new key for each ring, and the same only to repeat a request.',
+  },
+  'ring-ended': {
+    status: 409,
+    title: 'The ring has ended',
+    hint: 'Read the ring to see how.',
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'The body is too large',
+    hint: 'Split the request.',
+  },
+  'ring-too-large': {
+    status: 413,
+    title: 'The ring is too large',
+    hint: 'Title, body, URL and payload together may have 1,100 B encoded; put the rest behind the URL.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'The body must be application/json',
+    hint: 'Send `Content-Type: application/json` and no Content-Encoding.',
+  },
+  'rate-limited': {
+    status: 429,
+    title: 'Too many requests',
+    hint: 'Wait as the header Retry-After says; RateLimit tells what is left.',
+  },
+  'too-many-streams': {
+    status: 429,
+    title: 'Too many open streams',
+    hint: 'Close a stream, or share one among your processes.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The head of the request is too large',
+    hint: 'Keep the request line and header fields together below 16 KiB; ask for many PUIDs by POST.',
+  },
+  internal: {
+    status: 500,
+    title: 'The server made a mistake',
+    hint: 'Tell the operator the request id; it is in the log.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'The server cannot answer now',
+    hint: 'Try again after Retry-After; a ring with the same idempotency key.',
+  },
+  full: {
+    status: 503,
+    title: 'The server has no room for another device',
+    hint: 'Tell the operator.',
+  },
+} as const satisfies Record<string, ProblemRow>
+
+/** A stable code such as `unknown-puid`. */
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** Media type of every error, RFC 9457 §3. */
+export const PROBLEM_TYPE = 'application/problem+json'
+
+/** The body of every error, RFC 9457. */
+export interface ProblemDocument {
+  /** `/errors#<code>`, relative to this server */
+  type: string
+  title: string
+  status: number
+  /** what is wrong this time; never repeats what the caller sent */
+  detail: string
+  code: ProblemCode
+  /** id of the request, as in the header `request-id` and in the log */
+  instance: string
+}
+
+/** A refusal on its way to the error handler. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly detail: string
+  readonly headers: Record<string, string>
+
+  /**
+   * @param code    row of the table.
+   * @param detail  what is wrong this time, without anything that the caller sent; the title if empty.
+   * @param headers further header fields of the answer.
+   */
+  constructor(code: ProblemCode, detail = '', headers: Record<string, string> = {}) {
+    super(code)
+    this.code = code
+    this.detail = detail
+    this.headers = headers
+  }
+}
+
+/** The document of one refusal. */
+export function problemDocument(code: ProblemCode, detail: string, requestId: string): ProblemDocument {
+  const { title, status } = PROBLEMS[code]
+  return {
+    type: `/errors#${code}`,
+    title,
+    status,
+    detail: detail === '' ? `${title}.` : detail,
+    code,
+    instance: `urn:uuid:${requestId}`,
+  }
+}
+
+/** Codes of Fastify for a caller's mistake; every other error is ours. */
+const FASTIFY_CODES: Readonly<Record<string, ProblemCode>> = {
+  FST_ERR_VALIDATION: 'invalid-request',
+  FST_ERR_BAD_URL: 'bad-http',
+  FST_ERR_MAX_PARAM_LENGTH: 'not-found',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed-json',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed-json',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-http',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
+  FST_ERR_ROUTE_MISSING_CONTENT_TYPE: 'unsupported-media-type',
+}
+
+interface AnyError {
+  code?: unknown
+  message?: unknown
+  validation?: { instancePath?: string; message?: string }[]
+  validationContext?: string
+}
+
+/** Whatever was thrown, as a refusal. `internal` for all that is not known to be the caller's mistake. */
+export function problemOf(thrown: unknown): Problem {
+  if (thrown instanceof Problem) return thrown
+  const error = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as AnyError
+  if (error.code === 'ECONNRESET' || error.code === 'ECONNABORTED') return new Problem('bad-http')
+  const code = typeof error.code === 'string' ? FASTIFY_CODES[error.code] : undefined
+  if (code === undefined) return new Problem('internal')
+  return new Problem(code, code === 'invalid-request' ? validationDetail(error) : '')
+}
+
+/** Path and rule, from our schemas; never a value. */
+function validationDetail(error: AnyError): string {
+  const first = error.validation?.[0]
+  if (first === undefined) return ''
+  const part = error.validationContext ?? 'request'
+  return `${part}${first.instancePath ?? ''} ${first.message ?? 'is not valid'}.`
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
+import { Type } from 'typebox'
+import type { AppKey, PresenceView } from '../../hub/message.js'
+import type { App, Context } from '../context.js'
+import { EventStream } from '../event-stream.js'
+import { callerOf } from '../guard.js'
+import type { StreamEvent } from '../link.js'
+import { Problem } from '../problem.js'
+import { answer, LIMIT_HEADERS, PUID_PATTERN, Puid, problems, record } from '../schema.js'
+import { isoTime, presenceJson, ringJson } from '../view.js'
+import { inOrder } from './presence.js'
+
+/** Persons in one `snapshot` event. */
+const SNAPSHOT_PERSONS = 250
+/** What fits a request line of 16 KiB; more PUIDs need several streams, or none: then everybody visible is told. */
+const STREAM_PUIDS_MAX = 400
+/** Told to the browser's EventSource. */
+const RETRY_MS = 2000
+
+const DESCRIPTION = `Server-sent events. Each has an \`id\`.
+
+| event | data |
+|---|---|
+| \`restarted\` | \`{bootedAt, offlineAt}\`: voids every state told before; who is not named by a later event reads \`unknown\`, and \`offline\` from \`offlineAt\` on |
+| \`snapshot\` | \`{part, parts, persons}\`: the persons now visible to your application, or those you named; comes first, in one or more parts |
+| \`presence\` | a Presence: one person changed |
+| \`ring\` | a Ring: one of your rings changed |
+| \`reset\` | \`{reason}\`: the last event; what you know is out of date, connect again |
+
+A comment line comes every 15 s on an idle stream. \`Last-Event-ID\` is accepted; the answer to it is a fresh snapshot.`
+
+const EXAMPLE = `id: 5b0c.1
+event: snapshot
+data: {"part":1,"parts":1,"persons":[]}
+
+`
+
+/** `GET /v1/presence/stream`. */
+export function streamRoutes(app: App, context: Context): void {
+  const open = new Map<AppKey, number>()
+  app.get(
+    '/v1/presence/stream',
+    {
+      exposeHeadRoute: false,
+      schema: {
+        operationId: 'streamPresence',
+        summary: 'Changes as they happen',
+        description: DESCRIPTION,
+        tags: ['presence'],
+        security: [{ bearer: [] }],
+        querystring: record({
+          puid: Type.Optional(
+            Type.Array(Puid, {
+              description: 'Only these persons; may be repeated.',
+              minItems: 1,
+              maxItems: STREAM_PUIDS_MAX,
+            }),
+          ),
+        }),
+        headers: Type.Object({
+          'last-event-id': Type.Optional(Type.String({ maxLength: 200, description: 'Id of the last event you got.' })),
+        }),
+        response: {
+          200: answer('The stream.', Type.String(), {
+            mediaType: 'text/event-stream',
+            headers: LIMIT_HEADERS,
+            examples: { start: { value: EXAMPLE } },
+          }),
+          ...problems('invalid-request', 'unauthorized', 'rate-limited', 'too-many-streams'),
+        },
+      },
+    },
+    (request, reply) => {
+      const { app: key } = callerOf(request)
+      const count = (open.get(key) ?? 0) + 1
+      if (count > context.settings.streamsPerApp) throw new Problem('too-many-streams', '', { 'retry-after': '30' })
+      const raw = startEvents(reply)
+      if (raw.destroyed) return
+      open.set(key, count)
+      run(context, key, request.query.puid ?? null, raw, () => {
+        const left = (open.get(key) ?? 1) - 1
+        if (left === 0) open.delete(key)
+        else open.set(key, left)
+      })
+    },
+  )
+}
+
+/** Takes the answer out of Fastify's hands and writes its head. */
+function startEvents(reply: FastifyReply): ServerResponse {
+  const headers = { ...reply.getHeaders(), 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }
+  reply.hijack()
+  reply.raw.writeHead(200, headers as Record<string, string>)
+  reply.raw.write(`retry: ${RETRY_MS}\n\n`)
+  return reply.raw
+}
+
+/** Joins one reader and one subscription until either ends. */
+function run(context: Context, app: AppKey, puids: string[] | null, raw: ServerResponse, onEnd: () => void): void {
+  const { heartbeatMs, streamBufferBytes } = context.settings
+  const stream = new EventStream(raw, {
+    heartbeatMs,
+    bufferBytes: streamBufferBytes,
+    idPrefix: randomUUID().slice(0, 13),
+    onEnd: () => {
+      subscription.close()
+      leaveStop()
+      onEnd()
+    },
+  })
+  const asked = puids === null ? null : [...new Set(puids)].filter((puid) => PUID_PATTERN.test(puid))
+  const leaveStop = context.link.onStop(() => stream.reset('stopping'))
+  const subscription = context.link.subscribe(app, asked, (event) => forward(stream, event, puids))
+}
+
+function forward(stream: EventStream, event: StreamEvent, puids: string[] | null): void {
+  if (event.kind === 'snapshot') stream.sendAll('snapshot', snapshotParts(event.views, puids))
+  else if (event.kind === 'change') stream.send('presence', presenceJson(event.view))
+  else if (event.kind === 'ring-change') stream.send('ring', ringJson(event.ring))
+  else if (event.kind === 'restarted')
+    stream.send('restarted', { bootedAt: isoTime(event.bootedMs), offlineAt: isoTime(event.offlineMs) })
+  else stream.reset(event.code)
+}
+
+function* snapshotParts(views: readonly PresenceView[], puids: readonly string[] | null): Generator<object> {
+  const count = puids === null ? views.length : puids.length
+  const parts = Math.max(1, Math.ceil(count / SNAPSHOT_PERSONS))
+  for (let part = 1; part <= parts; part++) {
+    const start = (part - 1) * SNAPSHOT_PERSONS
+    const end = start + SNAPSHOT_PERSONS
+    const persons = puids === null ? views.slice(start, end).map(presenceJson) : inOrder(puids.slice(start, end), views)
+    yield { part, parts, persons }
+  }
+}

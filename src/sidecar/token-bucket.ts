@@ -1,0 +1,75 @@
+/** What a bucket says to one request. */
+export interface Grant {
+  ok: boolean
+  /** whole tokens left */
+  remaining: number
+  /** seconds until there is one token, 0 if there is */
+  retryAfterS: number
+  /** seconds until the bucket is full */
+  fullInS: number
+}
+
+/** Lets `capacity` through at once and `capacity` in each window on average. Holds no timer. */
+export class TokenBucket {
+  readonly capacity: number
+  readonly #perMs: number
+  #tokens: number
+  #atMs: number
+
+  /**
+   * @param capacity tokens, also the burst; above 0.
+   * @param windowMs time in which an empty bucket fills.
+   * @param nowMs    monotonic.
+   */
+  constructor(capacity: number, windowMs: number, nowMs: number) {
+    this.capacity = capacity
+    this.#perMs = capacity / windowMs
+    this.#tokens = capacity
+    this.#atMs = nowMs
+  }
+
+  /** Takes one token if there is one. */
+  take(nowMs: number): Grant {
+    this.#tokens = Math.min(this.capacity, this.#tokens + (nowMs - this.#atMs) * this.#perMs)
+    this.#atMs = nowMs
+    const ok = this.#tokens >= 1
+    if (ok) this.#tokens -= 1
+    return {
+      ok,
+      remaining: Math.floor(this.#tokens),
+      retryAfterS: ok ? 0 : Math.max(1, this.#seconds(1 - this.#tokens)),
+      fullInS: this.#seconds(this.capacity - this.#tokens),
+    }
+  }
+
+  #seconds(tokens: number): number {
+    return Math.ceil(tokens / this.#perMs / 1000)
+  }
+}
+
+/** One bucket for each key, at most `keysMax`; the one unused for longest makes room. */
+export class BucketTable<Key> {
+  readonly #capacity: number
+  readonly #windowMs: number
+  readonly #keysMax: number
+  readonly #buckets = new Map<Key, TokenBucket>()
+
+  /** @param keysMax bound of memory, above 0. */
+  constructor(capacity: number, windowMs: number, keysMax: number) {
+    this.#capacity = capacity
+    this.#windowMs = windowMs
+    this.#keysMax = keysMax
+  }
+
+  /** Takes one token from the key's bucket; a new key has a full one. */
+  take(key: Key, nowMs: number): Grant {
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#capacity, this.#windowMs, nowMs)
+    this.#buckets.delete(key) // the order of a Map is that of insertion: the oldest use stands first
+    this.#buckets.set(key, bucket)
+    for (const oldest of this.#buckets.keys()) {
+      if (this.#buckets.size <= this.#keysMax) break
+      this.#buckets.delete(oldest)
+    }
+    return bucket.take(nowMs)
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Entry of the sidecar's worker thread. It shares nothing with the main thread but messages; an error that nobody catches
+ * ends this thread only.
+ */
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { type DestinationStream, pino } from 'pino'
+import { buildApp } from './app.js'
+import { Link } from './link.js'
+import { ListenError, type Listeners, listen } from './listen.js'
+import type { FromSidecar, ToSidecar } from './message.js'
+import { type SidecarOptions, type SidecarSettings, sidecarSettings } from './options.js'
+
+/** What `startSidecar` hands over. */
+export interface WorkerInput {
+  options: SidecarOptions
+  firstNumber: number
+}
+
+if (!isMainThread && parentPort !== null) await run(parentPort, workerData as WorkerInput)
+
+async function run(port: NonNullable<typeof parentPort>, { options, firstNumber }: WorkerInput): Promise<void> {
+  const settings = sidecarSettings(options)
+  const post = (message: FromSidecar) => port.postMessage(message)
+  const link = new Link({ post, firstNumber, answerTimeoutMs: settings.answerTimeoutMs })
+  const log = pino.destination({ fd: settings.logFd, sync: false })
+  const started = open(settings, link, log).catch((error: unknown) => {
+    post({ kind: 'failed', ...failure(error) })
+    port.close() // nothing else keeps the thread
+    return null
+  })
+  const stop = async () => {
+    const listeners = await started
+    link.stop()
+    await listeners?.close(settings.stopGraceMs)
+    link.close()
+    log.flushSync()
+    port.close()
+  }
+  port.on('message', (message: ToSidecar) => {
+    link.handle(message)
+    if (message.kind === 'stop') void stop()
+  })
+  const listeners = await started
+  if (listeners !== null) post({ kind: 'listening', addresses: listeners.addresses })
+}
+
+async function open(settings: SidecarSettings, link: Link, log: DestinationStream): Promise<Listeners> {
+  const app = await buildApp(settings, link, { log })
+  return listen(settings, app.routing)
+}
+
+function failure(error: unknown): { code: ListenError['code']; message: string } {
+  if (error instanceof ListenError) return { code: error.code, message: error.message }
+  const message = error instanceof Error ? error.message : 'unknown'
+  // Addresses of proxies are the only option that is compiled while the application is built.
+  if (/invalid (IP address|range)/i.test(message)) return { code: 'bad-option', message: `trusted proxies: ${message}` }
+  return { code: 'start-failed', message }
+}

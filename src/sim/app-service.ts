@@ -1,0 +1,103 @@
+/** A simulated AppService: listens to its stream, rings people, reads outcomes. */
+import type { SeededRandom } from '../base/seeded-random.js'
+import type { AppKey, HubReply, HubRequest, PresenceView } from '../hub/message.js'
+import type { Checker } from './checker.js'
+
+export interface AppServiceSetting {
+  app: AppKey
+  appId: string
+  random: SeededRandom
+  checker: Checker
+  request: (request: HubRequest) => void
+}
+
+export class AppService {
+  readonly appId: string
+  /** latest PUID of each person, as the devices told */
+  readonly puids = new Map<number, string>()
+  readonly #setting: AppServiceSetting
+  readonly #rings = new Set<string>()
+  #request = 0
+  #stream = 0
+  /** answers to `read`, by PUID */
+  readonly read = new Map<string, PresenceView>()
+
+  constructor(setting: AppServiceSetting) {
+    this.#setting = setting
+    this.appId = setting.appId
+  }
+
+  /** Listens anew: at start, and after each restart of the server. */
+  subscribe(): void {
+    const { app, request } = this.#setting
+    request({ kind: 'subscribe', stream: this.#name(++this.#stream), app, puids: null })
+  }
+
+  ring(): void {
+    const { app, random, request } = this.#setting
+    const puids = [...this.puids.values()]
+    if (puids.length === 0) return
+    const first = random.int(puids.length)
+    const isPool = random.uniform() < 0.3
+    const to = isPool ? puids : [puids[first]!]
+    const deadlineInMs = 5000 + random.int(40_000)
+    const text = { title: 'Ring', body: `number ${this.#request}`, url: 'https://example.net/ring', payload: '' }
+    const idempotencyKey = random.uniform() < 0.5 ? `key ${this.#request}` : ''
+    const ring = { to, ...text, deadlineInMs, idempotencyKey }
+    request({ kind: 'ring', request: this.#name(++this.#request), app, ring })
+  }
+
+  withdraw(): void {
+    const { app, random, request } = this.#setting
+    const rings = [...this.#rings]
+    const ring = rings[random.int(rings.length)]
+    if (ring !== undefined) request({ kind: 'ring-withdraw', request: this.#name(++this.#request), app, ring })
+  }
+
+  /** Reads every ring and every presence. */
+  readAll(): void {
+    const { app, request } = this.#setting
+    for (const ring of this.#rings)
+      request({ kind: 'ring-get', request: this.#name(++this.#request), app, ring, waitMs: 0 })
+    const puids = [...this.puids.values()]
+    if (puids.length > 0) request({ kind: 'presence', request: this.#name(++this.#request), app, puids })
+  }
+
+  /** True for replies to this service's requests and streams. */
+  owns(name: number): boolean {
+    return Math.floor(name / 1e9) === this.#setting.app
+  }
+
+  handleReply(reply: HubReply): void {
+    const { checker } = this.#setting
+    switch (reply.kind) {
+      case 'ring':
+        checker.ringCreated(reply.ring)
+        this.#rings.add(reply.ring.ring)
+        checker.ringSeen(reply.ring)
+        break
+      case 'ring-change':
+        checker.ringSeen(reply.ring)
+        break
+      case 'change':
+        checker.presenceChanged(reply.view)
+        break
+      case 'snapshot':
+        for (const view of reply.views) checker.presenceRead(view)
+        break
+      case 'presence':
+        for (const view of reply.views) {
+          checker.presenceRead(view)
+          this.read.set(view.puid, view)
+        }
+        break
+      default:
+        break
+    }
+  }
+
+  /** Request and stream numbers of different services must differ. */
+  #name(number: number): number {
+    return this.#setting.app * 1e9 + number
+  }
+}

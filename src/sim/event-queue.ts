@@ -1,0 +1,71 @@
+/** Virtual time: things to do, in order of time; ties break by order of insertion, so that a seed replays exactly. */
+
+interface Due {
+  atMs: number
+  order: number
+  run: () => void
+}
+
+export class EventQueue {
+  readonly #heap: Due[] = []
+  #order = 0
+  #nowMs = 0
+
+  /** Virtual monotonic ms since the start of the simulation. */
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
+  /** Runs `run` at `atMs`, or now if that is past. */
+  at(atMs: number, run: () => void): void {
+    const heap = this.#heap
+    let child = heap.length
+    heap.push({ atMs: Math.max(atMs, this.#nowMs), order: this.#order++, run })
+    while (child > 0) {
+      const parent = (child - 1) >> 1
+      if (!before(heap[child]!, heap[parent]!)) break
+      swap(heap, child, parent)
+      child = parent
+    }
+  }
+
+  /** Runs what is due up to `untilMs`, `afterEach` after each step. */
+  runUntil(untilMs: number, afterEach: () => void): void {
+    while (this.#heap.length > 0 && this.#heap[0]!.atMs <= untilMs) {
+      const due = this.#take()
+      this.#nowMs = due.atMs
+      due.run()
+      afterEach()
+    }
+    this.#nowMs = untilMs
+  }
+
+  #take(): Due {
+    const heap = this.#heap
+    const first = heap[0]!
+    const last = heap.pop()!
+    if (heap.length === 0) return first
+    heap[0] = last
+    let parent = 0
+    for (;;) {
+      const left = 2 * parent + 1
+      if (left >= heap.length) break
+      const right = left + 1
+      const child = right < heap.length && before(heap[right]!, heap[left]!) ? right : left
+      if (!before(heap[child]!, heap[parent]!)) break
+      swap(heap, child, parent)
+      parent = child
+    }
+    return first
+  }
+}
+
+function before(a: Due, b: Due): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+}
+
+function swap(heap: Due[], a: number, b: number): void {
+  const kept = heap[a]!
+  heap[a] = heap[b]!
+  heap[b] = kept
+}

@@ -1,0 +1,95 @@
+/**
+ * The store of the simulated server: commits take time, and a crash loses what was not committed. Same messages as the real one.
+ */
+import type { DeviceHandle, EndpointStoreReply, EndpointStoreRequest } from '../endpoint/message.js'
+import type { HubStoreReply, HubStoreRequest, PersonKey } from '../hub/message.js'
+
+export interface StoredDevice {
+  device: DeviceHandle
+  person: PersonKey
+  name: string
+  publicKey: Uint8Array
+  psk: Uint8Array
+  stampMs: number
+  rotation: number
+  session: Uint8Array | null
+}
+
+/** What is on the disk. */
+export interface Disk {
+  bootSeconds: number
+  devices: Map<DeviceHandle, StoredDevice>
+  lists: Map<PersonKey, { version: number; sealed: Uint8Array | null }>
+  rings: Map<string, { ring: Uint8Array; row: Uint8Array }>
+}
+
+/** An independent copy: a backup. */
+export function copyDisk(disk: Disk): Disk {
+  return structuredCopy(disk)
+}
+
+function structuredCopy(disk: Disk): Disk {
+  return {
+    bootSeconds: disk.bootSeconds,
+    devices: new Map([...disk.devices].map(([key, one]) => [key, { ...one, session: one.session?.slice() ?? null }])),
+    lists: new Map([...disk.lists].map(([key, one]) => [key, { ...one }])),
+    rings: new Map([...disk.rings].map(([key, one]) => [key, { ring: one.ring.slice(), row: one.row.slice() }])),
+  }
+}
+
+export function emptyDisk(): Disk {
+  return { bootSeconds: 0, devices: new Map(), lists: new Map(), rings: new Map() }
+}
+
+/** Executes requests against the disk, in order, at commit time. */
+export class SimStore {
+  readonly disk: Disk
+
+  constructor(disk: Disk) {
+    this.disk = disk
+  }
+
+  endpoint(request: EndpointStoreRequest): EndpointStoreReply | null {
+    const { devices } = this.disk
+    if (request.kind === 'find-device') {
+      const found = [...devices.values()].find((one) => sameBytes(one.publicKey, request.publicKey))
+      const device = found && { device: found.device, psk: found.psk, stampMs: found.stampMs, rotation: found.rotation }
+      return { kind: 'found', request: request.request, device: device ?? null }
+    }
+    const row = devices.get(request.device)
+    if (row !== undefined) {
+      row.rotation = request.rotation
+      row.session = request.kind === 'erase-session' ? null : request.session.slice()
+      if (request.kind === 'commit-session' && request.stampMs !== 0) row.stampMs = request.stampMs
+    }
+    return request.kind === 'commit-session'
+      ? { kind: 'committed', request: request.request, ok: row !== undefined }
+      : null
+  }
+
+  hub(request: HubStoreRequest): HubStoreReply | null {
+    const { lists, rings } = this.disk
+    switch (request.kind) {
+      case 'put-list': {
+        const now = lists.get(request.person)?.version ?? 0
+        const ok = request.base === now || request.version > now
+        if (ok) lists.set(request.person, { version: request.version, sealed: request.sealed.slice() })
+        return { kind: 'stored', request: request.request, ok, version: ok ? request.version : now }
+      }
+      case 'get-list': {
+        const list = lists.get(request.person)
+        return { kind: 'list', request: request.request, version: list?.version ?? 0, sealed: list?.sealed ?? null }
+      }
+      case 'put-ring':
+        rings.set(request.ring.join('.'), { ring: request.ring.slice(), row: request.row.slice() })
+        return { kind: 'stored', request: request.request, ok: true, version: 0 }
+      case 'drop-ring':
+        rings.delete(request.ring.join('.'))
+        return null
+    }
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}

@@ -1,0 +1,77 @@
+/** A real server as its own process, and what tests do with it. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+export const ROOT = join(import.meta.dirname, '../..')
+export const CLI = join(ROOT, 'dist/cli/main.js')
+const CRYPTO = process.env['PILOTLIGHT_CRYPTO'] ?? 'native'
+
+export interface Failure {
+  code: number
+  stderr: string
+}
+
+/** Runs `pilotlight` and gives its JSON. */
+export async function pilotlight(...words: string[]): Promise<Record<string, string>> {
+  return JSON.parse((await run('node', [CLI, ...words, '--json'])).stdout)
+}
+
+/** Runs `pilotlight`, which must fail. */
+export async function pilotlightFails(...words: string[]): Promise<Failure> {
+  try {
+    await run('node', [CLI, ...words])
+  } catch (error) {
+    const { code, stderr } = error as Failure
+    return { code, stderr }
+  }
+  throw new Error(`pilotlight ${words.join(' ')} should have failed`)
+}
+
+export class ServerProcess {
+  readonly folder: string
+  readonly #env: NodeJS.ProcessEnv
+  #child: ChildProcess | null = null
+  udpPort = 0
+  url = ''
+
+  constructor(folder: string, env: NodeJS.ProcessEnv = {}) {
+    this.folder = folder
+    this.#env = env
+  }
+
+  /** Starts it, on the ports of last time if there was one. */
+  async start(): Promise<void> {
+    const { port: httpPort = '0' } = this.url === '' ? {} : new URL(this.url)
+    const where = ['--host', '127.0.0.1', '--udp-port', `${this.udpPort}`, '--http-port', httpPort]
+    const words = ['serve', '--data', this.folder, ...where, '--crypto', CRYPTO, '--log-level', 'error', '--json']
+    this.#child = spawn('node', [CLI, ...words], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...this.#env },
+    })
+    for await (const line of createInterface({ input: this.#child.stdout! })) {
+      const ready = JSON.parse(line)
+      this.url = ready.http[0]
+      this.udpPort = Number(/:(\d+)$/.exec(ready.udp[0])?.[1])
+      return
+    }
+    throw new Error('the server did not start')
+  }
+
+  /** Ends it; nothing is flushed with SIGKILL. */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    this.#child = null
+    if (child === null || child.exitCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+  }
+
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.url}/metrics`)).text()
+  }
+}

@@ -1,0 +1,31 @@
+import t from 'tap'
+import { addressFrom } from '../../src/base/address.js'
+import { BoundAddresses } from '../../src/io/bound-addresses.js'
+import { hostPort } from '../../src/io/udp-socket.js'
+
+t.test('host and port as text', async (t) => {
+  t.equal(hostPort('192.0.2.1', 80), '192.0.2.1:80')
+  t.equal(hostPort('::1', 80), '[::1]:80')
+})
+
+t.test('the way back goes by the socket that heard, with the scope', async (t) => {
+  const bound = new BoundAddresses<string>()
+  bound.addSocket('four', 4)
+  bound.addSocket('second four', 4)
+  const heard = bound.received('192.0.2.1', 9, 'second four')
+  if (heard === null) throw new Error('no address')
+  t.equal(bound.route(heard)?.socket, 'second four')
+  t.equal(bound.received('192.0.2.1', 9, 'four'), bound.received('192.0.2.1', 9, 'four'), 'cached')
+  t.equal(bound.route(heard)?.socket, 'four', 'the last socket counts')
+  const unheard = addressFrom('198.51.100.7', 5)
+  const six = addressFrom('2001:db8::1', 5)
+  t.same(bound.route(unheard), { address: '198.51.100.7', port: 5, socket: 'four' })
+  t.equal(bound.route(six), null, 'no socket of this family')
+  bound.addSocket('six', 6)
+  const local = bound.received('fe80::1%eth0', 9, 'six')
+  if (local === null) throw new Error('no address')
+  t.equal(bound.route(local)?.address, 'fe80::1%eth0')
+  for (let port = 1; port < 6000; port++) bound.received('192.0.2.2', port, 'four')
+  t.equal(bound.route(local)?.address, 'fe80::1', 'forgotten when the cache is full')
+  t.equal(bound.received('nonsense', 1, 'four'), null)
+})

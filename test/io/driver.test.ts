@@ -1,0 +1,180 @@
+import t from 'tap'
+import type { EndpointEvent, EndpointStoreReply, EndpointStoreRequest, Transmit } from '../../src/endpoint/message.js'
+import type { HubReply, HubRequest, HubStoreReply, HubStoreRequest } from '../../src/hub/message.js'
+import { Driver, type DriverParts } from '../../src/io/driver.js'
+import { systemNow } from '../../src/io/system-clock.js'
+
+const CONTACT: EndpointEvent = { kind: 'contact', device: 1, state: 'active', fresh: true }
+const FIND: EndpointStoreRequest = { kind: 'find-device', request: 7, publicKey: new Uint8Array(32) }
+const COMMIT: EndpointStoreRequest = {
+  kind: 'commit-session',
+  request: 8,
+  device: 1,
+  stampMs: 1,
+  rotation: 0,
+  session: new Uint8Array(1),
+}
+const PUT: HubStoreRequest = {
+  kind: 'put-ring',
+  request: 9,
+  ring: new Uint8Array(16),
+  untilMs: 1,
+  row: new Uint8Array(1),
+}
+
+/** Fakes that write down in which order they are called. */
+function fakes(
+  answer: { endpoint?: () => Promise<EndpointStoreReply | null>; hub?: () => Promise<HubStoreReply | null> } = {},
+) {
+  const seen: string[] = []
+  const transmits: Transmit[] = []
+  const events: EndpointEvent[] = []
+  const endpointRequests: EndpointStoreRequest[] = []
+  const hubRequests: HubStoreRequest[] = []
+  const replies: HubReply[] = []
+  const timers = { endpoint: Number.POSITIVE_INFINITY, hub: Number.POSITIVE_INFINITY }
+  const settled: (() => void)[] = []
+  const parts: DriverParts = {
+    endpoint: {
+      handleDatagram: (bytes) => {
+        seen.push(`datagram ${bytes.length}`)
+        transmits.push({ bytes, remote: new Uint8Array(18) })
+        events.push(CONTACT)
+      },
+      handleCommand: (command) => void seen.push(`command ${command.kind}`),
+      handleStored: (reply) => {
+        seen.push(`stored ${reply.kind} ${reply.kind === 'committed' ? reply.ok : ''}`.trim())
+        for (const settle of settled.splice(0)) settle()
+      },
+      handleTimeout: () => {
+        seen.push('endpoint timeout')
+        timers.endpoint = Number.POSITIVE_INFINITY
+        for (const settle of settled.splice(0)) settle()
+      },
+      nextTimeout: () => timers.endpoint,
+      pollTransmit: () => transmits.shift() ?? null,
+      pollEvent: () => events.shift() ?? null,
+      pollStore: () => endpointRequests.shift() ?? null,
+    },
+    hub: {
+      handleEvent: (event) => {
+        seen.push(`event ${event.kind}`)
+        replies.push({ kind: 'snapshot', stream: 1, views: [] })
+      },
+      handleRequest: (request: HubRequest) => void seen.push(`request ${request.kind}`),
+      handleStored: (reply) => {
+        seen.push(`hub stored ${reply.kind === 'stored' ? reply.ok : ''}`)
+        for (const settle of settled.splice(0)) settle()
+      },
+      handleTimeout: () => {
+        seen.push('hub timeout')
+        timers.hub = Number.POSITIVE_INFINITY
+        for (const settle of settled.splice(0)) settle()
+      },
+      nextTimeout: () => timers.hub,
+      pollCommand: () => null,
+      pollReply: () => replies.shift() ?? null,
+      pollStore: () => hubRequests.shift() ?? null,
+    },
+    store: { endpoint: answer.endpoint ?? (async () => null), hub: answer.hub ?? (async () => null) },
+    now: systemNow,
+    send: (bytes) => void seen.push(`send ${bytes.length}`),
+    reply: (reply) => void seen.push(`reply ${reply.kind}`),
+    onStoreError: (kind) => {
+      seen.push(`failed ${kind}`)
+      for (const settle of settled.splice(0)) settle()
+    },
+  }
+  const next = () => new Promise<void>((resolve) => settled.push(resolve))
+  return { parts, seen, endpointRequests, hubRequests, timers, transmits, next }
+}
+
+t.test('one input is drained before the next: the answer first', async (t) => {
+  const { parts, seen } = fakes()
+  const driver = new Driver(parts)
+  driver.datagram(new Uint8Array(24), new Uint8Array(18))
+  t.same(seen, ['datagram 24', 'send 24', 'event contact', 'reply snapshot'])
+  driver.request({ kind: 'metrics', request: 1 })
+  driver.command({ kind: 'remove', device: 1, code: 2 })
+  t.same(seen.slice(4), ['request metrics', 'command remove'])
+  await driver.stop()
+  driver.datagram(new Uint8Array(24), new Uint8Array(18))
+  t.equal(seen.length, 6, 'nothing after the stop')
+})
+
+t.test('store replies are inputs', async (t) => {
+  const { parts, seen, endpointRequests, next } = fakes({
+    endpoint: async () => ({ kind: 'found', request: 7, device: null }),
+  })
+  const driver = new Driver(parts)
+  endpointRequests.push(FIND)
+  const stored = next()
+  driver.start()
+  await stored
+  t.same(seen, ['stored found'])
+  await driver.stop()
+})
+
+t.test('what the store cannot do is told as not stored; a look-up is left to the retry', async (t) => {
+  const broken = () => Promise.reject(new Error('disk'))
+  const { parts, seen, endpointRequests, hubRequests } = fakes({ endpoint: broken, hub: broken })
+  const driver = new Driver(parts)
+  endpointRequests.push(COMMIT, FIND)
+  hubRequests.push(PUT, { kind: 'drop-ring', ring: new Uint8Array(16) })
+  driver.start()
+  while (seen.length < 6) await new Promise(setImmediate)
+  t.same(seen.filter((line) => line.startsWith('failed')).sort(), [
+    'failed commit-session',
+    'failed drop-ring',
+    'failed find-device',
+    'failed put-ring',
+  ])
+  t.same(seen.filter((line) => line.includes('stored')).sort(), ['hub stored false', 'stored committed false'])
+  await driver.stop()
+})
+
+t.test('stop waits for the store', async (t) => {
+  const gate: { open: () => void } = { open: () => {} }
+  const { parts, endpointRequests } = fakes({
+    endpoint: () =>
+      new Promise((resolve) => {
+        gate.open = () => resolve(null)
+      }),
+  })
+  const driver = new Driver(parts)
+  endpointRequests.push(COMMIT)
+  driver.start()
+  let stopped = false
+  const stop = driver.stop().then(() => {
+    stopped = true
+  })
+  await new Promise(setImmediate)
+  t.equal(stopped, false)
+  gate.open()
+  await stop
+})
+
+t.test('one timer for both, the earliest first', async (t) => {
+  const { parts, seen, timers, next } = fakes()
+  const driver = new Driver(parts)
+  timers.hub = systemNow().monotonicMs + 40
+  driver.start()
+  timers.endpoint = systemNow().monotonicMs + 5
+  const first = next()
+  driver.start()
+  await first
+  t.same(seen, ['endpoint timeout'])
+  await next()
+  t.same(seen, ['endpoint timeout', 'hub timeout'])
+  await driver.stop()
+})
+
+t.test('a flood is drained in slices, with room for sockets between', async (t) => {
+  const { parts, seen, transmits } = fakes()
+  const driver = new Driver(parts)
+  for (let index = 0; index < 2000; index++) transmits.push({ bytes: new Uint8Array(1), remote: new Uint8Array(18) })
+  driver.start()
+  t.ok(seen.length > 0 && seen.length < 2000, `first slice ${seen.length}`)
+  while (seen.length < 2000) await new Promise(setImmediate)
+  await driver.stop()
+})
