@@ -169,7 +169,7 @@ export class Hub {
         break
       }
       case 'subscribe':
-        this.#streams.subscribe(request.stream, request.app, request.puids, now)
+        this.#streams.subscribe(request, now)
         break
       case 'unsubscribe':
         this.#streams.unsubscribe(request.stream)

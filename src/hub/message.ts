@@ -36,7 +36,7 @@ export type HubRequest =
   /** PUIDs that are not authentic for the application are left out of the answer */
   | { kind: 'presence'; request: number; app: AppKey; puids: string[] }
   /** `puids` null: everybody visible to the application; else those, and nobody else */
-  | { kind: 'subscribe'; stream: number; app: AppKey; puids: string[] | null }
+  | { kind: 'subscribe'; stream: number; app: AppKey; puids: string[] | null; heardBootMs: number | null }
   | { kind: 'unsubscribe'; stream: number }
   | { kind: 'ring'; request: number; app: AppKey; ring: NewRing }
   | { kind: 'ring-get'; request: number; app: AppKey; ring: string; waitMs: number }

@@ -5,7 +5,7 @@ import type { Timers } from '../presence/timers.js'
 import type { RingView } from '../ring/ring.js'
 import type { Apps, HubApp } from './apps.js'
 import type { HubConfig } from './config.js'
-import type { AppKey, HubReply } from './message.js'
+import type { HubReply, HubRequest, PresenceView } from './message.js'
 import type { Outbox } from './outbox.js'
 import type { Named, PresenceViews } from './presence-views.js'
 
@@ -32,11 +32,15 @@ interface Stream {
   readonly only: ReadonlySet<string> | null
   /** while the snapshot is made, nothing else is told */
   scan: Scan | null
+  /** it was told of the restart only now: instead of a snapshot, each person heard since makes one change */
+  readonly hearsRestart: boolean
 }
 
 /**
  * The streams of applications: `restarted` if the server started less than the longest silence ago, a snapshot, then
- * each change in order. Only applications with a stream cost anything when somebody changes.
+ * each change in order. A reader that comes back after a restart gets no snapshot: `restarted` voided all it knew, and
+ * each person heard since is told as a change, so that nobody's return is lost in the gap. Only applications with a
+ * stream cost anything when somebody changes.
  */
 export class Streams {
   readonly #config: HubConfig
@@ -74,8 +78,12 @@ export class Streams {
     return this.#byApp.has(appIndex)
   }
 
-  /** Opens a stream. @param puids null for everybody visible; else those, and nobody else. */
-  subscribe(number: number, key: AppKey, puids: readonly string[] | null, now: Now): void {
+  /**
+   * Opens a stream. `puids` null is for everybody visible; else it is about those, and nobody else. `heardBootMs` is the
+   * `bootedMs` of the server that told this reader its last event, null for a new reader.
+   */
+  subscribe(asked: Extract<HubRequest, { kind: 'subscribe' }>, now: Now): void {
+    const { stream: number, app: key, puids, heardBootMs } = asked
     this.unsubscribe(number)
     const app = this.#apps.get(key)
     if (app === null) {
@@ -87,16 +95,16 @@ export class Streams {
       this.#refuse(number, 'too-many-streams')
       return
     }
-    const stream: Stream = { number, app, only: puids === null ? null : new Set(puids), scan: null }
+    const { bootedMs, bootedMonotonicMs, longestSilenceS } = this.#config
+    const voidsMs = longestSilenceS * 1000
+    const isVoid = heardBootMs !== bootedMs && now.monotonicMs - bootedMonotonicMs < voidsMs
+    const only = puids === null ? null : new Set(puids)
+    const stream: Stream = { number, app, only, scan: null, hearsRestart: isVoid && heardBootMs !== null }
     this.#byNumber.set(number, stream)
     this.#byApp.set(app.index, streams.add(stream))
-    const { bootedMs, bootedMonotonicMs, longestSilenceS } = this.#config
-    const offlineMs = bootedMs + longestSilenceS * 1000
-    if (now.monotonicMs - bootedMonotonicMs < longestSilenceS * 1000) {
-      this.#tell(stream, { kind: 'restarted', stream: number, bootedMs, offlineMs })
-    }
+    if (isVoid) this.#tell(stream, { kind: 'restarted', stream: number, bootedMs, offlineMs: bootedMs + voidsMs })
     if (puids !== null) {
-      this.#tell(stream, { kind: 'snapshot', stream: number, views: this.#views.answer(key, puids, now) })
+      this.#start(stream, this.#views.answer(key, puids, now))
       return
     }
     stream.scan = { next: 0, found: new Map(), unnamed: [] }
@@ -161,8 +169,17 @@ export class Streams {
     this.#scanning.delete(key)
     stream.scan = null
     const views = [...scan.found.values()].map((named) => this.#views.view(stream.app, named, now))
-    const visible = views.filter(({ state }) => state !== 'offline' && state !== 'unknown')
-    this.#tell(stream, { kind: 'snapshot', stream: stream.number, views: visible })
+    const isTold = ({ state }: PresenceView) => stream.hearsRestart || (state !== 'offline' && state !== 'unknown')
+    this.#start(stream, views.filter(isTold))
+  }
+
+  /** Tells where a stream starts from. */
+  #start(stream: Stream, views: PresenceView[]): void {
+    if (!stream.hearsRestart) this.#tell(stream, { kind: 'snapshot', stream: stream.number, views })
+    for (const view of stream.hearsRestart ? views : []) {
+      if (this.#byNumber.get(stream.number) !== stream) return
+      if (view.state !== 'unknown') this.#tell(stream, { kind: 'change', stream: stream.number, view })
+    }
   }
 
   /** Looks at some more persons. @returns whether all were looked at. */

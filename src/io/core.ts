@@ -16,6 +16,8 @@ import { systemZones } from './zones.js'
 export interface Core {
   endpoint: Endpoint
   hub: Hub
+  /** wall clock of the start, ms */
+  bootedMs: number
   /** static keys in use, current first */
   statics: readonly KeyPair[]
   /** sessions that came back, and devices whose session could not be read: they handshake */
@@ -67,7 +69,7 @@ export function loadCore({ boot, crypto, silenceMaxS, now }: CoreParts): Core {
   })
   const [current, last] = statics
   if (current !== undefined && last !== undefined) endpoint.announceServerKey(current.publicKey)
-  return { endpoint, hub, statics, ...load(boot, endpoint, hub) }
+  return { endpoint, hub, statics, bootedMs: now.wallMs, ...load(boot, endpoint, hub) }
 }
 
 function load({ accounts, apps, devices, rings }: Boot, endpoint: Endpoint, hub: Hub) {

@@ -156,6 +156,7 @@ class House {
         trustedProxies: options.trustedProxies,
         logLevel: options.logLevel,
         version: options.version,
+        bootedMs: this.#core.bootedMs,
       },
       this.#desk,
       log,

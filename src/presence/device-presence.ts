@@ -134,10 +134,13 @@ export class DevicePresence {
     return idleLevel(idleMs, this.#devices.awayAfterS(device), this.#devices.offlineAfterS(device))
   }
 
-  /** Notes since when a device is idle. One that was idle before it was lost still is since then. */
+  /**
+   * Notes since when a device is idle. One that was idle before it was lost still is since then. A whole number of ms:
+   * the time a timer is set for minus this is then exactly the threshold, whatever the fraction of the clock.
+   */
   #becomeIdle(device: number, now: Now): void {
     if (this.#devices.reported(device) === Reported.idle) return
-    this.#devices.setIdleSinceMs(device, now.monotonicMs)
+    this.#devices.setIdleSinceMs(device, Math.ceil(now.monotonicMs))
     if (this.#devices.is(device, DeviceFlag.heard) || !this.#devices.is(device, DeviceFlag.restored)) return
     this.#devices.put(device, DeviceFlag.idleGuessed, true)
     this.#guessIdle(device, now)
@@ -148,7 +151,7 @@ export class DevicePresence {
    * so that a restart does not make sleepers look awake.
    */
   #guessIdle(device: number, now: Now): void {
-    this.#devices.setIdleSinceMs(device, now.monotonicMs - this.#devices.awayAfterS(device) * 1000)
+    this.#devices.setIdleSinceMs(device, Math.floor(now.monotonicMs) - this.#devices.awayAfterS(device) * 1000)
   }
 
   #leave(device: number, cause: PresenceCause, now: Now): void {

@@ -118,16 +118,18 @@ export class Link {
    * Opens a stream of changes.
    *
    * @param puids null for everybody visible to the application.
+   * @param heardBootMs start of the server that told the reader its last event; null for a new reader.
    * @returns the stream's number and what closes it; nothing is heard after that.
    */
   subscribe(
     app: AppKey,
     puids: string[] | null,
+    heardBootMs: number | null,
     listener: (event: StreamEvent) => void,
   ): { stream: number; close(): void } {
     const stream = this.#next++
     this.#streams.set(stream, listener)
-    this.#options.post({ kind: 'hub', request: { kind: 'subscribe', stream, app, puids } })
+    this.#options.post({ kind: 'hub', request: { kind: 'subscribe', stream, app, puids, heardBootMs } })
     const close = () => {
       if (this.#streams.delete(stream)) this.#options.post({ kind: 'hub', request: { kind: 'unsubscribe', stream } })
     }

@@ -16,6 +16,8 @@ export interface SidecarOptions {
   logFd?: number
   /** Version shown in the OpenAPI document. Default 0.0.0. */
   version?: string
+  /** When this server started, wall clock in ms: event ids tell by it whether a reader has missed a restart. Default 0. */
+  bootedMs?: number
   /** Requests of one application in `rateWindowMs`; also the burst. Default 1,000. */
   rateRequests?: number
   /** Default 10,000. */
@@ -56,6 +58,7 @@ const DEFAULTS: SidecarSettings = {
   logLevel: 'info',
   logFd: 2,
   version: '0.0.0',
+  bootedMs: 0,
   rateRequests: 1000,
   rateWindowMs: 10_000,
   enrolPerMinute: 5,

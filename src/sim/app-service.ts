@@ -30,7 +30,7 @@ export class AppService {
   /** Listens anew: at start, and after each restart of the server. */
   subscribe(): void {
     const { app, request } = this.#setting
-    request({ kind: 'subscribe', stream: this.#name(++this.#stream), app, puids: null })
+    request({ kind: 'subscribe', stream: this.#name(++this.#stream), app, puids: null, heardBootMs: null })
   }
 
   ring(): void {

@@ -95,7 +95,7 @@ export class World {
     this.#settle()
     this.#turmoilUntilMs = this.queue.nowMs + this.#scenario.turmoilS * 1000
     this.#startTurmoil()
-    this.#runUntil(this.#turmoilUntilMs)
+    this.queue.runUntil(this.#turmoilUntilMs)
     this.#calm()
     this.#judge()
   }
@@ -346,10 +346,6 @@ export class World {
   }
 
   #runFor(seconds: number): void {
-    this.#runUntil(this.queue.nowMs + seconds * 1000)
-  }
-
-  #runUntil(untilMs: number): void {
-    this.queue.runUntil(untilMs, () => {})
+    this.queue.runUntil(this.queue.nowMs + seconds * 1000)
   }
 }

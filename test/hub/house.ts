@@ -340,8 +340,8 @@ export class House {
     return this.views([this.puid(person, app, rotation)], app)[0] as PresenceView
   }
 
-  subscribe(stream = 1, app = APP, puids: string[] | null = null): void {
-    this.ask({ kind: 'subscribe', stream, app, puids })
+  subscribe(stream = 1, app = APP, puids: string[] | null = null, heardBootMs: number | null = null): void {
+    this.ask({ kind: 'subscribe', stream, app, puids, heardBootMs })
   }
 
   /** Changes told to a stream, as 'state/cause'. */

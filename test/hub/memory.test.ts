@@ -81,7 +81,7 @@ t.test('bytes of the tables stay within what their docstrings say', (t) => {
 
 t.test('who reports the same again makes no event and no timer', (t) => {
   const { hub, now } = idleHub()
-  hub.handleRequest({ kind: 'subscribe', stream: 1, app: 1, puids: [] }, now)
+  hub.handleRequest({ kind: 'subscribe', stream: 1, app: 1, puids: [], heardBootMs: null }, now)
   while (hub.pollReply() !== null);
   for (let person = 1; person <= 100; person++) {
     hub.handleEvent({ kind: 'contact', device: deviceHandle(person % 4, person, 1), state: 'idle', fresh: false }, now)

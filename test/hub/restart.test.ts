@@ -45,6 +45,30 @@ t.test('a person heard again is known when the list is, with one event of cause 
   t.end()
 })
 
+t.test('a reader that comes back late misses nobody: who was heard meanwhile is told as a change', (t) => {
+  const { house, phone } = homely()
+  const heardBootMs = house.bootedMs
+  house.crash()
+  phone.contact('active', true).tellList(listFor([{}]), 1)
+  for (const puids of [null, [house.puid(1)]]) {
+    house.subscribe(1, APP, puids, heardBootMs)
+    t.equal(house.take('restarted').length, 1)
+    t.same(house.changes(), ['online/restart'])
+    t.same(house.take('snapshot'), [])
+  }
+  house.subscribe(1, APP, null, house.bootedMs)
+  t.same(house.take('restarted'), [], 'told before')
+  t.equal(house.take('snapshot')[0]?.views.length, 1)
+  phone.contact('gone')
+  house.subscribe(1, APP, null, heardBootMs)
+  t.same(house.changes(), ['offline/device'], 'heard, and gone again')
+  house.advance(HALF_HOUR_MS)
+  house.subscribe(1, APP, null, heardBootMs)
+  t.same(house.changes(), [], 'nothing is void any more')
+  t.equal(house.take('snapshot').length, 1)
+  t.end()
+})
+
 t.test('a list that is older than the committed one is never applied', (t) => {
   const { house, phone } = homely()
   phone.putList(listFor([])) // version 2 revokes

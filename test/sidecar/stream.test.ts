@@ -31,6 +31,18 @@ async function open({ main, url }: Served, query = '', headers: Record<string, s
   return { events, request, stream: request.stream }
 }
 
+t.test('an event id tells which start of the server its reader knows', async (t) => {
+  const bootedMs = 1_795_000_000_123
+  const served = await serve(t, { bootedMs })
+  const first = await open(served)
+  t.equal(first.request.heardBootMs, null)
+  served.link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream: first.stream, views: [] } })
+  const id = (await first.events.next())?.id ?? ''
+  t.equal((await open(served, '', { ...AUTH, 'last-event-id': id })).request.heardBootMs, bootedMs)
+  for (const wrong of ['', 'x', `${id}x`, id.slice(0, -2), '-00000000.1'])
+    t.equal((await open(served, '', { ...AUTH, 'last-event-id': wrong })).request.heardBootMs, null, wrong)
+})
+
 t.test('snapshot, changes, rings, restart', async (t) => {
   const served = await serve(t)
   const { events, request, stream } = await open(served, '', { ...AUTH, 'last-event-id': 'whatever.7' })

@@ -29,9 +29,11 @@ const DESCRIPTION = `Server-sent events. Each has an \`id\`.
 | \`ring\` | a Ring: one of your rings changed |
 | \`reset\` | \`{reason}\`: the last event; what you know is out of date, connect again |
 
-A comment line comes every 15 s on an idle stream. \`Last-Event-ID\` is accepted; the answer to it is a fresh snapshot.`
+A comment line comes every 15 s on an idle stream. Reconnect with \`Last-Event-ID\`. If the server
+has not restarted since, a fresh snapshot follows. If it has, \`restarted\` comes, and then a \`presence\` event for each
+person heard since the restart, in place of the snapshot.`
 
-const EXAMPLE = `id: 5b0c.1
+const EXAMPLE = `id: mi8z2k1c-5b0c77d1.1
 event: snapshot
 data: {"part":1,"parts":1,"persons":[]}
 
@@ -79,7 +81,8 @@ export function streamRoutes(app: App, context: Context): void {
       const raw = startEvents(reply)
       if (raw.destroyed) return
       open.set(key, count)
-      run(context, key, request.query.puid ?? null, raw, () => {
+      const asked = { puids: request.query.puid ?? null, heardBootMs: bootOf(request.headers['last-event-id']) }
+      run(context, key, asked, raw, () => {
         const left = (open.get(key) ?? 1) - 1
         if (left === 0) open.delete(key)
         else open.set(key, left)
@@ -97,22 +100,35 @@ function startEvents(reply: FastifyReply): ServerResponse {
   return reply.raw
 }
 
+/** What a reader asks for. */
+interface Asked {
+  puids: string[] | null
+  heardBootMs: number | null
+}
+
+/** Start of the server that gave out an event id, ms; null for none, or an id that is not ours. */
+function bootOf(lastEventId: string | undefined): number | null {
+  const boot = /^([0-9a-z]{1,10})-[0-9a-f]{8}\.\d+$/.exec(lastEventId ?? '')?.[1]
+  return boot === undefined ? null : Number.parseInt(boot, 36)
+}
+
 /** Joins one reader and one subscription until either ends. */
-function run(context: Context, app: AppKey, puids: string[] | null, raw: ServerResponse, onEnd: () => void): void {
-  const { heartbeatMs, streamBufferBytes } = context.settings
+function run(context: Context, app: AppKey, asked: Asked, raw: ServerResponse, onEnd: () => void): void {
+  const { heartbeatMs, streamBufferBytes, bootedMs } = context.settings
+  const { puids, heardBootMs } = asked
   const stream = new EventStream(raw, {
     heartbeatMs,
     bufferBytes: streamBufferBytes,
-    idPrefix: randomUUID().slice(0, 13),
+    idPrefix: `${bootedMs.toString(36)}-${randomUUID().slice(0, 8)}`,
     onEnd: () => {
       subscription.close()
       leaveStop()
       onEnd()
     },
   })
-  const asked = puids === null ? null : [...new Set(puids)].filter((puid) => PUID_PATTERN.test(puid))
+  const known = puids === null ? null : [...new Set(puids)].filter((puid) => PUID_PATTERN.test(puid))
   const leaveStop = context.link.onStop(() => stream.reset('stopping'))
-  const subscription = context.link.subscribe(app, asked, (event) => forward(stream, event, puids))
+  const subscription = context.link.subscribe(app, known, heardBootMs, (event) => forward(stream, event, puids))
 }
 
 function forward(stream: EventStream, event: StreamEvent, puids: string[] | null): void {
