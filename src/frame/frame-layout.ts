@@ -67,6 +67,9 @@ const ALL: readonly FrameLayout[] = [
   layout<frames.KeySealedFrame>('key-sealed', 10, 'd2s', { request: uint, sealed }),
   layout<frames.PuidRequestFrame>('puid-request', 11, 'd2s', { app, rotation: uint }),
   layout<frames.CloseFrame>('close', 12, 'both', { code: uint }),
+  layout<frames.ProbeFrame>('probe', 13, 'd2s', { delayS: uint }),
+  layout<frames.StepFrame>('step', 14, 'd2s', { key: publicKey }),
+  layout<frames.LearntFrame>('learnt', 15, 'd2s', { network: integer(0, 2), seconds: uint }),
   layout<frames.ChallengeFrame>('challenge', 2, 's2d', { challenge }),
   layout<frames.NewCidFrame>('new-cid', 16, 's2d', {
     id,
@@ -93,6 +96,9 @@ const ALL: readonly FrameLayout[] = [
   layout<frames.KeyGivenFrame>('key-given', 25, 's2d', { id, senderKey: publicKey, nonce, sealed }),
   layout<frames.PuidFrame>('puid', 26, 's2d', { app, rotation: uint, puid: text }),
   layout<frames.ClockFrame>('clock', 27, 's2d', { clockMs: uint }),
+  layout<frames.SteppedFrame>('stepped', 28, 's2d', { key: publicKey }),
+  layout<frames.WantStepFrame>('want-step', 29, 's2d', {}),
+  layout<frames.HintFrame>('hint', 30, 's2d', { network: integer(0, 2), seconds: uint }),
 ]
 
 const BY_KIND = new Map<string, FrameLayout>(ALL.map((row) => [row.kind, row]))
@@ -127,7 +133,7 @@ function layout<F extends ArrayFrame>(
     type,
     direction,
     fields: Object.entries<Rule>(fields),
-    lastIsOptional: kind === 'verdict',
+    lastIsOptional: kind === 'verdict' || kind === 'step' || kind === 'stepped',
     isConsistent: 'part' in fields ? isIndexBelowCount : () => true,
   }
 }

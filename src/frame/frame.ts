@@ -89,6 +89,25 @@ export interface CloseFrame {
   code: number
 }
 
+export interface ProbeFrame {
+  kind: 'probe'
+  /** seconds until the server answers; 0 at once */
+  delayS: number
+}
+export interface StepFrame {
+  kind: 'step'
+  /** 32 B, X25519 public key of this step; null: a symmetric step */
+  key: Uint8Array | null
+}
+/** 0 unknown, 1 Wi-Fi or wire, 2 cellular */
+export type NetworkCode = 0 | 1 | 2
+export interface LearntFrame {
+  kind: 'learnt'
+  network: NetworkCode
+  /** longest silence that the mapping survived; 0 asks only what others learnt */
+  seconds: number
+}
+
 /** Frames from device to server. */
 export type DeviceFrame =
   | PingFrame
@@ -105,6 +124,9 @@ export type DeviceFrame =
   | KeySealedFrame
   | PuidRequestFrame
   | CloseFrame
+  | ProbeFrame
+  | StepFrame
+  | LearntFrame
 
 export interface PongFrame {
   kind: 'pong'
@@ -213,6 +235,22 @@ export interface ClockFrame {
   clockMs: number
 }
 
+export interface SteppedFrame {
+  kind: 'stepped'
+  /** 32 B, X25519 public key of this step; null: a symmetric step */
+  key: Uint8Array | null
+}
+/** The device is to take a step with a key. */
+export interface WantStepFrame {
+  kind: 'want-step'
+}
+export interface HintFrame {
+  kind: 'hint'
+  network: NetworkCode
+  /** what most devices on such a network learnt; 0 too few did */
+  seconds: number
+}
+
 /** Frames from server to device. */
 export type ServerFrame =
   | PongFrame
@@ -230,6 +268,9 @@ export type ServerFrame =
   | KeyGivenFrame
   | PuidFrame
   | ClockFrame
+  | SteppedFrame
+  | WantStepFrame
+  | HintFrame
 
 /** Frames that the server repeats until the device acks their id, wire-spec §7.3. */
 export type ReliableFrame =

@@ -33,6 +33,10 @@ export const SAMPLE_D2S: readonly DeviceFrame[] = [
   { kind: 'key-sealed', request: 2 ** 32, sealed: filled(2, 80) },
   { kind: 'puid-request', app, rotation: 255 },
   { kind: 'close', code: 0 },
+  { kind: 'probe', delayS: 120 },
+  { kind: 'step', key: null },
+  { kind: 'step', key: filled(11) },
+  { kind: 'learnt', network: 2, seconds: 110 },
 ]
 
 /** One frame of each kind. */
@@ -62,6 +66,10 @@ export const SAMPLE_S2D: readonly ServerFrame[] = [
   { kind: 'key-given', id, senderKey: filled(8), nonce: filled(9, 16), sealed: filled(10, 80) },
   { kind: 'puid', app, rotation: 0, puid: 'aB3_-' },
   { kind: 'clock', clockMs: STAMP_MS },
+  { kind: 'stepped', key: null },
+  { kind: 'stepped', key: filled(12) },
+  { kind: 'want-step' },
+  { kind: 'hint', network: 1, seconds: 240 },
 ]
 
 /** `frame.json` */

@@ -37,6 +37,9 @@ export const deviceFrames: Record<Exclude<DeviceFrame['kind'], 'ping'>, fc.Arbit
   'key-sealed': frame<Of<'key-sealed'>>('key-sealed', { request: uint, sealed: octets(80) }),
   'puid-request': frame<Of<'puid-request'>>('puid-request', { app, rotation: uint }),
   close: frame<Of<'close'>>('close', { code: uint }),
+  probe: frame<Of<'probe'>>('probe', { delayS: uint }),
+  step: frame<Of<'step'>>('step', { key: fc.option(octets(32)) }),
+  learnt: frame<Of<'learnt'>>('learnt', { network: fc.constantFrom(0, 1, 2), seconds: uint }),
 }
 
 /** Every kind that a server sends, but PONG, with any values in range. */
@@ -64,6 +67,9 @@ export const serverFrames: Record<Exclude<ServerFrame['kind'], 'pong'>, fc.Arbit
   'key-given': frame<Of<'key-given'>>('key-given', { id, senderKey: octets(32), nonce, sealed: octets(80) }),
   puid: frame<Of<'puid'>>('puid', { app, rotation: uint, puid: text }),
   clock: frame<Of<'clock'>>('clock', { clockMs: uint }),
+  stepped: frame<Of<'stepped'>>('stepped', { key: fc.option(octets(32)) }),
+  'want-step': frame<Of<'want-step'>>('want-step', {}),
+  hint: frame<Of<'hint'>>('hint', { network: fc.constantFrom(0, 1, 2), seconds: uint }),
 }
 
 /** A PING with any state and class. */
