@@ -48,9 +48,13 @@ export class Paths {
     this.#send(view, proof, arrival.ask ? [pongTo(arrival.number)] : [], nowMs)
   }
 
-  /** Answers a packet on an unconfirmed session, whatever its address: at most one answer a second. [R-8.2-1] */
+  /**
+   * Answers a packet on an unconfirmed session, whatever its address: at most one answer a second, and none to a packet
+   * that is older than another one. [R-8.2-1] [R-8.2-5]
+   */
   answerUnconfirmed(view: SessionView, arrival: Arrival, nowMs: number): void {
     const proof = this.#proofOf(view)
+    if (!proof.isNewer(arrival.number, arrival.tookBoot)) return
     proof.heard(arrival.remote, arrival.bytes, nowMs)
     if (proof.mayChallenge(nowMs)) this.#send(view, proof, arrival.ask ? [pongTo(arrival.number)] : [], nowMs)
     else this.#core.dueTimes.add(proof.challengeDueMs, view.slot)

@@ -1,5 +1,6 @@
 import { RESET_RATE, RESET_TRIGGER_BYTES_MIN } from '../packet/constants.js'
 import { writeReset } from '../packet/reset.js'
+import { SessionFlag } from '../session/record.js'
 import type { Core } from './core.js'
 import { TokenBucket } from './token-bucket.js'
 
@@ -13,14 +14,16 @@ export class Resets {
   }
 
   /**
-   * Answers a packet to a connection ID of a slot in range that belongs to no session. [R-6.1-1]
+   * Answers a packet to a connection ID that belongs to no session, if its slot has or had an owner. Moves the view
+   * there. [R-6.1-1]
    *
    * @param bytes    of the datagram.
    * @param rotation of the ID.
    */
   answer(bytes: number, slot: number, rotation: number, remote: Uint8Array, nowMs: number): void {
-    const { counters, out } = this.#core
+    const { counters, out, slab, view } = this.#core
     counters.drop('dead-cid')
+    if (!slab.has(slot) || !view.at(slot).has(SessionFlag.owned)) return
     if (bytes < RESET_TRIGGER_BYTES_MIN || !this.#bucket.take(nowMs)) return
     counters.packetsOut.reset++
     out.transmit(writeReset(this.#core.token(slot, rotation)), remote)

@@ -22,6 +22,8 @@ export class PathProof {
   #isOutstanding = false
   /** Whether a CHALLENGE waits for its second to pass. */
   #isWanted = false
+  /** highest packet number that `isNewer` saw, -1 none */
+  #highest = -1
 
   constructor(random: Random) {
     this.#random = random
@@ -55,6 +57,18 @@ export class PathProof {
     this.#bytesIn += bytes
     this.#heardAtMs = nowMs
     this.#isWanted = true
+  }
+
+  /**
+   * Whether a packet on an unconfirmed session is newer than all that were heard there: a replay that is not must not
+   * take the CHALLENGE away from the device. [R-8.2-5]
+   *
+   * @param isNewKey its boot value is new: numbers start anew.
+   */
+  isNewer(number: number, isNewKey: boolean): boolean {
+    if (number <= this.#highest && !isNewKey) return false
+    this.#highest = number
+    return true
   }
 
   /** Whether a CHALLENGE may go now: at most one a second, to whatever address. [R-8.1-4] */

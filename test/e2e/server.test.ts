@@ -125,9 +125,8 @@ t.test('garbage gets no answer or a shorter one, and is counted by reason', asyn
   for (let tries = 0; tries < 500 && dropped(text, 'mac1') === 0; tries++) text = await server.metrics()
   t.equal(dropped(text, 'mac1'), 1)
   t.ok(dropped(text, 'kind') > 50)
-  // One random connection ID in 64 belongs to this worker: its packet may be answered by a reset, shorter than any trigger.
-  for (const bytes of answers) t.equal(bytes, 13)
-  t.ok(answers.length < 20)
+  t.ok(dropped(text, 'dead-cid') + dropped(text, 'cid') > 50)
+  t.same(answers, [], 'nobody learns that a server runs here')
 })
 
 t.test('100 pings get 100 pongs while the HTTP thread stands still', async (t) => {

@@ -265,3 +265,30 @@ t.test('a device clone and a server clone never meet on a key', async (t) => {
   }
   t.equal(new Set(uses).size, uses.length)
 })
+
+t.test('[R-8.2-5] who replays recorded packets after a restart does not keep the device out', async (t) => {
+  const pair = new Pair(crypto)
+  const device = pair.join()
+  const recorded = Array.from({ length: 20 }, () => device.ping())
+  const next = pair.restart()
+  let answers = 0
+  const replay = (times: number): void => {
+    for (let i = 0; i < times; i++) {
+      answers += next.deliver(recorded[i % recorded.length]!, B).length + next.advance(20).length
+    }
+  }
+  replay(100)
+  t.ok(answers <= 3, `each recorded packet counts once: ${answers} answers`)
+  const challenges: ServerFrame[] = device.openAll([...next.deliver(device.ping(), A), ...next.advance(1000)])
+  replay(100)
+  device.openAll(next.advance(0))
+  const frames = challenges.filter(({ kind }) => kind === 'challenge')
+  t.equal(frames.length, 1)
+  device.openAll(
+    next.deliver(
+      device.seal([PING, { kind: 'response', challenge: (frames[0] as { challenge: Uint8Array }).challenge }]),
+      A,
+    ),
+  )
+  t.equal(next.endpoint.metrics().sessionsConfirmed, 1)
+})

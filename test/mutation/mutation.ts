@@ -54,7 +54,7 @@ export function mutationsOf(file: string, text: string): Mutation[] {
     if (ts.isCallExpression(node) && node.arguments.length >= 2) {
       const [first, second] = node.arguments
       const texts = [first!.getText(source), second!.getText(source)]
-      if (texts[0] !== texts[1]) {
+      if (texts[0] !== texts[1] && !isSymmetric(node)) {
         const call = text.slice(node.getStart(source), first!.getStart(source))
         const rest = text.slice(second!.getEnd(), node.getEnd())
         add('swap-arguments', node, `${call}${texts[1]}, ${texts[0]}${rest}`)
@@ -69,6 +69,11 @@ export function mutationsOf(file: string, text: string): Mutation[] {
 /** The text with the mutation in place. */
 export function mutate(text: string, mutation: Mutation): string {
   return text.slice(0, mutation.start) + mutation.replacement + text.slice(mutation.end)
+}
+
+/** Arguments of Math.min and Math.max stand in any order. */
+function isSymmetric(node: ts.CallExpression): boolean {
+  return /^Math\.(min|max)$/.test(node.expression.getText())
 }
 
 function isAssertion(node: ts.Node): boolean {
