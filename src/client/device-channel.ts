@@ -8,9 +8,9 @@ import { needsPadding } from '../frame/padding.js'
 import type { DropReason } from '../packet/drop.js'
 import { emptyHeader, parseHeader } from '../packet/header.js'
 import type { SessionContext } from '../session/context.js'
-import { startKeys } from '../session/keys.js'
+import { changeRoot, startKeys } from '../session/keys.js'
 import { Receiver } from '../session/receiver.js'
-import { Offset } from '../session/record.js'
+import { Offset, SessionFlag } from '../session/record.js'
 import { loadSession, saveSession } from '../session/saved.js'
 import { confirmNumber, Sender } from '../session/sender.js'
 import { SessionSlab } from '../session/slab.js'
@@ -30,6 +30,8 @@ export interface Opened {
   /** null: malformed, the session must be closed with code 1. wire-spec [R-7-2]. Byte strings alias the plaintext. */
   frames: ServerFrame[] | null
   byLastKey: boolean
+  /** It was sent under the root before this one. wire-spec [R-5.6-5] */
+  byLastPhase: boolean
   /** The server's boot value changed: with a CHALLENGE in it, the server was started anew. wire-spec [R-5.3-5] */
   isRestart: boolean
   /** It came on the session before the present one. */
@@ -48,6 +50,7 @@ export class DeviceChannel {
   #hasOld = false
   #isConfirmed = false
   #sessions = 0
+  #packets = 0
 
   /** @param context with this process's boot value, whose seconds are durable before anything is sealed. */
   constructor(context: SessionContext) {
@@ -65,6 +68,16 @@ export class DeviceChannel {
   /** Counts the sessions of this process: what belongs to an earlier one means nothing on this. */
   get sessions(): number {
     return this.#sessions
+  }
+
+  /** Packets sealed and opened by this process under the present root. */
+  get packets(): number {
+    return this.#packets
+  }
+
+  /** Whether a step may be asked for: the session is confirmed, and the server was heard under its root. [R-5.6-6] */
+  get mayStep(): boolean {
+    return this.#hasSession && this.#isConfirmed && !this.view.has(SessionFlag.lastPhase)
   }
 
   /** The session that sends. */
@@ -99,7 +112,14 @@ export class DeviceChannel {
     this.ids.start(this.view, cid, token)
     this.#hasSession = true
     this.#isConfirmed = false
+    this.#packets = 0
     this.#sessions++
+  }
+
+  /** The session has the root of a step. 32 B, copied. wire-spec §5.6 */
+  changeRoot(root: Uint8Array): void {
+    changeRoot(this.view, this.#context, root, this.#context.boot)
+    this.#packets = 0
   }
 
   /** Forgets all sessions. */
@@ -123,6 +143,7 @@ export class DeviceChannel {
     const plaintext = encodeFrames(frames, 'd2s')
     const bytes = this.#sender.seal(view, { plaintext, ask, retry, answers: false, padded: needsPadding(frames) })
     if (bytes === null) return null
+    this.#packets++
     const changedKey = !hadBoot && view.matches(Offset.deviceBoot, this.#context.boot)
     return { bytes, number: this.#sender.number, changedKey }
   }
@@ -137,6 +158,7 @@ export class DeviceChannel {
     if (!this.#hasSession) return 'no-session'
     const opened = this.#openAt(this.#slot, datagram)
     if (typeof opened !== 'string') {
+      this.#packets++
       if (!this.#isConfirmed) this.#confirm()
       return opened
     }
@@ -150,8 +172,8 @@ export class DeviceChannel {
     if (fault !== null) return fault
     const plaintext = this.#receiver.open(this.#view.at(slot), this.#header, datagram)
     if (typeof plaintext === 'string') return plaintext
-    const { byLastKey, tookBoot } = this.#receiver
-    return { frames: decodeFrames(plaintext, 's2d'), byLastKey, isRestart: tookBoot, isOld: false }
+    const { byLastKey, byLastPhase, tookBoot } = this.#receiver
+    return { frames: decodeFrames(plaintext, 's2d'), byLastKey, byLastPhase, isRestart: tookBoot, isOld: false }
   }
 
   /** The server has committed it: the old one ended with that. wire-spec [R-4.2-2] */

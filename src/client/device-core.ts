@@ -93,6 +93,7 @@ export class DeviceCore {
     const { session } = this.#stored
     if (session === null || !channel.load(session)) handshake.begin(true, now)
     else {
+      this.parts.ratchet.load(session)
       this.parts.askSync()
       asking.put(PING, null)
       this.#holdUntilSaved()
@@ -106,7 +107,7 @@ export class DeviceCore {
     this.#compareClocks(now)
     const kind = datagramKind(datagram, 's2d')
     if (kind === 'channel') this.#handleChannel(datagram, now)
-    else if (kind === 'message-2') this.#handleMessage2(this.parts.handshake.handleMessage2(datagram, now))
+    else if (kind === 'message-2') this.#handleMessage2(this.parts.handshake.handleMessage2(datagram, now), now)
     else if (kind === 'cookie') this.#drop(this.parts.handshake.handleCookie(datagram, now))
     else if (kind === 'reset') this.#handleReset(parseReset(datagram) as Uint8Array)
     else this.#drop(kind === 'length' ? 'length' : 'kind')
@@ -234,16 +235,18 @@ export class DeviceCore {
       return
     }
     const code = this.#incoming.handle(opened, opened.frames, now)
-    if (code !== null) this.#handleClose(code, now)
+    if (code === 'malformed') this.#endMalformed(now)
+    else if (code !== null) this.#handleClose(code, now)
     else if (this.#life === 'stopping' && !asking.has(PING)) this.#finish(true)
   }
 
-  #handleMessage2(answer: HandshakeAnswer): void {
+  #handleMessage2(answer: HandshakeAnswer, now: Now): void {
     if (answer.kind === 'dropped') this.#drop(answer.reason)
     else if (answer.kind === 'refused') this.#handleRefusal(answer)
     else {
       const { channel, asking, reset, flow, contact, transfer, acks, keepalive } = this.parts
       channel.begin(answer.root, answer.cid, answer.token)
+      this.parts.ratchet.startSession(now)
       contact.handleHandshake(answer.bytes)
       acks.clear()
       reset.clear()
@@ -325,6 +328,7 @@ export class DeviceCore {
     reset.clear()
     contact.handleEnd()
     flow.startSession()
+    this.parts.ratchet.stopSession()
     this.parts.outlet.save(null)
   }
 
@@ -366,11 +370,13 @@ export class DeviceCore {
   #write(): Uint8Array {
     const { handshake, channel, list, transfer } = this.parts
     const { stampMs, serverKeys } = handshake.memory
+    const session = channel.save()
+    if (session !== null) this.parts.ratchet.save(session)
     const state: DeviceState = {
       bootSeconds: this.#bootSeconds,
       stampMs,
       serverKeys,
-      session: this.#life === 'new' ? this.#stored.session : channel.save(),
+      session: this.#life === 'new' ? this.#stored.session : session,
       list: list.memory,
       keyRequest: transfer.request,
       seen: this.parts.seen,

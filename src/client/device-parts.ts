@@ -18,6 +18,7 @@ import { ListReplica } from './list-replica.js'
 import { Outgoing, SYNC, THRESHOLDS } from './outgoing.js'
 import type { Outlet } from './outlet.js'
 import { Puids } from './puids.js'
+import { Ratchet, STEP_PERIODS, type StepPeriods } from './ratchet.js'
 import { ResetWatch } from './reset-watch.js'
 import { RingBook } from './ring-book.js'
 import type { SeenRings } from './seen-rings.js'
@@ -32,6 +33,8 @@ export interface DeviceOptions {
   random: Random
   /** seconds between pings at most, 1 to 1800; default 30. wire-spec §9.1 */
   keepaliveS?: number
+  /** when key steps are due; default those of wire-spec §14 */
+  steps?: StepPeriods
 }
 
 /** Default keepalive interval, s. wire-spec §9.1 */
@@ -48,6 +51,7 @@ export class DeviceParts {
   readonly keepalive: Keepalive
   readonly contact: Contact
   readonly outgoing: Outgoing
+  readonly ratchet: Ratchet
   readonly handshake: Handshake
   readonly list: ListReplica
   readonly flow: ListFlow
@@ -63,7 +67,7 @@ export class DeviceParts {
    * @param asking where frames of all parts wait.
    */
   constructor(options: DeviceOptions, state: DeviceState, boot: Uint8Array, asking: Asking, outlet: Outlet) {
-    const { credentials, crypto, random, keepaliveS = KEEPALIVE_S } = options
+    const { credentials, crypto, random, keepaliveS = KEEPALIVE_S, steps = STEP_PERIODS } = options
     const { secretKey, publicKey, psk } = credentials
     const own = { secretKey, publicKey }
     this.outlet = outlet
@@ -71,7 +75,8 @@ export class DeviceParts {
     this.channel = new DeviceChannel({ crypto, random, boot })
     this.keepalive = new Keepalive(random, keepaliveS)
     this.contact = new Contact(outlet)
-    this.outgoing = new Outgoing(this.channel, asking, this.acks, this.keepalive, this.reset)
+    this.ratchet = new Ratchet(crypto, random, this.channel, outlet, steps)
+    this.outgoing = new Outgoing(this.channel, asking, this.acks, this.keepalive, this.reset, this.ratchet)
     const serverKeys = state.serverKeys.length > 0 ? state.serverKeys : credentials.serverKeys
     this.handshake = new Handshake(crypto, random, own, psk, { stampMs: state.stampMs, serverKeys })
     this.list = new ListReplica(state.list)

@@ -1,10 +1,10 @@
 /** Hands each frame that came to the part that owns it. wire-spec §7. */
 import type { Now } from '../base/time.js'
-import type { PongFrame, ServerFrame, StateFrame } from '../frame/frame.js'
+import type { PongFrame, ServerFrame, StateFrame, SteppedFrame } from '../frame/frame.js'
 import { StateFlag } from '../packet/constants.js'
 import type { Opened } from './device-channel.js'
 import type { DeviceParts } from './device-parts.js'
-import { RESPONSE, SYNC } from './outgoing.js'
+import { PING, RESPONSE, SYNC } from './outgoing.js'
 
 /** RETRY_AFTER holds at most so long, s. wire-spec §7.4 */
 const RETRY_AFTER_MAX_S = 3600
@@ -13,7 +13,15 @@ const RETRY_AFTER_MAX_S = 3600
 const CLOCK_WIDTH_MAX_MS = 2000
 
 /** Frames that are acked, and that mean nothing on a session that is about to end. */
-const OF_SESSION: ReadonlySet<ServerFrame['kind']> = new Set(['pong', 'challenge', 'close', 'new-cid', 'retry-after'])
+const OF_SESSION: ReadonlySet<ServerFrame['kind']> = new Set([
+  'pong',
+  'challenge',
+  'close',
+  'new-cid',
+  'retry-after',
+  'stepped',
+  'want-step',
+])
 
 export class Incoming {
   readonly #parts: DeviceParts
@@ -32,9 +40,9 @@ export class Incoming {
   /**
    * Takes the frames of a packet.
    *
-   * @returns the code of a CLOSE among them, or null.
+   * @returns the code of a CLOSE among them; 'malformed' if the server broke the rules by one of them; or null.
    */
-  handle(opened: Opened, frames: readonly ServerFrame[], now: Now): number | null {
+  handle(opened: Opened, frames: readonly ServerFrame[], now: Now): number | 'malformed' | null {
     const { rings, clock, handshake, transfer } = this.#parts
     const settles = !frames.some(({ kind }) => kind === 'challenge')
     if (opened.isRestart && !settles) {
@@ -49,7 +57,9 @@ export class Incoming {
       if (frame.kind === 'close') return frame.code
       if (frame.kind === 'pong') askedMs = this.#handlePong(frame, opened.byLastKey, settles, now)
       else if (frame.kind === 'clock') this.#handleClock(frame.clockMs, askedMs, now)
-      else this.#handleFrame(frame, now)
+      else if (frame.kind === 'stepped') {
+        if (!this.#handleStepped(frame, opened.byLastPhase, now)) return 'malformed'
+      } else this.#handleFrame(frame, now)
     }
     rings.handleChange(now)
     if (rings.wantsClock && !handshake.isActive) this.#parts.askSync()
@@ -58,7 +68,7 @@ export class Incoming {
 
   /** @returns when the packet left that was answered, monotonic ms; null for an answer to none. */
   #handlePong(frame: PongFrame, byLastKey: boolean, settles: boolean, now: Now): number | null {
-    const { asking, channel, reset, contact, flow, puids, handshake } = this.#parts
+    const { asking, channel, reset, contact, flow, puids, ratchet, handshake } = this.#parts
     const answered = asking.handlePong(frame.residue, byLastKey, settles)
     if (answered === null) return null
     if (!answered.byLastKey) channel.confirmNumber(answered.number)
@@ -69,8 +79,21 @@ export class Incoming {
     for (const key of answered.keys) {
       flow.handleConfirmed(key, now)
       puids.handleConfirmed(key)
+      ratchet.handleConfirmed(key)
     }
     return answered.sentAtMs
+  }
+
+  /** A new root must be durable before the first packet under it, which asks. [R-5.6-5] @returns false for a bad key. */
+  #handleStepped(frame: SteppedFrame, byLastPhase: boolean, now: Now): boolean {
+    const { ratchet, asking, outgoing, outlet } = this.#parts
+    const outcome = ratchet.handleStepped(frame, byLastPhase, now)
+    if (outcome !== 'stepped') return outcome === 'ignored'
+    asking.handleKeyChange()
+    asking.put(PING, null)
+    outgoing.hold()
+    outlet.save(() => outgoing.release())
+    return true
   }
 
   #handleClock(clockMs: number, askedMs: number | null, now: Now): void {
@@ -82,8 +105,8 @@ export class Incoming {
     if (clock.widthMs > CLOCK_WIDTH_MAX_MS) outlet.askAlong(SYNC, { kind: 'sync', version: this.#parts.list.version })
   }
 
-  #handleFrame(frame: Exclude<ServerFrame, { kind: 'pong' | 'clock' | 'close' }>, now: Now): void {
-    const { acks, asking, channel, rings, flow, transfer, puids, keepalive } = this.#parts
+  #handleFrame(frame: Exclude<ServerFrame, { kind: 'pong' | 'clock' | 'close' | 'stepped' }>, now: Now): void {
+    const { acks, asking, channel, rings, flow, transfer, puids, ratchet, keepalive } = this.#parts
     switch (frame.kind) {
       case 'challenge':
         asking.put(RESPONSE, { kind: 'response', challenge: frame.challenge.slice() })
@@ -129,6 +152,9 @@ export class Incoming {
       }
       case 'puid':
         puids.handlePuid(frame)
+        return
+      case 'want-step':
+        ratchet.handleWanted()
     }
   }
 

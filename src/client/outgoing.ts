@@ -9,6 +9,7 @@ import type { Acks } from './acks.js'
 import type { AskItem, Asking } from './asking.js'
 import type { DeviceChannel } from './device-channel.js'
 import type { Keepalive } from './keepalive.js'
+import type { Ratchet } from './ratchet.js'
 import type { ResetWatch } from './reset-watch.js'
 
 /** Keys of frames that the machine itself puts in. */
@@ -26,15 +27,24 @@ export class Outgoing {
   readonly #acks: Acks
   readonly #keepalive: Keepalive
   readonly #reset: ResetWatch
+  readonly #ratchet: Ratchet
   #datagrams: Uint8Array[] = []
   #holds = 0
 
-  constructor(channel: DeviceChannel, asking: Asking, acks: Acks, keepalive: Keepalive, reset: ResetWatch) {
+  constructor(
+    channel: DeviceChannel,
+    asking: Asking,
+    acks: Acks,
+    keepalive: Keepalive,
+    reset: ResetWatch,
+    ratchet: Ratchet,
+  ) {
     this.#channel = channel
     this.#asking = asking
     this.#acks = acks
     this.#keepalive = keepalive
     this.#reset = reset
+    this.#ratchet = ratchet
   }
 
   /** The next datagram to send, fresh bytes; null: none. */
@@ -73,7 +83,7 @@ export class Outgoing {
     if (this.isHeld || !this.#channel.hasSession) return true
     const hasAcks = this.#acks.isDue(nowMs)
     if (hasAcks && this.#keepalive.rides(nowMs) && !this.#asking.isQuiet(nowMs)) this.#asking.put(PING, null)
-    if (this.#asking.isWanted(nowMs)) return this.#sendAsking(nowMs)
+    if (this.#asking.isWanted(nowMs)) return this.#sendAsking(now)
     if (!hasAcks) return true
     return this.#seal(this.#ackFrames(), false) !== null
   }
@@ -83,7 +93,9 @@ export class Outgoing {
     if (!this.isHeld && this.#channel.hasSession) this.#seal([{ kind: 'close', code }], false)
   }
 
-  #sendAsking(nowMs: number): boolean {
+  #sendAsking(now: Now): boolean {
+    const nowMs = now.monotonicMs
+    if (this.#keepalive.state !== 'gone') this.#ratchet.ride(now)
     const ping: PingFrame = { kind: 'ping', state: this.#keepalive.state, silenceClass: this.#keepalive.silenceClass }
     const frames: DeviceFrame[] = [ping, ...this.#ackFrames()]
     const items = this.#fill(frames, this.#asking.waiting(nowMs))

@@ -19,6 +19,8 @@ export interface Arrival {
   hadBoot: boolean
   /** The boot value was a new D. */
   tookBoot: boolean
+  /** It is the first packet under its key: it brought a new D, or ended a step. */
+  isFirst: boolean
   /** Rotation of the connection ID that it came to. */
   rotation: number
   /** Bytes of the datagram. */
@@ -42,6 +44,7 @@ export function emptyArrival(): Arrival {
     ask: false,
     hadBoot: false,
     tookBoot: false,
+    isFirst: false,
     rotation: 0,
     bytes: 0,
     remote: new Uint8Array(0),

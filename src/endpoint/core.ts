@@ -12,6 +12,7 @@ import type { EndpointConfig } from './config.js'
 import { DueHeap } from './due-heap.js'
 import { Counters } from './metrics.js'
 import { Outbox } from './outbox.js'
+import { PromisedSteps } from './promised-steps.js'
 
 /** What all parts of an endpoint share. */
 export class Core implements SessionContext {
@@ -30,6 +31,8 @@ export class Core implements SessionContext {
   readonly counters = new Counters()
   /** Times of sessions that prove an address or wait for an ACK. */
   readonly dueTimes = new DueHeap()
+  /** Steps with keys that are promised. */
+  readonly promised: PromisedSteps
   /** Unix ms minus monotonic ms, as of the last call of a door. */
   wallAheadMs = 0
   #request = 0
@@ -44,6 +47,7 @@ export class Core implements SessionContext {
     this.sender = new Sender(this)
     this.receiver = new Receiver(this)
     this.cids = new CidCodec(config.cidKey)
+    this.promised = new PromisedSteps(config.stepsPromisedMax)
   }
 
   /** A number for a request to the store, never given before. */

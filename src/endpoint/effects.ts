@@ -1,4 +1,5 @@
 import type { DeviceFrame } from '../frame/frame.js'
+import { CloseCode } from '../packet/constants.js'
 import { noteAsk } from '../session/sender.js'
 import type { SessionView } from '../session/view.js'
 import type { Arrival } from './arrival.js'
@@ -10,6 +11,7 @@ import type { Offers } from './offers.js'
 import type { Paths } from './paths.js'
 import type { ReliableFrames } from './reliable-frames.js'
 import type { Sessions } from './sessions.js'
+import type { Steps } from './steps.js'
 
 /** What a packet does that takes effect, from presence to answer. */
 export class Effects {
@@ -20,6 +22,7 @@ export class Effects {
   readonly #frames: ReliableFrames
   readonly #offers: Offers
   readonly #moves: Moves
+  readonly #steps: Steps
   readonly #endings: Endings
 
   constructor(
@@ -31,6 +34,7 @@ export class Effects {
       frames: ReliableFrames
       offers: Offers
       moves: Moves
+      steps: Steps
       endings: Endings
     },
   ) {
@@ -41,6 +45,7 @@ export class Effects {
     this.#frames = parts.frames
     this.#offers = parts.offers
     this.#moves = parts.moves
+    this.#steps = parts.steps
     this.#endings = parts.endings
   }
 
@@ -53,17 +58,18 @@ export class Effects {
     this.#moves.note(view, arrival.rotation)
     const isFresh = fresh || arrival.tookBoot
     this.#contact.heard(view, arrival.ping, isFresh, nowMs)
-    for (const frame of arrival.frames) if (!this.#takeFrame(view, frame)) return
+    for (const frame of arrival.frames) if (!this.#takeFrame(view, frame, nowMs)) return
     this.#contact.arm(view)
     this.#paths.answer(view, arrival, nowMs)
     if (!view.isProven(arrival.remote)) return
     // A fresh contact makes the hub send anew what matters: it may take back what waits.
     if (!isFresh) this.#frames.repeatOnHeard(view, nowMs)
     this.#offers.offer(view, nowMs)
+    if (arrival.ask) this.#steps.want(view)
   }
 
   /** Does what one frame says; false if it ended the session. */
-  #takeFrame(view: SessionView, frame: DeviceFrame): boolean {
+  #takeFrame(view: SessionView, frame: DeviceFrame, nowMs: number): boolean {
     switch (frame.kind) {
       case 'ping':
       case 'response':
@@ -76,6 +82,10 @@ export class Effects {
         return true
       case 'close':
         this.#endings.end(view, null)
+        return false
+      case 'step':
+        if (this.#steps.take(view, frame.key, nowMs)) return true
+        this.#endings.end(view, CloseCode.protocolError)
         return false
       default:
         this.#core.out.event({ kind: 'frame', device: this.#sessions.handleOf(view), frame: withOwnBytes(frame) })

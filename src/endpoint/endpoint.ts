@@ -34,6 +34,7 @@ import { PendingHandshakes } from './pending-handshakes.js'
 import { ReliableFrames } from './reliable-frames.js'
 import { Resets } from './resets.js'
 import { Sessions } from './sessions.js'
+import { Steps } from './steps.js'
 
 /**
  * The server's side of one socket, without the socket: datagrams, commands of the hub, replies of the store and the
@@ -53,6 +54,8 @@ export class Endpoint {
   readonly #frames: ReliableFrames
   readonly #offers: Offers
   readonly #moves: Moves
+  readonly #steps: Steps
+  readonly #startMs: number
   readonly #pendings: PendingHandshakes
   readonly #handshakes: Handshakes
   readonly #first: FirstPackets
@@ -78,7 +81,8 @@ export class Endpoint {
     const pendings = new PendingHandshakes(config.pendingHandshakesMax)
     const moves = new Moves(core, { sessions, pendings, paths, frames, offers })
     const endings = new Endings(core, outgoing, { sessions, contact, paths, frames })
-    const effects = new Effects(core, { sessions, contact, paths, frames, offers, moves, endings })
+    const steps = new Steps(core, outgoing, sessions)
+    const effects = new Effects(core, { sessions, contact, paths, frames, offers, moves, steps, endings })
     const first = new FirstPackets(core, outgoing, { sessions, pendings, paths, frames, effects })
     const resets = new Resets(core)
     this.#core = core
@@ -88,10 +92,12 @@ export class Endpoint {
     this.#frames = frames
     this.#offers = offers
     this.#moves = moves
+    this.#steps = steps
+    this.#startMs = now.monotonicMs
     this.#pendings = pendings
     this.#handshakes = new Handshakes(core, sessions, pendings, now.monotonicMs)
     this.#first = first
-    this.#incoming = new Incoming(core, { sessions, first, resets, paths, effects, endings })
+    this.#incoming = new Incoming(core, { sessions, first, resets, paths, effects, steps, endings })
     this.#commands = new Commands(core, outgoing, { sessions, pendings, contact, frames, endings })
   }
 
@@ -109,6 +115,7 @@ export class Endpoint {
     if (!this.#sessions.own(device, rotation) || saved === null) return false
     const { view } = this.#core
     if (view.inUse || !loadSession(view, this.#core, saved)) return false
+    this.#steps.load(view, saved, this.#startMs)
     this.#sessions.began()
     return true
   }
@@ -155,6 +162,7 @@ export class Endpoint {
   handleStored(reply: EndpointStoreReply, now: Now): void {
     this.#core.wallAheadMs = now.wallMs - now.monotonicMs
     if (reply.kind === 'found') this.#handshakes.handleFound(reply.request, reply.device, now)
+    else if (this.#steps.handleCommitted(reply.request, reply.ok)) return
     else if (!this.#first.handleCommitted(reply, now.monotonicMs)) {
       this.#moves.handleCommitted(reply.request, reply.ok, now.monotonicMs)
     }
@@ -212,9 +220,12 @@ export class Endpoint {
       challengesSent: counters.challengesSent,
       sessionsConfirmed: counters.sessionsConfirmed,
       sessionsEnded: counters.sessionsEnded,
+      steps: counters.steps,
+      stepsRefused: counters.stepsRefused,
       sessions: this.#sessions.count,
       handshakesPending: this.#pendings.count,
       lookupsPending: this.#handshakes.lookups,
+      stepsPromised: this.#core.promised.count,
       recordBytes: slab.allocatedBytes,
     }
   }

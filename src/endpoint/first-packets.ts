@@ -119,6 +119,7 @@ export class FirstPackets {
     if (!view.inUse) this.#sessions.began()
     this.#paths.drop(pending.slot)
     this.#frames.carryOver(pending.slot, nowMs)
+    this.#core.promised.drop(pending.slot)
     view.takeSession(this.#pendings.sessionOf(pending))
     view.rotation = pending.rotation
     this.#pendings.drop(pending.slot)

@@ -13,6 +13,7 @@ import type { Paths } from './paths.js'
 import type { Resets } from './resets.js'
 import { isLive } from './rotation.js'
 import type { Sessions } from './sessions.js'
+import type { Steps } from './steps.js'
 
 /** h is stored at least so often, in packets. [R-8.2-4] */
 const SAVE_EVERY = 64
@@ -25,6 +26,7 @@ export class Incoming {
   readonly #resets: Resets
   readonly #paths: Paths
   readonly #effects: Effects
+  readonly #steps: Steps
   readonly #endings: Endings
   // Filled again for each packet.
   readonly #header = emptyHeader()
@@ -39,6 +41,7 @@ export class Incoming {
       resets: Resets
       paths: Paths
       effects: Effects
+      steps: Steps
       endings: Endings
     },
   ) {
@@ -48,6 +51,7 @@ export class Incoming {
     this.#resets = parts.resets
     this.#paths = parts.paths
     this.#effects = parts.effects
+    this.#steps = parts.steps
     this.#endings = parts.endings
   }
 
@@ -77,7 +81,8 @@ export class Incoming {
   #open(view: SessionView, packet: Uint8Array, remote: Uint8Array, nowMs: number): void {
     const { counters, receiver } = this.#core
     const lastHigh = view.high
-    const opened = receiver.open(view, this.#header, packet)
+    const isStep = this.#header.phase !== view.phase
+    const opened = isStep ? this.#steps.open(view, this.#header, packet) : receiver.open(view, this.#header, packet)
     if (typeof opened === 'string') {
       counters.drop(opened)
       if (view.failedOpens >= FAILED_OPENS_MAX) this.#endings.end(view, CloseCode.keyLimit)
@@ -88,12 +93,15 @@ export class Incoming {
     arrival.isNewest = receiver.isNewest
     arrival.hadBoot = receiver.hadBoot
     arrival.tookBoot = receiver.tookBoot
+    arrival.isFirst = receiver.tookBoot || isStep
     arrival.ask = this.#header.ask
     arrival.rotation = this.#id.rotation
     arrival.bytes = packet.length
     arrival.remote = remote
     const isWellFormed = readFrames(arrival, opened)
     if (!view.confirmed) {
+      // Also of a replay this is true: the device has the new root, and the old one is of no more use.
+      if (isStep) this.#sessions.save(view)
       this.#takeUnconfirmed(view, arrival, isWellFormed, nowMs)
       return
     }
@@ -106,9 +114,7 @@ export class Incoming {
     if (!view.inUse) return
     if (view.sendNumber >= NUMBER_MAX)
       this.#endings.end(view, CloseCode.keyLimit) // the last number is for CLOSE
-    else if (arrival.tookBoot || Math.floor(view.high / SAVE_EVERY) !== Math.floor(lastHigh / SAVE_EVERY)) {
-      this.#sessions.save(view)
-    }
+    else if (isStep || arrival.tookBoot || crossesSave(view.high, lastHigh)) this.#sessions.save(view)
   }
 
   /** A packet that may be a replay: nothing but a RESPONSE that matches has an effect. wire-spec §8.2 */
@@ -124,4 +130,9 @@ export class Incoming {
     this.#effects.take(view, arrival, true, nowMs)
     if (view.inUse) this.#sessions.save(view)
   }
+}
+
+/** Whether h went past a multiple of `SAVE_EVERY`. */
+function crossesSave(high: number, lastHigh: number): boolean {
+  return Math.floor(high / SAVE_EVERY) !== Math.floor(lastHigh / SAVE_EVERY)
 }

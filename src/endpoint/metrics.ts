@@ -26,6 +26,10 @@ export interface EndpointMetrics {
   challengesSent: number
   /** Sessions that were confirmed by a RESPONSE after a restart. */
   sessionsConfirmed: number
+  /** Key steps that devices have taken. */
+  steps: number
+  /** STEPs that were not taken up: more than one in a second, or no room for the promise. */
+  stepsRefused: number
   /** Sessions ended by CLOSE of the device, by its breaking the protocol, or by the key limit. */
   sessionsEnded: number
   /** Gauge: sessions held. */
@@ -34,6 +38,8 @@ export interface EndpointMetrics {
   handshakesPending: number
   /** Gauge: look-ups that wait for the store. */
   lookupsPending: number
+  /** Gauge: steps with keys that wait for the device under the new root. */
+  stepsPromised: number
   /** Gauge: bytes of session records. */
   recordBytes: number
 }
@@ -51,6 +57,8 @@ export class Counters {
   challengesSent = 0
   sessionsConfirmed = 0
   sessionsEnded = 0
+  steps = 0
+  stepsRefused = 0
 
   /** A datagram came; `kind` is 'kind' or 'length' for one of no kind. */
   came(kind: DatagramKind | 'kind' | 'length'): void {

@@ -1,5 +1,4 @@
 import { SessionFlag } from '../session/record.js'
-import { saveSession } from '../session/saved.js'
 import type { SessionView } from '../session/view.js'
 import type { Core } from './core.js'
 import { slotOf } from './device-handle.js'
@@ -90,7 +89,7 @@ export class Moves {
     const device = this.#sessions.handleOf(view)
     this.#commits.set(request, device)
     this.#committing.add(slot)
-    const session = saveSession(view)
+    const session = this.#sessions.saved(view)
     this.#core.out.request({ kind: 'commit-session', request, device, stampMs: SAME_STAMP, rotation, session })
   }
 }

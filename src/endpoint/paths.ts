@@ -54,7 +54,7 @@ export class Paths {
    */
   answerUnconfirmed(view: SessionView, arrival: Arrival, nowMs: number): void {
     const proof = this.#proofOf(view)
-    if (!proof.isNewer(arrival.number, arrival.tookBoot)) return
+    if (!proof.isNewer(arrival.number, arrival.isFirst)) return
     proof.heard(arrival.remote, arrival.bytes, nowMs)
     if (proof.mayChallenge(nowMs)) this.#send(view, proof, arrival.ask ? [pongTo(arrival.number)] : [], nowMs)
     else this.#core.dueTimes.add(proof.challengeDueMs, view.slot)

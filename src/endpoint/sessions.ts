@@ -85,8 +85,14 @@ export class Sessions {
 
   /** Wipes the session of the record; owner and rotation stay. The store is told by `erase`. */
   forget(view: SessionView): void {
+    this.#core.promised.drop(view.slot)
     view.clearSession()
     this.#count--
+  }
+
+  /** The session as the store keeps it, with the step that is promised. */
+  saved(view: SessionView): Uint8Array {
+    return saveSession(view, this.#core.promised.of(view.slot))
   }
 
   /** Writes the session behind. [R-8.2-4] */
@@ -94,7 +100,7 @@ export class Sessions {
     if (this.#replaced.has(view.slot)) return
     const { rotation } = view
     const device = this.handleOf(view)
-    this.#core.out.request({ kind: 'save-session', device, rotation, session: saveSession(view) })
+    this.#core.out.request({ kind: 'save-session', device, rotation, session: this.saved(view) })
   }
 
   /** Tells the store that the slot holds no session, and its rotation. */

@@ -43,6 +43,16 @@ export const ASK_ROUNDS = 3
 export const RELIABLE_RETRY_MS = [1000, 2000, 4000, 8000] as const
 /** Reliable frames that wait on a session. */
 export const RELIABLE_MAX = 8
+/** A symmetric step is due so long after the last step of any kind. */
+export const STEP_INTERVAL_MS = 3_600_000
+/** A symmetric step is due after so many packets under one root, of both directions together. */
+export const STEP_PACKETS = 65_536
+/** A step with a key is due so long after the last one, or after the handshake. */
+export const KEY_STEP_INTERVAL_MS = 86_400_000
+/** Steps that a server takes up for one session in a second of its clock. */
+export const STEP_RATE = 1
+/** Packets that failed to open under one root, after which a step with a key is wanted. */
+export const FAILED_OPENS_STEP = 2 ** 32
 export const HANDSHAKE_RETRY_MAX_MS = 600_000
 export const RESET_PAUSE_MAX_MS = 5000
 export const FRAMES_MAX = 64

@@ -4,7 +4,7 @@ export const DROP_REASONS = [
   'length',
   /** an unknown first byte, or one of the other direction */
   'kind',
-  /** PHASE or PROBE set, or ASK from the server */
+  /** PROBE set, or ASK from the server */
   'reserved-bit',
   /** message 1 whose mac1 does not verify under any of our static keys */
   'mac1',
@@ -28,6 +28,8 @@ export const DROP_REASONS = [
   'dead-cid',
   /** a connection ID in use, but no keys for it */
   'no-session',
+  /** a key phase whose root is not agreed on, or is gone */
+  'phase',
   /** a boot value with seconds not above those held */
   'boot-old',
   /** a packet number that cannot be expanded */

@@ -51,6 +51,8 @@ export function datagramKind(bytes: Uint8Array, direction: Direction): DatagramK
 export interface Header {
   /** first byte as sent */
   flags: number
+  /** PHASE: parity of the sender's epoch, 0 or 1. wire-spec §5.6 */
+  phase: 0 | 1
   /** ASK: an answer is asked for (d2s only) */
   ask: boolean
   /** where the 12 B boot value starts, or -1 without BOOT */
@@ -68,7 +70,7 @@ export const CID_OFFSET = 1
 
 /** A header to hand to `parseHeader`. */
 export function emptyHeader(): Header {
-  return { flags: 0, ask: false, bootOffset: -1, numberBytes: 1, numberLow: 0, headerBytes: 0 }
+  return { flags: 0, phase: 0, ask: false, bootOffset: -1, numberBytes: 1, numberLow: 0, headerBytes: 0 }
 }
 
 /**
@@ -87,10 +89,11 @@ export function parseHeader(
   if (bytes.length < CHANNEL_BYTES_MIN[direction] || bytes.length > DATAGRAM_BYTES_MAX) return 'length'
   const flags = bytes[0] as number
   if ((flags & Flag.channel) === 0) return 'kind'
-  const reserved = direction === 'd2s' ? Flag.phase | Flag.probe : Flag.phase | Flag.probe | Flag.ask
+  const reserved = direction === 'd2s' ? Flag.probe : Flag.probe | Flag.ask
   if ((flags & reserved) !== 0) return 'reserved-bit'
   let at = direction === 'd2s' ? CID_OFFSET + CID_BYTES : CID_OFFSET
   out.flags = flags
+  out.phase = (flags & Flag.phase) === 0 ? 0 : 1
   out.ask = (flags & Flag.ask) !== 0
   out.bootOffset = -1
   if ((flags & Flag.boot) !== 0) {
@@ -112,6 +115,8 @@ export interface HeaderFields {
   boot: Uint8Array | null
   /** four bytes of packet number in place of one */
   long: boolean
+  /** parity of the sender's epoch; 0 if left out. wire-spec §5.6 */
+  phase?: 0 | 1
   /** an answer is asked for (d2s only) */
   ask: boolean
   /** packet number, u48; its low bits are written */
@@ -126,7 +131,7 @@ export interface HeaderFields {
  * @returns 2 to 22 B, fresh: the associated data and the start of the packet.
  */
 export function writeHeader(fields: HeaderFields): Uint8Array {
-  const { cid, boot, long, ask, number, grease } = fields
+  const { cid, boot, long, phase, ask, number, grease } = fields
   const cidBytes = cid === null ? 0 : CID_BYTES
   const bootBytes = boot === null ? 0 : BOOT_BYTES
   const header = new Uint8Array(1 + cidBytes + bootBytes + (long ? 4 : 1))
@@ -134,6 +139,7 @@ export function writeHeader(fields: HeaderFields): Uint8Array {
     Flag.channel |
     (long ? Flag.long : 0) |
     (boot === null ? 0 : Flag.boot) |
+    (phase === 1 ? Flag.phase : 0) |
     (ask ? Flag.ask : 0) |
     (grease & Flag.grease)
   if (cid !== null) header.set(cid, CID_OFFSET)

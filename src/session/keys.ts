@@ -13,6 +13,9 @@ import type { SessionContext } from './context.js'
 import { Offset, SessionFlag } from './record.js'
 import type { SessionView } from './view.js'
 
+/** Values of the epoch. */
+const EPOCHS = 256
+
 /** Seconds of a boot value: its first 4 bytes, big-endian. wire-spec §5.3 */
 export function bootSeconds(boot: Uint8Array): number {
   return readU32(boot, 0)
@@ -103,19 +106,48 @@ export function changeServerBoot(view: SessionView, context: SessionContext, boo
 export function takeDeviceBoot(view: SessionView, context: SessionContext): void {
   assert(view.role === 'device', 'a device takes its boot value')
   if (view.matches(Offset.deviceBoot, context.boot)) return
+  keepLastKey(view)
+  view.raise(SessionFlag.bootPending)
+  changeDeviceBoot(view, context, context.boot)
+}
+
+/**
+ * Gives the session the root of a step: both keys and the numbers of both directions change, failed opens count anew,
+ * the old root is overwritten. At the device D becomes this process's boot value, if it was not, and packets under the
+ * old s2d key are taken until the first under the new one. wire-spec §5.6
+ *
+ * @param root       32 B, copied.
+ * @param deviceBoot 12 B, D from now on: at the device its own boot value.
+ */
+export function changeRoot(view: SessionView, context: SessionContext, root: Uint8Array, deviceBoot: Uint8Array): void {
+  assert(root.length === KEY_BYTES, 'root of 32 bytes')
+  if (view.role === 'device') {
+    keepLastKey(view)
+    view.raise(SessionFlag.lastPhase)
+    if (!view.matches(Offset.deviceBoot, deviceBoot)) view.raise(SessionFlag.bootPending)
+  }
+  view.write(Offset.root, root)
+  view.epoch = (view.epoch + 1) % EPOCHS
+  view.failedOpens = 0
+  view.lower(SessionFlag.stepPromised)
+  changeDeviceBoot(view, context, deviceBoot)
+}
+
+/** Device only: wipes the s2d key before the last change of D or root. */
+export function dropLastKey(view: SessionView): void {
+  view.lower(SessionFlag.hasLastKey | SessionFlag.lastPhase)
+  view.wipe(Offset.lastReceiveKey, KEY_BYTES)
+  view.lastHigh = NO_NUMBER
+}
+
+/** Device only: the present s2d key goes on being taken beside the one that comes. */
+function keepLastKey(view: SessionView): void {
   view.copy(Offset.receiveKey, Offset.lastReceiveKey, KEY_BYTES)
   view.lastHigh = view.high
   view.lastBitmapLow = view.bitmapLow
   view.lastBitmapHigh = view.bitmapHigh
-  view.raise(SessionFlag.hasLastKey | SessionFlag.bootPending)
-  changeDeviceBoot(view, context, context.boot)
-}
-
-/** Device only: wipes the s2d key before the last change of D. */
-export function dropLastKey(view: SessionView): void {
-  view.lower(SessionFlag.hasLastKey)
-  view.wipe(Offset.lastReceiveKey, KEY_BYTES)
-  view.lastHigh = NO_NUMBER
+  view.raise(SessionFlag.hasLastKey)
+  view.lower(SessionFlag.lastPhase)
 }
 
 function deriveS2d(view: SessionView, context: SessionContext): void {

@@ -63,7 +63,7 @@ export class PathProof {
    * Whether a packet on an unconfirmed session is newer than all that were heard there: a replay that is not must not
    * take the CHALLENGE away from the device. [R-8.2-5]
    *
-   * @param isNewKey its boot value is new: numbers start anew.
+   * @param isNewKey it is the first under its key: numbers start anew.
    */
   isNewer(number: number, isNewKey: boolean): boolean {
     if (number <= this.#highest && !isNewKey) return false

@@ -5,10 +5,10 @@ import { BOOT_BYTES } from '../packet/constants.js'
 import type { DropReason } from '../packet/drop.js'
 import type { Header } from '../packet/header.js'
 import { expandNumber, NO_NUMBER } from '../packet/packet-number.js'
-import { openPacket } from '../packet/protection.js'
+import { deviceToServerKey, openPacket } from '../packet/protection.js'
 import { isFresh, type ReplayWindow, recordNumber, startWindow } from '../packet/replay-window.js'
 import type { SessionContext } from './context.js'
-import { bootSeconds, changeDeviceBoot, changeServerBoot, dropLastKey, receiveKeyFor } from './keys.js'
+import { bootSeconds, changeDeviceBoot, changeRoot, changeServerBoot, dropLastKey, receiveKeyFor } from './keys.js'
 import { Offset, SessionFlag } from './record.js'
 import type { SessionView } from './view.js'
 
@@ -28,6 +28,7 @@ export class Receiver {
   #hadBoot = false
   #tookBoot = false
   #byLastKey = false
+  #byLastPhase = false
 
   constructor(context: SessionContext) {
     this.#context = context
@@ -48,9 +49,13 @@ export class Receiver {
   get tookBoot(): boolean {
     return this.#tookBoot
   }
-  /** Device: whether it was under the s2d key before the last change of D. [R-5.3-2] */
+  /** Device: whether it was under the s2d key before the last change of D or of the root. [R-5.3-2] [R-5.6-5] */
   get byLastKey(): boolean {
     return this.#byLastKey
+  }
+  /** Device: whether it was under the root before this one. [R-5.6-5] */
+  get byLastPhase(): boolean {
+    return this.#byLastPhase
   }
 
   /**
@@ -60,20 +65,20 @@ export class Receiver {
    * @param view   at the session.
    * @param header of the datagram, parsed for this direction.
    * @param packet the datagram.
-   * @returns the frames' bytes, fresh; or why the packet is dropped: 'boot-old', 'number', 'replay' or 'tag'. Then
-   *   nothing has changed but the count of failed opens.
+   * @returns the frames' bytes, fresh; or why the packet is dropped: 'phase', 'boot-old', 'number', 'replay' or 'tag'.
+   *   Then nothing has changed but the count of failed opens.
    */
   open(view: SessionView, header: Header, packet: Uint8Array): Uint8Array | DropReason {
-    this.#hadBoot = header.bootOffset !== NO_BOOT
-    this.#tookBoot = false
-    this.#byLastKey = false
+    this.#begin(header)
+    if (header.phase !== view.phase) return this.#openLastPhase(view, header, packet)
     if (this.#hadBoot) {
       const boot = packet.subarray(header.bootOffset, header.bootOffset + BOOT_BYTES)
       const offset = view.role === 'server' ? Offset.deviceBoot : Offset.serverBoot
       if (!view.matches(offset, boot)) return this.#openNewBoot(view, header, packet, boot)
     }
     let opened = this.#openBy(view, view.read(Offset.receiveKey, this.#key), header, packet, view)
-    if (typeof opened === 'string' && view.has(SessionFlag.hasLastKey) && !this.#hadBoot) {
+    const otherD = view.has(SessionFlag.hasLastKey) && !view.has(SessionFlag.lastPhase)
+    if (typeof opened === 'string' && otherD && !this.#hadBoot) {
       opened = this.#openByLastKey(view, header, packet)
       this.#byLastKey = typeof opened !== 'string'
     }
@@ -81,6 +86,44 @@ export class Receiver {
     if (opened === 'tag') view.failedOpens++
     else if (typeof opened !== 'string' && !this.#byLastKey) this.#noteOpened(view)
     return opened
+  }
+
+  /**
+   * Server: opens a packet of the other key phase under the root that was promised. If it opens, the session has that
+   * root, and D too if a new one is in the packet; everything up to its number counts as seen. [R-5.6-4]
+   *
+   * @param root 32 B, durably promised.
+   * @returns as `open`.
+   */
+  openNext(view: SessionView, root: Uint8Array, header: Header, packet: Uint8Array): Uint8Array | DropReason {
+    this.#begin(header)
+    const held = view.read(Offset.deviceBoot, this.#held)
+    const boot = this.#hadBoot ? packet.subarray(header.bootOffset, header.bootOffset + BOOT_BYTES) : held
+    const isNewBoot = this.#hadBoot && !view.matches(Offset.deviceBoot, boot)
+    if (isNewBoot && bootSeconds(boot) <= bootSeconds(held)) return 'boot-old'
+    const number = expandNumber(header.numberLow, header.numberBytes, NO_NUMBER)
+    if (number === NO_NUMBER) return 'number'
+    const key = deviceToServerKey(this.#context.crypto, root, boot)
+    const plaintext = openPacket(this.#context.crypto, key, packet, header.headerBytes, number)
+    key.fill(0)
+    if (plaintext === null) {
+      view.failedOpens++
+      return 'tag'
+    }
+    this.#number = number
+    this.#isNewest = true
+    this.#tookBoot = isNewBoot
+    changeRoot(view, this.#context, root, boot)
+    startWindow(view, number)
+    this.#noteOpened(view)
+    return plaintext
+  }
+
+  #begin(header: Header): void {
+    this.#hadBoot = header.bootOffset !== NO_BOOT
+    this.#tookBoot = false
+    this.#byLastKey = false
+    this.#byLastPhase = false
   }
 
   #openBy(
@@ -129,7 +172,7 @@ export class Receiver {
     return plaintext
   }
 
-  /** Device: a packet under the s2d key before the last change of D, with a window of its own. */
+  /** Device: a packet under the last receive key, which has a window of its own. */
   #openByLastKey(view: SessionView, header: Header, packet: Uint8Array): Uint8Array | DropReason {
     const window: ReplayWindow = { high: view.lastHigh, bitmapLow: view.lastBitmapLow, bitmapHigh: view.lastBitmapHigh }
     const opened = this.#openBy(view, view.read(Offset.lastReceiveKey, this.#key), header, packet, window)
@@ -137,6 +180,19 @@ export class Receiver {
     view.lastHigh = window.high
     view.lastBitmapLow = window.bitmapLow
     view.lastBitmapHigh = window.bitmapHigh
+    return opened
+  }
+
+  /** Device: a packet that the server sent before it heard of our new root. At a server the old root is gone. */
+  #openLastPhase(view: SessionView, header: Header, packet: Uint8Array): Uint8Array | DropReason {
+    if (!view.has(SessionFlag.lastPhase)) return 'phase'
+    const boot = packet.subarray(header.bootOffset, header.bootOffset + BOOT_BYTES)
+    if (this.#hadBoot && !view.matches(Offset.serverBoot, boot)) return 'phase'
+    const opened = this.#openByLastKey(view, header, packet)
+    this.#key.fill(0)
+    if (opened === 'tag') view.failedOpens++
+    this.#byLastPhase = typeof opened !== 'string'
+    this.#byLastKey = this.#byLastPhase
     return opened
   }
 

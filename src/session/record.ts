@@ -25,7 +25,8 @@
  * | 206 | 2 | custom silence | contact | seconds of the last SILENCE frame, 0 none, §7 |
  * | 208 | 4 | flags | each its own | see `SessionFlag` |
  * | 212 | 1 | ping value | contact | state * 16 + class of the last PING, §7.1 |
- * | 213 | 3 | (reserved) | | ratchet phase |
+ * | 213 | 1 | epoch | step | steps since the handshake, modulo 256; its parity is PHASE, §5.6 |
+ * | 214 | 2 | step second | step | monotonic s, modulo 65536, of the last step that was taken up (server), [R-5.6-7] |
  * | 216 | 4 | announced key | endpoint | first 4 B of the last SERVER_KEY that was acked, 0 none |
  * | 220 | 4 | (reserved) | | learnt interval |
  *
@@ -38,9 +39,9 @@
  * | 241 | 5 | spare ID | device | from the last NEW_CID |
  * | 246 | 12 | spare token | device | of the spare ID |
  * | 258 | 6 | (unused) | | |
- * | 264 | 8 | last high | receiver | h under the last receive key, [R-5.3-2] |
+ * | 264 | 8 | last high | receiver | h under the last receive key, [R-5.3-2] [R-5.6-5] |
  * | 272 | 8 | last window | receiver | of the last receive key |
- * | 280 | 32 | last receive key | keys | s2d key before D changed, [R-5.3-2] |
+ * | 280 | 32 | last receive key | keys | s2d key before D changed, [R-5.3-2], or before the root did, [R-5.6-5] |
  */
 
 /** The two ends of a session. */
@@ -70,6 +71,8 @@ export const Offset = {
   customSilence: 206,
   flags: 208,
   ping: 212,
+  epoch: 213,
+  stepSecond: 214,
   announcedKey: 216,
   cid: 224,
   token: 229,
@@ -106,4 +109,8 @@ export const SessionFlag = {
   hasLastKey: 1024,
   /** Our next packet is LONG: the server sent BOOT, and may hold an older h. [R-8.1-2] (device). */
   longPending: 2048,
+  /** The last receive key is of the root before this one, not only of another D. [R-5.6-5] (device). */
+  lastPhase: 4096,
+  /** A symmetric step was promised, or is being committed; the device was not heard under its root. (server). */
+  stepPromised: 8192,
 } as const

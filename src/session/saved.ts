@@ -1,5 +1,6 @@
 /**
- * A session as the store keeps it: `SAVED_SESSION_BYTES` bytes, big-endian, no times in them.
+ * A session as the store keeps it, big-endian: `SAVED_SESSION_BYTES`, and at a server `PROMISE_BYTES` more while a step
+ * with keys is promised.
  *
  * | offset | bytes | field |
  * |---|---|---|
@@ -11,12 +12,17 @@
  * | 48 | 12 | S |
  * | 60 | 36 | server: h 6 (all ones: none), failed opens 6, proven address 18, custom silence 2, announced key 4 |
  * | | | device: connection ID 5, token 12, spare ID 5, spare token 12, 2 zero bytes |
- * | 96 | 16 | zero, for ratchets |
+ * | 96 | 1 | epoch |
+ * | 97 | 1 | server: 0 no step is promised, 1 a symmetric one, 2 one with keys. device: 0 |
+ * | 98 | 12 | server: 0. device: Unix ms of the last step with keys 6, of the last step of any kind 6 |
+ * | 110 | 2 | zero |
+ * | 112 | 96 | only after a 2: next root, the device's public key, the server's |
  *
  * Send numbers are not saved: every process begins new keys (wire-spec §5.3).
  */
 import { ADDRESS_BYTES } from '../base/address.js'
-import { readU16, readU32, readU48, writeU16, writeU32, writeU48 } from '../base/bytes.js'
+import { concat, readU16, readU32, readU48, writeU16, writeU32, writeU48 } from '../base/bytes.js'
+import { KEY_BYTES } from '../crypto/crypto.js'
 import { NO_NUMBER } from '../packet/packet-number.js'
 import { startWindow } from '../packet/replay-window.js'
 import type { SessionContext } from './context.js'
@@ -26,6 +32,27 @@ import type { SessionView } from './view.js'
 
 /** Bytes of a saved session. */
 export const SAVED_SESSION_BYTES = 112
+
+/** Bytes that a promised step with keys adds. */
+export const PROMISE_BYTES = 96
+
+/** A step with keys that a server has promised: the root that follows. wire-spec §5.6 */
+export interface PromisedStep {
+  /** 32 B, a secret */
+  readonly root: Uint8Array
+  /** 32 B, of the STEP */
+  readonly deviceKey: Uint8Array
+  /** 32 B, of the STEPPED */
+  readonly serverKey: Uint8Array
+}
+
+/** When a device took its last steps, or handshook, Unix ms. */
+export interface StepTimes {
+  /** of the last step with keys */
+  keyMs: number
+  /** of the last step of any kind */
+  stepMs: number
+}
 
 const VERSION = 1
 const ROOT_AT = 4
@@ -38,15 +65,21 @@ const CUSTOM_SILENCE_AT = 90
 const ANNOUNCED_KEY_AT = 92
 const IDS_AT = 60
 const IDS_BYTES = 34
+const EPOCH_AT = 96
+const PROMISE_KIND_AT = 97
+const KEY_STEP_AT = 98
+const STEP_AT = 104
+const PROMISED = { none: 0, symmetric: 1, keys: 2 }
 const NO_NUMBER_SAVED = 2 ** 48 - 1
 
 /**
  * The saved form of the session that the view stands at.
  *
- * @returns `SAVED_SESSION_BYTES` fresh bytes, with keys in the clear: the store seals them.
+ * @param promise at a server: the step with keys that is promised, or null.
+ * @returns fresh bytes, with keys in the clear: the store seals them.
  */
-export function saveSession(view: SessionView): Uint8Array {
-  const saved = new Uint8Array(SAVED_SESSION_BYTES)
+export function saveSession(view: SessionView, promise: PromisedStep | null = null): Uint8Array {
+  const saved = new Uint8Array(SAVED_SESSION_BYTES + (promise === null ? 0 : PROMISE_BYTES))
   const server = view.role === 'server'
   saved[0] = VERSION
   saved[1] = server ? 0 : 1
@@ -54,6 +87,7 @@ export function saveSession(view: SessionView): Uint8Array {
   view.read(Offset.root, saved.subarray(ROOT_AT, DEVICE_BOOT_AT))
   view.read(Offset.deviceBoot, saved.subarray(DEVICE_BOOT_AT, SERVER_BOOT_AT))
   view.read(Offset.serverBoot, saved.subarray(SERVER_BOOT_AT, HIGH_AT))
+  saved[EPOCH_AT] = view.epoch
   if (!server) {
     view.read(Offset.cid, saved.subarray(IDS_AT, IDS_AT + IDS_BYTES))
     return saved
@@ -63,7 +97,32 @@ export function saveSession(view: SessionView): Uint8Array {
   view.read(Offset.address, saved.subarray(ADDRESS_AT, ADDRESS_AT + ADDRESS_BYTES))
   writeU16(saved, CUSTOM_SILENCE_AT, view.customSilenceS)
   writeU32(saved, ANNOUNCED_KEY_AT, view.announcedKey)
+  if (view.has(SessionFlag.stepPromised)) saved[PROMISE_KIND_AT] = PROMISED.symmetric
+  if (promise === null) return saved
+  saved[PROMISE_KIND_AT] = PROMISED.keys
+  saved.set(concat(promise.root, promise.deviceKey, promise.serverKey), SAVED_SESSION_BYTES)
   return saved
+}
+
+/** The step with keys in the saved session of a server, or null. Byte strings are copies. */
+export function savedPromise(saved: Uint8Array): PromisedStep | null {
+  if (saved[1] !== 0 || saved[PROMISE_KIND_AT] !== PROMISED.keys) return null
+  const at = (index: number): Uint8Array => {
+    const start = SAVED_SESSION_BYTES + index * KEY_BYTES
+    return saved.slice(start, start + KEY_BYTES)
+  }
+  return { root: at(0), deviceKey: at(1), serverKey: at(2) }
+}
+
+/** Writes the times of the last steps into the saved session of a device. */
+export function writeStepTimes(saved: Uint8Array, { keyMs, stepMs }: StepTimes): void {
+  writeU48(saved, KEY_STEP_AT, keyMs)
+  writeU48(saved, STEP_AT, stepMs)
+}
+
+/** The times of the last steps in the saved session of a device. */
+export function readStepTimes(saved: Uint8Array): StepTimes {
+  return { keyMs: readU48(saved, KEY_STEP_AT), stepMs: readU48(saved, STEP_AT) }
 }
 
 /**
@@ -76,7 +135,8 @@ export function saveSession(view: SessionView): Uint8Array {
  */
 export function loadSession(view: SessionView, context: SessionContext, saved: Uint8Array): boolean {
   const server = view.role === 'server'
-  if (saved.length !== SAVED_SESSION_BYTES || saved[0] !== VERSION) return false
+  const promiseBytes = server && saved[PROMISE_KIND_AT] === PROMISED.keys ? PROMISE_BYTES : 0
+  if (saved.length !== SAVED_SESSION_BYTES + promiseBytes || saved[0] !== VERSION) return false
   if (saved[1] !== (server ? 0 : 1)) return false
   const hasSpare = (readU16(saved, 2) & 1) === 1
   view.clearSession()
@@ -84,6 +144,7 @@ export function loadSession(view: SessionView, context: SessionContext, saved: U
   view.write(Offset.root, saved.subarray(ROOT_AT, DEVICE_BOOT_AT))
   view.write(Offset.deviceBoot, saved.subarray(DEVICE_BOOT_AT, SERVER_BOOT_AT))
   view.write(Offset.serverBoot, saved.subarray(SERVER_BOOT_AT, HIGH_AT))
+  view.epoch = saved[EPOCH_AT] as number
   if (server) loadServerFields(view, context, saved)
   else {
     view.write(Offset.cid, saved.subarray(IDS_AT, IDS_AT + IDS_BYTES))
@@ -102,4 +163,5 @@ function loadServerFields(view: SessionView, context: SessionContext, saved: Uin
   view.write(Offset.address, saved.subarray(ADDRESS_AT, ADDRESS_AT + ADDRESS_BYTES))
   view.customSilenceS = readU16(saved, CUSTOM_SILENCE_AT)
   view.announcedKey = readU32(saved, ANNOUNCED_KEY_AT)
+  view.mark(SessionFlag.stepPromised, saved[PROMISE_KIND_AT] === PROMISED.symmetric)
 }

@@ -32,7 +32,7 @@ export class Sender {
   readonly #key = new Uint8Array(KEY_BYTES)
   readonly #grease = new Uint8Array(1)
   readonly #cid = new Uint8Array(CID_BYTES)
-  readonly #fields: HeaderFields = { cid: null, boot: null, long: true, ask: false, number: 0, grease: 0 }
+  readonly #fields: HeaderFields = { cid: null, boot: null, long: true, phase: 0, ask: false, number: 0, grease: 0 }
   #number = NO_NUMBER
 
   constructor(context: SessionContext) {
@@ -71,6 +71,7 @@ export class Sender {
     fields.boot = boot ? this.#context.boot : null
     fields.long = boot || view.has(SessionFlag.longPending) || !isShortAllowed(number, view.confirmedNumber)
     view.lower(SessionFlag.longPending)
+    fields.phase = view.phase
     fields.ask = packet.ask
     fields.number = number
     fields.grease = random.fill(this.#grease)[0] as number

@@ -184,6 +184,24 @@ export class SessionView implements ReplayWindow {
   set ping(value: number) {
     this.#segment.bytes[this.#byte + Offset.ping] = value
   }
+  /** 0 to 255. */
+  get epoch(): number {
+    return this.#segment.bytes[this.#byte + Offset.epoch] as number
+  }
+  set epoch(value: number) {
+    this.#segment.bytes[this.#byte + Offset.epoch] = value
+  }
+  /** Key phase: parity of the epoch. wire-spec §5.6 */
+  get phase(): 0 | 1 {
+    return (this.epoch & 1) === 0 ? 0 : 1
+  }
+  /** Seconds, modulo 65536. */
+  get stepSecond(): number {
+    return this.#segment.shorts[this.#short + Offset.stepSecond / 2] as number
+  }
+  set stepSecond(value: number) {
+    this.#segment.shorts[this.#short + Offset.stepSecond / 2] = value
+  }
   /** First 4 B of the last server key that was acked, as a number; 0 none. */
   get announcedKey(): number {
     return this.#segment.words[this.#word + Offset.announcedKey / 4] as number

@@ -4,6 +4,7 @@ import type { Now } from '../base/time.js'
 import type { Credentials } from '../client/credentials.js'
 import { DeviceMachine } from '../client/device-machine.js'
 import type { DeviceEvent } from '../client/event.js'
+import type { StepPeriods } from '../client/ratchet.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { EventQueue } from './event-queue.js'
 import { DevicePath, type LinkConditions, type Network } from './network.js'
@@ -22,6 +23,8 @@ export interface DeviceSetting {
   link: LinkConditions
   now: () => Now
   keepaliveS: number
+  /** null: those of wire-spec */
+  steps: StepPeriods | null
   onEvent: (device: DeviceNode, event: DeviceEvent) => void
 }
 
@@ -62,11 +65,18 @@ export class DeviceNode {
 
   /** Starts the process on what is stored. */
   start(): void {
-    const { credentials, crypto, random, keepaliveS, now } = this.#setting
+    const { credentials, crypto, random, keepaliveS, steps, now } = this.#setting
     this.#life++
     this.#timerMs = Number.POSITIVE_INFINITY
     const processRandom = random.fork(`life-${this.#life}`)
-    const options = { credentials, stored: this.#stored, crypto, random: processRandom, keepaliveS }
+    const options = {
+      credentials,
+      stored: this.#stored,
+      crypto,
+      random: processRandom,
+      keepaliveS,
+      ...(steps && { steps }),
+    }
     this.#machine = new DeviceMachine(options, now())
     this.#with((machine, at) => machine.start(at))
   }

@@ -21,6 +21,10 @@ export interface Scenario {
     serverCrashS: number
     hostileS: number
   }
+  /** when key steps are due, in place of an hour and a day */
+  steps?: { everyS: number; keyEveryS: number }
+  /** whether nothing in it is a reason for a second handshake of a device */
+  isOneHandshake?: boolean
   /** how long the turmoil lasts */
   turmoilS: number
 }
@@ -68,6 +72,15 @@ export const SCENARIOS: readonly Scenario[] = [
     link: { ...QUIET_LINK, lossRatio: 0.05, natIdleMs: 65_000 },
     every: { ...NEVER, rebindS: 40, networkChangeS: 60, darkS: 120 },
   },
+  {
+    ...BASE,
+    name: 'ratchet',
+    keepaliveS: 12,
+    link: { ...QUIET_LINK, lossRatio: 0.1, duplicateRatio: 0.05, jitterMs: 300 },
+    every: { ...NEVER, ringS: 60, serverCrashS: 45, appKillS: 70, rebindS: 150 },
+    steps: { everyS: 20, keyEveryS: 90 },
+    isOneHandshake: true,
+  },
   { ...BASE, name: 'crashes', every: { ...NEVER, serverCrashS: 60, appKillS: 90, listEditS: 80 } },
   {
     ...BASE,
@@ -90,5 +103,6 @@ export const SCENARIOS: readonly Scenario[] = [
       serverCrashS: 120,
       hostileS: 3,
     },
+    steps: { everyS: 60, keyEveryS: 300 },
   },
 ]

@@ -26,6 +26,8 @@ const EPOCH_MS = 1_700_000_000_000
 const SETTLE_S = 90
 /** longer than the longest silence, after which a restarted server calls the unheard offline */
 const CALM_S = 2100
+/** steps that a device must have taken where they are frequent */
+const LEAST_STEPS = 60
 const APPS: readonly AppKey[] = [1, 2]
 
 interface Person {
@@ -162,11 +164,20 @@ export class World {
 
   #judge(): void {
     this.checker.finish()
+    for (const device of this.#devices) this.#judgeSession(device)
     for (const person of this.#persons) {
       const lists = new Set(person.devices.filter((one) => one.isRunning).map((one) => one.machine!.parts.list.version))
       if (lists.size > 1) this.checker.fail(`devices of person ${person.number} hold lists ${[...lists].join(', ')}`)
       for (const service of this.#services) this.#judgePresence(person, service)
     }
+  }
+
+  /** A key step costs no handshake, whatever is lost and whoever dies, and steps go on to the end. */
+  #judgeSession(device: DeviceNode): void {
+    if (this.#scenario.isOneHandshake !== true) return
+    if (device.handshakes !== 1) this.checker.fail(`${device.name} sent ${device.handshakes} messages 1`)
+    const epoch = device.machine?.parts.channel.view.epoch
+    if (epoch !== undefined && epoch < LEAST_STEPS) this.checker.fail(`${device.name} is in epoch ${epoch}`)
   }
 
   #judgePresence(person: Person, service: AppService): void {
@@ -284,7 +295,7 @@ export class World {
   }
 
   #addPerson(number: number, statics: KeyPair): void {
-    const { devicesPerPerson, workers, link, keepaliveS } = this.#scenario
+    const { devicesPerPerson, workers, link, keepaliveS, steps } = this.#scenario
     const person: Person = { number, devices: [] }
     this.#persons.push(person)
     for (let index = 0; index < devicesPerPerson; index++) {
@@ -315,6 +326,7 @@ export class World {
         link,
         now: () => this.#now(),
         keepaliveS,
+        steps: steps ? { stepMs: steps.everyS * 1000, keyStepMs: steps.keyEveryS * 1000, packets: 65_536 } : null,
         onEvent: (node, event) => this.#handleDevice(number, node, event),
       })
       person.devices.push(device)

@@ -373,9 +373,11 @@ t.test('[R-7.3-1] every reliable frame is acked, also repeats, within 200 ms', a
 
 t.test('[R-3-4] dropped datagrams are counted by reason', async (t) => {
   const rig = Rig.online(crypto)
-  rig.deliver(Uint8Array.from([0x90, ...new Array(30).fill(0)]))
+  rig.deliver(Uint8Array.from([0x84, ...new Array(30).fill(0)]))
   rig.deliver(Uint8Array.from([0x88, ...new Array(30).fill(0)]))
   t.equal(rig.machine.drops.of('reserved-bit'), 2, '[R-5.1-1]')
+  rig.deliver(Uint8Array.from([0x90, ...new Array(30).fill(0)]))
+  t.equal(rig.machine.drops.of('phase'), 1)
 })
 
 t.test('wrong options and stores are told by a code', async (t) => {

@@ -7,6 +7,7 @@ import type { Now } from '../../src/base/time.js'
 import type { Credentials } from '../../src/client/credentials.js'
 import { DeviceMachine } from '../../src/client/device-machine.js'
 import type { DeviceEvent } from '../../src/client/event.js'
+import type { StepPeriods } from '../../src/client/ratchet.js'
 import type { SaveRequest } from '../../src/client/save-gate.js'
 import type { Crypto } from '../../src/crypto/crypto.js'
 import type { KeyPair } from '../../src/crypto/key-pair.js'
@@ -204,6 +205,8 @@ export class Phone implements Party {
   readonly events: DeviceEvent[] = []
   /** Datagrams that left. */
   readonly sent: Uint8Array[] = []
+  /** Seconds between pings, and when key steps are due, of the processes that start from now on. */
+  more: { keepaliveS?: number; steps?: StepPeriods } = {}
   /** Saves so far, over all processes. */
   saves = 0
   /** Called before each save; throws to kill the process there. */
@@ -237,7 +240,13 @@ export class Phone implements Party {
     const random = new SeededRandom(
       `${seed} ${this.device.handle} ${this.world.parties.indexOf(this)} ${this.#processes++}`,
     )
-    const options = { credentials: this.credentials, stored: this.flash, crypto: guarded(crypto, seen), random }
+    const options = {
+      credentials: this.credentials,
+      stored: this.flash,
+      crypto: guarded(crypto, seen),
+      random,
+      ...this.more,
+    }
     this.machine = new DeviceMachine(options, this.world.now)
     this.#with((machine, now) => machine.start(now))
   }

@@ -93,9 +93,10 @@ const NOTIFY: NotifyFrame = {
 const DEVICE_START = 0x0001_0f00
 const SERVER_START = 0xa0b0_c0d0
 
-type Header = Partial<Pick<HeaderFields, 'boot' | 'long' | 'ask' | 'grease'>>
+type Header = Partial<Pick<HeaderFields, 'boot' | 'long' | 'phase' | 'ask' | 'grease'>>
 
-function packetD2s(
+/** A packet of the device. */
+export function packetD2s(
   title: string,
   key: Uint8Array,
   number: number,
@@ -105,7 +106,8 @@ function packetD2s(
   return packet(title, 'd2s', key, number, header, frames, encodeFrames(frames, 'd2s'))
 }
 
-function packetS2d(
+/** A packet of the server. */
+export function packetS2d(
   title: string,
   key: Uint8Array,
   number: number,
@@ -135,8 +137,8 @@ function packet(
 
 const active: DeviceFrame = { kind: 'ping', state: 'active', silenceClass: 4 }
 const answer = (number: number): ServerFrame => ({ kind: 'pong', residue: number % 48 })
-const BOOTED_START = 0x2222_2222
-const BOOTED_ANSWER = 0x3333_3333
+export const BOOTED_START = 0x2222_2222
+export const BOOTED_ANSWER = 0x3333_3333
 
 /** The packets of the example, in order. */
 export const PACKETS: readonly ExamplePacket[] = [

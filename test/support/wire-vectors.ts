@@ -1,7 +1,7 @@
 /** Makes `test/vectors/wire/*.json` from the code. */
 import { addressFrom } from '../../src/base/address.js'
 import { fromHex, hex } from '../../src/base/bytes.js'
-import { keyPair } from '../../src/crypto/key-pair.js'
+import { type KeyPair, keyPair } from '../../src/crypto/key-pair.js'
 import { nobleCrypto as crypto } from '../../src/crypto/noble.js'
 import { CidCodec } from '../../src/packet/connection-id.js'
 import { cookieKey, cookieOf, sealCookieReply } from '../../src/packet/cookie.js'
@@ -18,9 +18,11 @@ import { expandNumber, isShortAllowed, NO_NUMBER, NUMBER_MAX } from '../../src/p
 import { resetToken, writeReset } from '../../src/packet/reset.js'
 import { frames, list, silence } from './frame-vectors.js'
 import { traceHandshake } from './noise-trace.js'
+import { STEPS } from './step-example.js'
 import { type Json, plain } from './vector-json.js'
 import {
   DEVICE_BOOT,
+  type ExamplePacket,
   filled,
   HANDSHAKE,
   ID_KEY,
@@ -150,13 +152,23 @@ function headers(): Json {
       header: hex(header),
     })
   }
+  for (const direction of ['d2s', 's2d'] as const) {
+    const fields = { long: false, boot: null, phase: 1, ask: direction === 'd2s', grease: 0 } as const
+    const header = writeHeader({ ...fields, cid: direction === 'd2s' ? cid : null, number })
+    forms.push({
+      direction,
+      flags: hex(header.subarray(0, 1)),
+      'connection ID': direction === 'd2s' ? hex(cid) : null,
+      'boot value': null,
+      'packet number': number,
+      header: hex(header),
+    })
+  }
   return {
     about: 'wire-spec 5.1: headers; the first byte of a dropped packet is good but for the bits named',
     headers: forms,
     dropped: [
-      { direction: 'd2s', 'first byte': '90', why: 'PHASE' },
       { direction: 'd2s', 'first byte': '84', why: 'PROBE' },
-      { direction: 's2d', 'first byte': '90', why: 'PHASE' },
       { direction: 's2d', 'first byte': '84', why: 'PROBE' },
       { direction: 's2d', 'first byte': '88', why: 'ASK' },
     ],
@@ -217,17 +229,42 @@ function packets(): Json {
       'd2s, D the device boot value': hex(KEYS.deviceToServerBooted),
       's2d, S and D the boot values': hex(KEYS.serverToDeviceBooted),
     },
-    packets: PACKETS.map(({ title, direction, key, number, nonce, header, frames, plaintext, datagram }) => ({
-      title,
-      direction,
-      key: hex(key),
-      'packet number': number,
-      nonce: hex(nonce),
-      header: hex(header),
-      frames: frames.map(plain),
-      plaintext: hex(plaintext),
-      datagram: hex(datagram),
-    })),
+    packets: PACKETS.map(packetJson),
+  }
+}
+
+function packetJson(packet: ExamplePacket): Json {
+  const { title, direction, key, number, nonce, header, frames, plaintext, datagram } = packet
+  return {
+    title,
+    direction,
+    key: hex(key),
+    'packet number': number,
+    nonce: hex(nonce),
+    header: hex(header),
+    frames: frames.map(plain),
+    plaintext: hex(plaintext),
+    datagram: hex(datagram),
+  }
+}
+
+function steps(): Json {
+  const pair = ({ secretKey, publicKey }: KeyPair) => ({ secret: hex(secretKey), public: hex(publicKey) })
+  const epoch = (root: Uint8Array, keys: { d2s: Uint8Array; s2d: Uint8Array }) => {
+    return { root: hex(root), d2s: hex(keys.d2s), s2d: hex(keys.s2d) }
+  }
+  return {
+    about: 'wire-spec 5.6: a step with keys and a symmetric one, after the packets of packet.json',
+    'device boot value': hex(DEVICE_BOOT),
+    'server boot value': hex(SERVER_BOOT),
+    'root of epoch 0': hex(STEPS.root),
+    'device key of the step': pair(STEPS.deviceKeys),
+    'server key of the step': pair(STEPS.serverKeys),
+    'shared secret': hex(STEPS.shared),
+    T1: hex(STEPS.mixed),
+    'epoch 1, by keys': epoch(STEPS.first, STEPS.firstKeys),
+    'epoch 2, symmetric': epoch(STEPS.second, STEPS.secondKeys),
+    packets: STEPS.packets.map(packetJson),
   }
 }
 
@@ -244,5 +281,6 @@ export function wireVectors(): Record<string, Json> {
     'packet-number.json': packetNumbers(),
     'reset.json': resets(),
     'silence.json': silence(),
+    'step.json': steps(),
   }
 }

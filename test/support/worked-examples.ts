@@ -2,9 +2,11 @@ import { hex } from '../../src/base/bytes.js'
 import { keyPair } from '../../src/crypto/key-pair.js'
 import { nobleCrypto as crypto } from '../../src/crypto/noble.js'
 import { mac1Key, mac1Of } from '../../src/packet/handshake.js'
+import { STEPS } from './step-example.js'
 import {
   DEVICE_BOOT,
   DEVICE_PLACE,
+  type ExamplePacket,
   HANDSHAKE,
   ID_KEY,
   PACKETS,
@@ -65,8 +67,8 @@ export function workedExamples(): string {
     row('message 2, 67 B', HANDSHAKE.message2)
     row('root', trace.root)
   })
-  block('15.3 Channel packets', () => {
-    PACKETS.forEach(({ title, direction, key, number, nonce, header, plaintext, datagram }, i) => {
+  const packets = (list: readonly ExamplePacket[]): void => {
+    list.forEach(({ title, direction, key, number, nonce, header, plaintext, datagram }, i) => {
       if (i > 0) lines.push('')
       lines.push(`${title} (${direction})`)
       row('  key', key)
@@ -76,6 +78,20 @@ export function workedExamples(): string {
       row('  plaintext', plaintext)
       row(`  datagram, ${datagram.length} B`, datagram)
     })
+  }
+  block('15.3 Channel packets', () => packets(PACKETS))
+  block('15.4 Key steps', () => {
+    row('root of epoch 0', STEPS.root)
+    row('device key of the step', STEPS.deviceKeys.secretKey)
+    row('  public', STEPS.deviceKeys.publicKey)
+    row('server key of the step', STEPS.serverKeys.secretKey)
+    row('  public', STEPS.serverKeys.publicKey)
+    row('shared secret', STEPS.shared)
+    row('T1', STEPS.mixed)
+    row('root of epoch 1', STEPS.first)
+    row('root of epoch 2', STEPS.second)
+    lines.push('')
+    packets(STEPS.packets)
   })
   return lines.join('\n').trimEnd()
 }

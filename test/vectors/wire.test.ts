@@ -12,6 +12,7 @@ import { emptyHeader, parseHeader } from '../../src/packet/header.js'
 import { openPacket } from '../../src/packet/protection.js'
 import { SAMPLE_D2S, SAMPLE_S2D } from '../support/frame-vectors.js'
 import { deviceFrames, serverFrames } from '../support/frames.js'
+import { STEPS } from '../support/step-example.js'
 import { HANDSHAKE, PACKETS } from '../support/wire-example.js'
 import { wireVectors } from '../support/wire-vectors.js'
 import { workedExamples } from '../support/worked-examples.js'
@@ -74,7 +75,11 @@ t.test('noise/ makes the same handshake as the one written out step by step', as
 t.test('the example packets are read as they were meant', async (t) => {
   const lengths = PACKETS.map(({ datagram }) => datagram.length)
   t.strictSame(lengths, [27, 22, 24, 19, 128, 27, 39, 34])
-  for (const { direction, key, number, header, frames, datagram } of PACKETS) {
+  t.strictSame(
+    STEPS.packets.map(({ datagram }) => datagram.length),
+    [60, 55, 27, 22, 26, 21, 27, 22],
+  )
+  for (const { direction, key, number, header, frames, datagram } of [...PACKETS, ...STEPS.packets]) {
     const parsed = emptyHeader()
     t.equal(parseHeader(datagram, direction, parsed), null)
     t.equal(parsed.headerBytes, header.length)
