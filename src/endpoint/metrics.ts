@@ -26,6 +26,8 @@ export interface EndpointMetrics {
   challengesSent: number
   /** Sessions that were confirmed by a RESPONSE after a restart. */
   sessionsConfirmed: number
+  /** Sessions that lost their path because its connection closed. */
+  pathsClosed: number
   /** Sessions ended by CLOSE of the device, by its breaking the protocol, or by the key limit. */
   sessionsEnded: number
   /** Gauge: sessions held. */
@@ -50,6 +52,7 @@ export class Counters {
   failedOpens = 0
   challengesSent = 0
   sessionsConfirmed = 0
+  pathsClosed = 0
   sessionsEnded = 0
 
   /** A datagram came; `kind` is 'kind' or 'length' for one of no kind. */

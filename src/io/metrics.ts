@@ -63,6 +63,7 @@ function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {
     ['cookiesSent', 'cookies_sent_total', 'Cookies sent under load'],
     ['challengesSent', 'challenges_sent_total', 'Path challenges sent'],
     ['sessionsConfirmed', 'sessions_confirmed_total', 'Sessions confirmed after a restart'],
+    ['pathsClosed', 'paths_closed_total', 'Sessions that lost their path because its WebSocket closed'],
     ['sessionsEnded', 'sessions_ended_total', 'Sessions that ended by CLOSE, protocol error or key limit'],
     ['sessions', 'sessions', 'Sessions held'],
     ['handshakesPending', 'handshakes_pending', 'Handshakes that wait for their first packet or its commit'],
