@@ -216,7 +216,7 @@ export class Device {
 
   /** The host's network changed: a new socket, the spare connection ID, a ping at once. */
   networkChanged(): void {
-    this.#rebind()
+    this.#rebind('network')
     this.#driver.run((machine, now) => machine.networkChanged(now))
   }
 
@@ -238,8 +238,8 @@ export class Device {
   }
 
   /** Told to the machine by itself: what goes out first on another network is `networkChanged`'s. [R-6-2] */
-  #rebind(): void {
-    this.#transport.rebind()
+  #rebind(why: 'network' | 'silence'): void {
+    this.#transport.rebind(why)
     this.#driver.machine.usePath(this.#transport.kind)
   }
 
@@ -266,7 +266,7 @@ export class Device {
       case 'contact-lost':
         this.#isOnline = false
         for (const waiter of this.#online.splice(0)) waiter.reject(event.error)
-        this.#rebind()
+        this.#rebind('silence')
         break
       case 'list-changed':
         for (const number of event.settled) this.#settle(number)

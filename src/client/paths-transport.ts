@@ -110,13 +110,17 @@ export class PathsTransport implements Transport {
     if (asks) this.#cancelPatience ??= this.#host.setTimer(UDP_PATIENCE_MS, () => this.#handleSilence())
   }
 
-  /** The network changed, or nothing answers: all begins anew, with UDP. */
-  rebind(): void {
+  /** After a change of network all begins anew, with UDP. After silence UDP gets a new socket; TCP is left by itself. */
+  rebind(why: 'network' | 'silence'): void {
+    if (why === 'silence') {
+      if (this.#kind === 'udp') this.#udp.rebind(why)
+      return
+    }
     this.#forgetTimers()
     this.#kind = 'udp'
     this.#trialPauseMs = UDP_TRIAL_FIRST_MS
     this.#trialAtMs = Infinity
-    this.#udp.rebind()
+    this.#udp.rebind(why)
     this.#restTcp()
     if (this.#preferred === 'tcp') this.#openTcp()
   }

@@ -27,7 +27,7 @@ export interface Transport {
   /** Sends one datagram of at most 1200 B; the bytes are the transport's. Never throws: what cannot be sent is lost. */
   send(datagram: Uint8Array): void
   /** A new local socket, and so a new address: the network changed, or the old mapping seems dead. */
-  rebind(): void
+  rebind(why: 'network' | 'silence'): void
   /** Ends it; nothing is told afterwards. */
   close(): void
 }

@@ -116,7 +116,8 @@ export class WebSocketTransport implements Transport {
     this.#drop()
   }
 
-  rebind(): void {
+  rebind(why: 'network' | 'silence'): void {
+    if (why === 'silence' && !this.isOpen) return // it is being opened already
     const wasWanted = this.#isWanted
     this.#attempts = 0
     this.#drop()

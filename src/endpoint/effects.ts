@@ -62,6 +62,11 @@ export class Effects {
     this.#offers.offer(view, nowMs)
   }
 
+  /** The session has another path: what waits for an ACK may be lost on the last one, and goes again. */
+  restart(view: SessionView, nowMs: number): void {
+    this.#frames.restart(view.slot, nowMs)
+  }
+
   /** Does what one frame says; false if it ended the session. */
   #takeFrame(view: SessionView, frame: DeviceFrame): boolean {
     switch (frame.kind) {

@@ -83,6 +83,11 @@ export class ReliableFrames {
   /** The slot's next session takes over: what waits goes on under its keys, but for the endpoint's own frames. */
   carryOver(slot: number, nowMs: number): void {
     this.dropOwn(slot)
+    this.restart(slot, nowMs)
+  }
+
+  /** All that waits begins anew, with the next packet heard or after the first pause. */
+  restart(slot: number, nowMs: number): void {
     const queue = this.#queues.get(slot)
     queue?.restart(nowMs)
     if (queue !== undefined) this.#settle(slot, queue)

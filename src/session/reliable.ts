@@ -108,7 +108,7 @@ export class ReliableQueue {
     for (const waiting of this.#waiting) this.hold(waiting)
   }
 
-  /** The session has new keys: all that waits begins anew, with the next packet heard or after the first pause. */
+  /** The session has new keys or another path: all that waits begins anew, with the next packet heard or after the first pause. */
   restart(nowMs: number): void {
     for (const waiting of this.#waiting) {
       waiting.sends = 0

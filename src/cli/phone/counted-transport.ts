@@ -21,7 +21,7 @@ export function countedTransport(transport: Transport, traffic: TrafficCounter):
       traffic.count('out', datagram)
       transport.send(datagram)
     },
-    rebind: () => transport.rebind(),
+    rebind: (why) => transport.rebind(why),
     close: () => transport.close(),
   }
 }

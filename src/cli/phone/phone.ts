@@ -5,7 +5,7 @@ import type { Device } from '../../client/device-client.js'
 import type { ChoiceName } from '../../client/list-edit.js'
 import { connect } from '../../client/node/connect.js'
 import { nodeTransport } from '../../client/node/node-transport.js'
-import { systemHost } from "../../client/node/system-host.js"
+import { systemHost } from '../../client/node/system-host.js'
 import type { Ring } from '../../client/ring.js'
 import type { Methods, Params } from '../../io/call-socket.js'
 import { ServerError } from '../../io/server-error.js'
