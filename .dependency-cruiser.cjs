@@ -11,7 +11,7 @@ const allowed = {
   ring: ['base', 'crypto', 'frame', 'packet'],
   hub: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring'],
   store: ['base', 'crypto', 'endpoint', 'hub', 'io'],
-  sidecar: ['base', 'hub', 'store'],
+  sidecar: ['base', 'packet', 'hub', 'store'],
   appservice: ['base'],
   io: ['base', 'crypto', 'endpoint', 'hub', 'store', 'sidecar', 'packet', 'session'],
   client: ['base', 'crypto', 'noise', 'packet', 'frame', 'session'],

@@ -25,6 +25,8 @@ export interface ConnectOptions {
   host: Host
   /** seconds between pings at most, 1 to 1800; default 30 */
   keepaliveS?: number
+  /** as `keepaliveS`, while datagrams go by TCP; default the same */
+  tcpKeepaliveS?: number
   /** primitives; default noble */
   crypto?: Crypto
 }
@@ -53,10 +55,17 @@ interface Waiter<Value> {
  * @throws DeviceError PL_BAD_CREDENTIALS, PL_BAD_STORED; whatever the storage throws; PilotlightError PL_BAD_OPTION.
  */
 export async function connect(options: ConnectOptions): Promise<Device> {
-  const { credentials, storage, host, crypto = nobleCrypto, keepaliveS } = options
+  const { credentials, storage, host, crypto = nobleCrypto, keepaliveS, tcpKeepaliveS } = options
   const stored = await storage.load()
   const machine = new DeviceMachine(
-    { credentials, stored, crypto, random: host.random, ...(keepaliveS === undefined ? {} : { keepaliveS }) },
+    {
+      credentials,
+      stored,
+      crypto,
+      random: host.random,
+      ...(keepaliveS === undefined ? {} : { keepaliveS }),
+      ...(tcpKeepaliveS === undefined ? {} : { tcpKeepaliveS }),
+    },
     host.now(),
   )
   const device = new Device(machine, options)
@@ -207,7 +216,7 @@ export class Device {
 
   /** The host's network changed: a new socket, the spare connection ID, a ping at once. */
   networkChanged(): void {
-    this.#transport.rebind()
+    this.#rebind('network')
     this.#driver.run((machine, now) => machine.networkChanged(now))
   }
 
@@ -226,6 +235,12 @@ export class Device {
     }
     this.#end(new DeviceError('PL_STOPPED'))
     await this.#driver.close()
+  }
+
+  /** Told to the machine by itself: what goes out first on another network is `networkChanged`'s. [R-6-2] */
+  #rebind(why: 'network' | 'silence'): void {
+    this.#transport.rebind(why)
+    this.#driver.machine.usePath(this.#transport.kind)
   }
 
   #edit(command: (machine: DeviceMachine, now: Now) => number): Promise<void> {
@@ -251,7 +266,7 @@ export class Device {
       case 'contact-lost':
         this.#isOnline = false
         for (const waiter of this.#online.splice(0)) waiter.reject(event.error)
-        this.#transport.rebind()
+        this.#rebind('silence')
         break
       case 'list-changed':
         for (const number of event.settled) this.#settle(number)

@@ -48,7 +48,9 @@ export class DeviceDriver {
         this.run((running, now) => running.handleDatagram(datagram, now))
       },
       onWay: () => this.run((running, now) => running.retry(now)),
+      onMoved: () => this.run((running, now) => running.pathMoved(transport.kind, now)),
     })
+    machine.usePath(transport.kind)
   }
 
   /** Runs a command, then sends, saves and tells what it caused. */

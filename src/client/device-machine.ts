@@ -6,6 +6,8 @@ import { REPLY_BYTES_MAX } from '../packet/constants.js'
 import { DeviceCore } from './device-core.js'
 import { DeviceError } from './device-error.js'
 import { type ChoiceName, entryOf, type ListEdit } from './list-edit.js'
+import { PING } from './outgoing.js'
+import type { PathKind } from './transport.js'
 
 /** Bytes of an application id. */
 const APP_DIGITS = 16
@@ -37,6 +39,26 @@ export class DeviceMachine extends DeviceCore {
         throw new PilotlightError('PL_BAD_OPTION', 'thresholds are whole seconds')
     }
     this.parts.setThresholds({ kind: 'thresholds', awayAfterS, offlineAfterS })
+    this.handleTimeout(now)
+  }
+
+  /** Which kind of path datagrams go by at the start. */
+  usePath(kind: PathKind): void {
+    this.parts.keepalive.useKind(kind)
+  }
+
+  /**
+   * Datagrams go by another path now: a ping goes at once and asks, so that the server challenges the new address; a
+   * handshake under way goes on with its next message 1. wire-spec §8.3
+   */
+  pathMoved(kind: PathKind, now: Now): void {
+    const { channel, asking, handshake } = this.parts
+    this.usePath(kind)
+    if (channel.hasSession) {
+      asking.restart()
+      asking.put(PING, null)
+    }
+    handshake.retry(now)
     this.handleTimeout(now)
   }
 

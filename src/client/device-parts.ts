@@ -35,6 +35,8 @@ export interface DeviceOptions {
   keepaliveS?: number
   /** when key steps are due; default those of wire-spec §14 */
   steps?: StepPeriods
+  /** as `keepaliveS`, while datagrams go by TCP; default the same */
+  tcpKeepaliveS?: number
 }
 
 /** Default keepalive interval, s. wire-spec §9.1 */
@@ -67,13 +69,15 @@ export class DeviceParts {
    * @param asking where frames of all parts wait.
    */
   constructor(options: DeviceOptions, state: DeviceState, boot: Uint8Array, asking: Asking, outlet: Outlet) {
-    const { credentials, crypto, random, keepaliveS = KEEPALIVE_S, steps = STEP_PERIODS } = options
+    const { credentials, crypto, random, keepaliveS = KEEPALIVE_S, tcpKeepaliveS = keepaliveS } = options
+    const { steps = STEP_PERIODS } = options
     const { secretKey, publicKey, psk } = credentials
     const own = { secretKey, publicKey }
     this.outlet = outlet
     this.asking = asking
     this.channel = new DeviceChannel({ crypto, random, boot })
     this.keepalive = new Keepalive(random, keepaliveS)
+    this.keepalive.setInterval('tcp', tcpKeepaliveS)
     this.contact = new Contact(outlet)
     this.ratchet = new Ratchet(crypto, random, this.channel, outlet, steps)
     this.outgoing = new Outgoing(this.channel, asking, this.acks, this.keepalive, this.reset, this.ratchet)
@@ -107,9 +111,14 @@ export class DeviceParts {
 }
 
 /** @throws DeviceError PL_BAD_CREDENTIALS; PilotlightError PL_BAD_OPTION. */
-export function checkOptions({ credentials, keepaliveS = KEEPALIVE_S }: DeviceOptions): void {
+export function checkOptions({
+  credentials,
+  keepaliveS = KEEPALIVE_S,
+  tcpKeepaliveS = keepaliveS,
+}: DeviceOptions): void {
   checkCredentials(credentials)
-  if (!(keepaliveS >= 1 && keepaliveS <= SILENCE_MAX_S)) {
+  for (const intervalS of [keepaliveS, tcpKeepaliveS]) {
+    if (intervalS >= 1 && intervalS <= SILENCE_MAX_S) continue
     throw new PilotlightError('PL_BAD_OPTION', `keepaliveS must be 1 to ${SILENCE_MAX_S}`)
   }
 }

@@ -17,7 +17,15 @@ export type { DeviceOptions } from './device-parts.js'
 export type * from './event.js'
 export type { Host } from './host.js'
 export type { ChoiceName } from './list-edit.js'
+export { choosePath, type PathFacts, pathJoulesPerDay, RADIO_COSTS, type RadioCosts } from './path-policy.js'
+export { type OpenableTransport, type PathsOptions, PathsTransport } from './paths-transport.js'
 export { Ring } from './ring.js'
 export type { SaveRequest } from './save-gate.js'
 export { MemoryStorage, type Storage } from './storage.js'
-export type { Transport, TransportListener } from './transport.js'
+export type { PathKind, Transport, TransportListener } from './transport.js'
+export {
+  type WebSocketConstructor,
+  type WebSocketLike,
+  type WebSocketOptions,
+  WebSocketTransport,
+} from './websocket-transport.js'

@@ -2,6 +2,7 @@ import type { Random } from '../base/random.js'
 import type { PingState } from '../frame/frame.js'
 import { classFor, silenceSeconds } from '../frame/silence.js'
 import { SILENCE_MAX_S } from '../packet/constants.js'
+import type { PathKind } from './transport.js'
 
 /** Jitter: the interval is shortened by a random part of at most this, so that devices do not stay in step. */
 const JITTER = 0.1
@@ -12,18 +13,33 @@ const RIDE_FROM = 0.5
 /** When the device pings and what silence it promises. wire-spec §9.1, [R-7.1-1], [R-7.1-3]. */
 export class Keepalive {
   readonly #random: Random
-  readonly #intervalMs: number
+  readonly #intervalsMs: Record<PathKind, number>
+  #kind: PathKind = 'udp'
   #state: PingState = 'active'
   /** monotonic ms */
   #lastAskMs = -Infinity
   #nextAtMs = Infinity
 
   /**
-   * @param intervalS seconds between pings at most, 1 to 1800.
+   * @param intervalS seconds between pings at most, 1 to 1800, on paths of either kind.
    */
   constructor(random: Random, intervalS: number) {
     this.#random = random
-    this.#intervalMs = intervalS * 1000
+    this.#intervalsMs = { udp: intervalS * 1000, tcp: intervalS * 1000 }
+  }
+
+  /** Another interval on paths of a kind, from the next ping on; seconds, 1 to 1800. */
+  setInterval(kind: PathKind, intervalS: number): void {
+    this.#intervalsMs[kind] = intervalS * 1000
+  }
+
+  /** Datagrams go by a path of this kind now. */
+  useKind(kind: PathKind): void {
+    this.#kind = kind
+  }
+
+  get #intervalMs(): number {
+    return this.#intervalsMs[this.#kind]
   }
 
   /** What the next PING says. */

@@ -1,22 +1,33 @@
+/** What datagrams travel in: UDP, or a connection of TCP (WebSocket). Middleboxes keep the two for very different times. */
+export type PathKind = 'udp' | 'tcp'
+
 /** What a transport tells the device. */
 export interface TransportListener {
   /** A datagram came from the server's address; borrowed until the call returns. */
   onDatagram(datagram: Uint8Array): void
   /** Another way to the server was opened (the next address of a race): what is unanswered should go out again. */
   onWay(): void
+  /**
+   * Datagrams go another path from now on, of the transport's `kind`: a ping should go at once and ask, so that the
+   * server challenges the new address and sends there.
+   */
+  onMoved(): void
 }
 
 /**
  * Carries datagrams to one server and back, as UDP does: each whole or not at all, in any order, perhaps twice. UDP on
- * Node is in `client/node`; WebSocket or a phone's sockets fit as well.
+ * Node is in `client/node`, WebSocket in `websocket-transport.ts`, both together in `paths-transport.ts`; a phone's
+ * sockets fit as well.
  */
 export interface Transport {
+  /** What datagrams go by now; after a change the listener's `onMoved` follows. */
+  readonly kind: PathKind
   /** Who is told. Called once, before anything is sent. */
   listen(listener: TransportListener): void
   /** Sends one datagram of at most 1200 B; the bytes are the transport's. Never throws: what cannot be sent is lost. */
   send(datagram: Uint8Array): void
   /** A new local socket, and so a new address: the network changed, or the old mapping seems dead. */
-  rebind(): void
+  rebind(why: 'network' | 'silence'): void
   /** Ends it; nothing is told afterwards. */
   close(): void
 }

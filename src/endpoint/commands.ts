@@ -95,7 +95,7 @@ export class Commands {
       } else if (mayHear && untilMs > nowMs && this.#frames.accept(view, frame, untilMs, nowMs)) sent.push(frame)
       else this.#core.out.event({ kind: 'unacked', device, id: frame.id })
     }
-    if (sent.length === 0) return
+    if (sent.length === 0 || !view.hasPath) return
     this.#outgoing.toProven(view, sent)
     for (const frame of sent) {
       if (frame.kind !== 'retry-after') continue

@@ -68,6 +68,11 @@ export class Effects {
     if (arrival.ask) this.#steps.want(view)
   }
 
+  /** The session has another path: what waits for an ACK may be lost on the last one, and goes again. */
+  restart(view: SessionView, nowMs: number): void {
+    this.#frames.restart(view.slot, nowMs)
+  }
+
   /** Does what one frame says; false if it ended the session. */
   #takeFrame(view: SessionView, frame: DeviceFrame, nowMs: number): boolean {
     switch (frame.kind) {

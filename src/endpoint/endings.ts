@@ -65,7 +65,7 @@ export class Endings {
   /** Takes everything that hangs on the session with it, before another one takes its place or none. */
   #forget(view: SessionView): void {
     this.#contact.cancel(view.slot)
-    this.#paths.drop(view.slot)
+    this.#paths.drop(view)
     this.#sessions.forget(view)
   }
 }

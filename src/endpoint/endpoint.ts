@@ -1,5 +1,6 @@
 import { ADDRESS_BYTES } from '../base/address.js'
 import { assert } from '../base/assert.js'
+import { isConnectionAddress } from '../base/connection-address.js'
 import { PilotlightError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { Now } from '../base/time.js'
@@ -116,6 +117,7 @@ export class Endpoint {
     const { view } = this.#core
     if (view.inUse || !loadSession(view, this.#core, saved)) return false
     this.#steps.load(view, saved, this.#startMs)
+    this.#paths.load(view)
     this.#sessions.began()
     return true
   }
@@ -147,6 +149,17 @@ export class Endpoint {
     else if (kind === 'message-1' || kind === 'message-1-cookie') {
       this.#handshakes.handleMessage1(bytes, remote, now.monotonicMs)
     } else counters.drop(kind === 'length' ? 'length' : 'kind')
+  }
+
+  /**
+   * A connection closed: nothing is sent to the sessions whose path it was until they are heard again; what waits for
+   * an ACK goes on waiting, presence as it was. wire-spec §8.3
+   *
+   * @param remote 18 B, of `connectionAddress`.
+   */
+  handlePathClosed(remote: Uint8Array): void {
+    assert(isConnectionAddress(remote), 'the address of a connection')
+    this.#paths.close(this.#core.view, remote, (slot) => this.#frames.hold(slot))
   }
 
   /**
@@ -219,6 +232,7 @@ export class Endpoint {
       cookiesSent: packetsOut.cookie,
       challengesSent: counters.challengesSent,
       sessionsConfirmed: counters.sessionsConfirmed,
+      pathsClosed: counters.pathsClosed,
       sessionsEnded: counters.sessionsEnded,
       steps: counters.steps,
       stepsRefused: counters.stepsRefused,

@@ -117,11 +117,12 @@ export class FirstPackets {
     const first = pending.first
     assert(first !== null, 'a committed handshake has its first packet')
     if (!view.inUse) this.#sessions.began()
-    this.#paths.drop(pending.slot)
+    this.#paths.drop(view)
     this.#frames.carryOver(pending.slot, nowMs)
     this.#core.promised.drop(pending.slot)
     view.takeSession(this.#pendings.sessionOf(pending))
     view.rotation = pending.rotation
+    this.#paths.begin(view)
     this.#pendings.drop(pending.slot)
     counters.handshakes++
     this.#effects.take(view, first, true, nowMs)

@@ -109,7 +109,7 @@ export class Incoming {
       this.#endings.end(view, CloseCode.protocolError)
       return
     }
-    this.#paths.prove(view, arrival)
+    if (this.#paths.prove(view, arrival)) this.#effects.restart(view, nowMs)
     this.#effects.take(view, arrival, false, nowMs)
     if (!view.inUse) return
     if (view.sendNumber >= NUMBER_MAX)

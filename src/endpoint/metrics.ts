@@ -30,6 +30,8 @@ export interface EndpointMetrics {
   steps: number
   /** STEPs that were not taken up: more than one in a second, or no room for the promise. */
   stepsRefused: number
+  /** Sessions that lost their path because its connection closed. */
+  pathsClosed: number
   /** Sessions ended by CLOSE of the device, by its breaking the protocol, or by the key limit. */
   sessionsEnded: number
   /** Gauge: sessions held. */
@@ -56,6 +58,7 @@ export class Counters {
   failedOpens = 0
   challengesSent = 0
   sessionsConfirmed = 0
+  pathsClosed = 0
   sessionsEnded = 0
   steps = 0
   stepsRefused = 0

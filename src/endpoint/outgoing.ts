@@ -66,9 +66,9 @@ export class Outgoing {
     this.#out.transmit(datagram, remote)
   }
 
-  /** Sends frames in one packet to the proven address. */
+  /** Sends frames in one packet to the proven address; nothing where there is none. */
   toProven(view: SessionView, frames: readonly ServerFrame[]): void {
-    this.transmit(this.seal(view, frames), view.read(Offset.address, this.#proven))
+    if (view.hasPath) this.transmit(this.seal(view, frames), view.read(Offset.address, this.#proven))
   }
 }
 

@@ -1,16 +1,21 @@
+import { ADDRESS_BYTES } from '../base/address.js'
+import { isConnectionAddress } from '../base/connection-address.js'
 import type { ServerFrame } from '../frame/frame.js'
 import { PathProof } from '../session/path.js'
 import { Offset } from '../session/record.js'
 import type { SessionView } from '../session/view.js'
 import type { Arrival } from './arrival.js'
+import { Connections } from './connections.js'
 import type { Core } from './core.js'
 import { type Outgoing, pongTo } from './outgoing.js'
 
-/** Proofs of addresses under way: wire-spec §8.1, and §8.2 for sessions that came from the store. Owns the address. */
+/** Proofs of addresses under way: wire-spec §8.1, and §8.2 for sessions that came from the store. Owns the address, and knows who is on a connection: §8.3. */
 export class Paths {
   readonly #core: Core
   readonly #outgoing: Outgoing
   readonly #proofs = new Map<number, PathProof>()
+  readonly #connections = new Connections()
+  readonly #last = new Uint8Array(ADDRESS_BYTES)
 
   constructor(core: Core, outgoing: Outgoing) {
     this.#core = core
@@ -25,8 +30,9 @@ export class Paths {
       if (frame.kind !== 'response') continue
       const proof = this.#proofs.get(view.slot)
       if (proof?.isProvedBy(frame.challenge, arrival.remote) === true) {
+        this.drop(view)
         view.write(Offset.address, arrival.remote)
-        this.#proofs.delete(view.slot)
+        this.begin(view)
         return true
       }
       this.#core.counters.dropped.count('challenge')
@@ -74,9 +80,35 @@ export class Paths {
     return this.#proofs.has(slot)
   }
 
-  /** Forgets the slot's proof. */
-  drop(slot: number): void {
-    this.#proofs.delete(slot)
+  /** The record has a proven address, of a proof or of another session's start. */
+  begin(view: SessionView): void {
+    this.#connections.enter(view.slot, view.read(Offset.address, this.#last))
+  }
+
+  /** Forgets the slot's proof, and the connection that its session is on. */
+  drop(view: SessionView): void {
+    this.#proofs.delete(view.slot)
+    this.#connections.leave(view.slot, view.read(Offset.address, this.#last))
+  }
+
+  /** A session came from the store: no connection outlives the process that had it. [R-8.3-6] */
+  load(view: SessionView): void {
+    if (isConnectionAddress(view.read(Offset.address, this.#last))) view.wipe(Offset.address, ADDRESS_BYTES)
+  }
+
+  /**
+   * A connection closed: sessions whose path it was have none until they are heard elsewhere. [R-8.3-5]
+   *
+   * @param remote 18 B, its address.
+   * @param onEnd  gets each slot.
+   */
+  close(view: SessionView, remote: Uint8Array, onEnd: (slot: number) => void): void {
+    for (const slot of this.#connections.take(remote)) {
+      if (!view.at(slot).inUse || !view.isProven(remote)) continue
+      view.wipe(Offset.address, ADDRESS_BYTES)
+      this.#core.counters.pathsClosed++
+      onEnd(slot)
+    }
   }
 
   #pong(view: SessionView, arrival: Arrival, nowMs: number): void {

@@ -21,7 +21,7 @@ export class ReliableFrames {
   }
 
   /**
-   * Takes in a frame of the hub that goes out now in a packet of the caller's.
+   * Takes in a frame of the hub that goes out now in a packet of the caller's, or, without a path, when there is one.
    *
    * @param untilMs when its reason ends, monotonic ms.
    * @returns false if eight wait, or its id is in use: it must not be sent. [R-7.3-3]
@@ -29,7 +29,8 @@ export class ReliableFrames {
   accept(view: SessionView, frame: ReliableFrame, untilMs: number, nowMs: number): boolean {
     const queue = this.#queueOf(view.slot)
     const waiting = queue.add(frame, untilMs, false)
-    if (waiting !== null) queue.sent(waiting, nowMs)
+    if (waiting !== null && view.hasPath) queue.sent(waiting, nowMs)
+    else if (waiting !== null) queue.hold(waiting)
     this.#settle(view.slot, queue)
     return waiting !== null
   }
@@ -82,8 +83,20 @@ export class ReliableFrames {
   /** The slot's next session takes over: what waits goes on under its keys, but for the endpoint's own frames. */
   carryOver(slot: number, nowMs: number): void {
     this.dropOwn(slot)
+    this.restart(slot, nowMs)
+  }
+
+  /** All that waits begins anew, with the next packet heard or after the first pause. */
+  restart(slot: number, nowMs: number): void {
     const queue = this.#queues.get(slot)
     queue?.restart(nowMs)
+    if (queue !== undefined) this.#settle(slot, queue)
+  }
+
+  /** The path ended: what waits goes out when the device is heard again. wire-spec §8.3 */
+  hold(slot: number): void {
+    const queue = this.#queues.get(slot)
+    queue?.holdAll()
     if (queue !== undefined) this.#settle(slot, queue)
   }
 
@@ -101,6 +114,10 @@ export class ReliableFrames {
   }
 
   #send(view: SessionView, queue: ReliableQueue, waiting: WaitingFrame, nowMs: number): void {
+    if (!view.hasPath) {
+      queue.hold(waiting)
+      return
+    }
     this.#outgoing.toProven(view, [waiting.frame])
     queue.sent(waiting, nowMs)
   }

@@ -1,5 +1,6 @@
 /** Which text address and which socket belong to the core's 18 bytes: a small bounded cache, since most senders come again. */
 import { ADDRESS_BYTES, ipText, isIpv4, portOf, writeAddress } from '../base/address.js'
+import { isConnectionAddress } from '../base/connection-address.js'
 
 /** Where a datagram goes out. */
 export interface Route<Socket> {
@@ -30,14 +31,15 @@ export class BoundAddresses<Socket> {
   /**
    * Notes a sender.
    *
-   * @returns its 18 bytes, borrowed; null if it cannot be answered: no address, or port 0, which node:dgram refuses.
+   * @returns its 18 bytes, borrowed; null if it cannot be answered: no address, port 0, which node:dgram refuses, or one
+   *   that claims to be a connection.
    */
   received(address: string, port: number, socket: Socket): Uint8Array | null {
     const text = `${port} ${address}`
     const held = this.#byText.get(text)
     if (held !== undefined && held.socket === socket) return held.bytes
     const bytes = new Uint8Array(ADDRESS_BYTES)
-    if (port === 0 || !writeAddress(bytes, address, port)) return null
+    if (port === 0 || !writeAddress(bytes, address, port) || isConnectionAddress(bytes)) return null
     if (this.#byText.size >= REMOTES_MAX) {
       this.#byText.clear()
       this.#byBytes.clear()
@@ -48,13 +50,15 @@ export class BoundAddresses<Socket> {
     return bytes
   }
 
-  /** The way to a remote of 18 bytes; null if there is no socket of its family, or for port 0. */
+  /** The way to a remote of 18 bytes; null if there is no socket of its family, for port 0, and for a connection. */
   route(remote: Uint8Array): Route<Socket> | null {
     const heard = this.#byBytes.get(keyOf(remote))
     if (heard !== undefined) return heard
     const socket = this.#firstOf.get(isIpv4(remote) ? 4 : 6)
     const port = portOf(remote)
-    return socket === undefined || port === 0 ? null : { address: ipText(remote), port, socket }
+    return socket === undefined || port === 0 || isConnectionAddress(remote)
+      ? null
+      : { address: ipText(remote), port, socket }
   }
 }
 

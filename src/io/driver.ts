@@ -15,6 +15,7 @@ import type { HubReply, HubRequest, HubStoreReply, HubStoreRequest } from '../hu
 /** The doors of the endpoint that the loop uses. */
 export interface EndpointDoors {
   handleDatagram(bytes: Uint8Array, remote: Uint8Array, now: Now): void
+  handlePathClosed(remote: Uint8Array): void
   handleCommand(command: EndpointCommand, now: Now): void
   handleStored(reply: EndpointStoreReply, now: Now): void
   handleTimeout(now: Now): void
@@ -75,6 +76,11 @@ export class Driver {
 
   datagram(bytes: Uint8Array, remote: Uint8Array): void {
     this.#input((now) => this.#parts.endpoint.handleDatagram(bytes, remote, now))
+  }
+
+  /** A connection closed; `remote` is its address, borrowed. */
+  pathClosed(remote: Uint8Array): void {
+    this.#input(() => this.#parts.endpoint.handlePathClosed(remote))
   }
 
   request(request: HubRequest): void {

@@ -2,6 +2,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { WEBSOCKET_PATH } from '../packet/constants.js'
 import { ServerError } from './server-error.js'
 import { hostPort } from './udp-socket.js'
 
@@ -35,6 +36,9 @@ export interface Reachable {
   /** IP addresses that the sockets are bound to */
   hosts: readonly string[]
   udpPort: number
+  httpPort: number
+  /** whether HTTP is HTTPS where the server itself listens */
+  isTls: boolean
 }
 
 /**
@@ -43,13 +47,26 @@ export interface Reachable {
  * @param enrollingAddress the IP address that the device came from.
  */
 export function deviceEndpoints(reachable: Reachable, enrollingAddress: string): string[] {
-  const { endpoints, publicUrl, hosts, udpPort } = reachable
-  if (endpoints.length > 0) return [...endpoints]
-  if (publicUrl !== null) return [`udp://${new URL(publicUrl).hostname}:${udpPort}`]
+  const { endpoints, publicUrl, hosts, udpPort, httpPort, isTls } = reachable
   const addresses = new Set(
     hosts.flatMap((host) => (ALL_HOSTS.includes(host) ? machineAddresses(host, enrollingAddress) : [host])),
   )
-  return [...addresses].map((address) => `udp://${hostPort(address, udpPort)}`)
+  const urls =
+    publicUrl === null
+      ? [...addresses].map((address) => `${isTls ? 'https' : 'http'}://${hostPort(address, httpPort)}`)
+      : [publicUrl]
+  const webSockets = urls.flatMap((url) => webSocketEndpoint(url) ?? [])
+  if (endpoints.length > 0) return [...endpoints, ...webSockets]
+  if (publicUrl !== null) return [`udp://${new URL(publicUrl).hostname}:${udpPort}`, ...webSockets]
+  return [...[...addresses].map((address) => `udp://${hostPort(address, udpPort)}`), ...webSockets]
+}
+
+/** The channel over WebSocket at a URL of ours; null for plain HTTP from elsewhere, which browsers and proxies refuse or break. */
+function webSocketEndpoint(url: string): string | null {
+  const { protocol, host, hostname, pathname } = new URL(url)
+  const isLoopback = /^127\.|^localhost$|^\[::1\]$/.test(hostname)
+  if (protocol !== 'https:' && !isLoopback) return null
+  return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}${pathname.replace(/\/+$/, '')}${WEBSOCKET_PATH}`
 }
 
 /** What a wildcard stands for: loopback to those who come from there, else the addresses that others can reach. */

@@ -1,6 +1,7 @@
 /** What the main thread counts, as samples for `/metrics`. No personal data in labels. */
 import type { EndpointMetrics } from '../endpoint/metrics.js'
 import type { MetricSample } from '../sidecar/message.js'
+import type { ChannelDeskCounts } from './channel-desk.js'
 import type { UdpCounts } from './udp-socket.js'
 
 /** What the samples are made of. */
@@ -9,6 +10,7 @@ export interface MetricSources {
   /** by name in camel case; a name ending in Total counts, others are gauges */
   hub: Record<string, number>
   udp: UdpCounts
+  channels: ChannelDeskCounts
   /** bytes that the kernel granted */
   udpBufferBytes: { receive: number; send: number }
   storeErrors: number
@@ -28,7 +30,7 @@ export function metricSamples(sources: MetricSources): MetricSample[] {
   ]
 }
 
-function udpSamples({ udp, udpBufferBytes }: MetricSources): MetricSample[] {
+function udpSamples({ udp, udpBufferBytes, channels }: MetricSources): MetricSample[] {
   const out = { direction: 'out' }
   const into = { direction: 'in' }
   return [
@@ -48,6 +50,13 @@ function udpSamples({ udp, udpBufferBytes }: MetricSources): MetricSample[] {
       { kind: 'socket' },
       udp.socketErrors,
     ),
+    counter('pilotlight_udp_bad_sources_total', 'Datagrams from an address that nobody can have', {}, udp.badSources),
+    ...labelled(
+      'websocket_outgoing_dropped_total',
+      'Datagrams for WebSockets dropped by the main thread, by reason',
+      'reason',
+      { ...channels },
+    ),
     gauge('pilotlight_udp_buffer_bytes', 'Buffers that the kernel granted', into, udpBufferBytes.receive),
     gauge('pilotlight_udp_buffer_bytes', 'Buffers that the kernel granted', out, udpBufferBytes.send),
   ]
@@ -63,6 +72,7 @@ function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {
     ['cookiesSent', 'cookies_sent_total', 'Cookies sent under load'],
     ['challengesSent', 'challenges_sent_total', 'Path challenges sent'],
     ['sessionsConfirmed', 'sessions_confirmed_total', 'Sessions confirmed after a restart'],
+    ['pathsClosed', 'paths_closed_total', 'Sessions that lost their path because its WebSocket closed'],
     ['sessionsEnded', 'sessions_ended_total', 'Sessions that ended by CLOSE, protocol error or key limit'],
     ['steps', 'key_steps_total', 'Key steps that devices have taken'],
     ['stepsRefused', 'key_steps_refused_total', 'Key steps that were asked for too often, or that had no room'],

@@ -3,6 +3,7 @@
  * closed in the opposite order.
  */
 import { join } from 'node:path'
+import { isConnectionAddress } from '../base/connection-address.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { nobleCrypto } from '../crypto/noble.js'
 import type { MetricSample } from '../sidecar/message.js'
@@ -11,6 +12,7 @@ import { openStore } from '../store/open.js'
 import type { Boot, ServerKeys, Store } from '../store/store.js'
 import { type AdminParts, adminMethods } from './admin-methods.js'
 import { ADMIN_SOCKET, serveCalls } from './call-socket.js'
+import { ChannelDesk } from './channel-desk.js'
 import { type Core, loadCore } from './core.js'
 import { nativeCrypto } from './crypto-native.js'
 import { Driver } from './driver.js'
@@ -19,6 +21,7 @@ import { type Log, type LogLevel, serverLog } from './log.js'
 import { metricSamples } from './metrics.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
 import { systemNow } from './system-clock.js'
+import { systemRandom } from './system-random.js'
 import { hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
 import type { UnixListener } from './unix-socket.js'
 
@@ -110,6 +113,7 @@ class House {
   readonly #core: Core
   readonly #driver: Driver
   readonly #desk: SidecarDesk
+  readonly #channels: ChannelDesk
   #admin: UnixListener | null = null
   #sidecar: SupervisedSidecar | null = null
   #udp: UdpSockets | null = null
@@ -121,6 +125,12 @@ class House {
     this.#keys = boot.keys
     this.#core = loadCore({ boot, crypto, silenceMaxS: options.silenceMaxS, now: systemNow() })
     const { endpoint, hub } = this.#core
+    this.#channels = new ChannelDesk({
+      crypto,
+      random: systemRandom(),
+      onDatagram: (bytes, remote) => this.#driver.datagram(bytes, remote),
+      onClosed: (remote) => this.#driver.pathClosed(remote),
+    })
     this.#desk = new SidecarDesk({
       store,
       log,
@@ -128,13 +138,17 @@ class House {
       serverKeys: () => this.#core.statics.map(({ publicKey }) => publicKey),
       endpoints: (address) => this.#endpointsFor(address),
       samples: (numbers) => this.#samples(numbers),
+      channels: this.#channels,
     })
     this.#driver = new Driver({
       endpoint,
       hub,
       store,
       now: systemNow,
-      send: (bytes, remote) => this.#udp?.send(bytes, remote),
+      send: (bytes, remote) => {
+        if (isConnectionAddress(remote)) this.#channels.send(bytes, remote)
+        else this.#udp?.send(bytes, remote)
+      },
       reply: (reply) => this.#desk.reply(reply),
       onStoreError: (kind, error) => {
         this.#storeErrors++
@@ -221,7 +235,9 @@ class House {
   #endpointsFor(address: string): string[] {
     const { options, hosts } = this.#parts
     const { endpoints, publicUrl } = options
-    return deviceEndpoints({ endpoints, publicUrl, hosts, udpPort: this.#udp?.port ?? options.udpPort }, address)
+    const udpPort = this.#udp?.port ?? options.udpPort
+    const httpPort = this.#sidecar?.addresses[0]?.port ?? options.httpPort
+    return deviceEndpoints({ endpoints, publicUrl, hosts, udpPort, httpPort, isTls: options.tls !== null }, address)
   }
 
   #samples(hub: Record<string, number>): MetricSample[] {
@@ -231,6 +247,7 @@ class House {
       endpoint: this.#core.endpoint.metrics(),
       hub,
       udp: udp.counts,
+      channels: this.#channels.counts,
       udpBufferBytes: { receive: udp.receiveBufferBytes, send: udp.sendBufferBytes },
       storeErrors: this.#storeErrors,
       sidecarRestarts: this.#sidecar?.restarts ?? 0,

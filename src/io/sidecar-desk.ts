@@ -5,6 +5,7 @@ import type { SidecarOptions } from '../sidecar/options.js'
 import { SidecarError, type SidecarMessage } from '../sidecar/start.js'
 import { type SupervisedSidecar, superviseSidecar } from '../sidecar/supervise.js'
 import type { Enrolment, Store } from '../store/store.js'
+import type { ChannelDesk } from './channel-desk.js'
 import type { Log } from './log.js'
 import { ServerError, type ServerErrorCode } from './server-error.js'
 
@@ -18,6 +19,8 @@ export interface DeskParts {
   /** for a device that enrols from this address */
   endpoints(address: string): string[]
   samples(hub: Record<string, number>): MetricSample[]
+  /** where datagrams of WebSockets go */
+  channels: ChannelDesk
 }
 
 type EnrolMessage = Extract<SidecarMessage, { kind: 'enrol' }>
@@ -37,6 +40,7 @@ export class SidecarDesk {
   /** A sidecar listens: it is told what it needs to answer. */
   async start(post: (message: ToSidecar) => void): Promise<void> {
     this.#post = post
+    this.#parts.channels.start(post)
     await this.tellApps()
     post({ kind: 'ready', state: 'ready' })
   }
@@ -50,7 +54,8 @@ export class SidecarDesk {
   take(message: SidecarMessage): void {
     if (message.kind === 'enrol') void this.#enrol(message)
     else if (message.kind === 'metrics') this.#parts.tellHub({ kind: 'metrics', request: message.request })
-    else this.#forward(message.request)
+    else if (message.kind === 'hub') this.#forward(message.request)
+    else this.#parts.channels.take(message)
   }
 
   /** Takes a reply of the hub. */
@@ -67,6 +72,7 @@ export class SidecarDesk {
     this.#post = () => {}
     for (const stream of this.#streams) this.#parts.tellHub({ kind: 'unsubscribe', stream })
     this.#streams.clear()
+    this.#parts.channels.crashed()
   }
 
   /** Tells the sidecar all applications and their keys. */

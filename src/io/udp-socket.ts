@@ -11,6 +11,8 @@ export interface UdpCounts {
   bytesOut: number
   /** sends that the kernel refused, or for which there is no socket */
   sendErrors: number
+  /** datagrams from an address that cannot be answered, or that nobody has */
+  badSources: number
   /** errors of the socket itself */
   socketErrors: number
 }
@@ -53,7 +55,15 @@ const FREE_PORT_TRIES = 16
  */
 export async function openUdpSockets(options: UdpOptions): Promise<UdpSockets> {
   const sockets = await bindAll(options.hosts, options.port)
-  const counts: UdpCounts = { datagramsIn: 0, bytesIn: 0, datagramsOut: 0, bytesOut: 0, sendErrors: 0, socketErrors: 0 }
+  const counts: UdpCounts = {
+    datagramsIn: 0,
+    bytesIn: 0,
+    datagramsOut: 0,
+    bytesOut: 0,
+    sendErrors: 0,
+    badSources: 0,
+    socketErrors: 0,
+  }
   const bound = new BoundAddresses<Socket>()
   let paused = false
   let closed = false
@@ -63,7 +73,8 @@ export async function openUdpSockets(options: UdpOptions): Promise<UdpSockets> {
     counts.bytesIn += bytes.length
     if (paused) return
     const address = bound.received(remote.address, remote.port, socket)
-    if (address !== null) options.onDatagram(bytes, address)
+    if (address === null) counts.badSources++
+    else options.onDatagram(bytes, address)
   }
 
   const onSent = (error: Error | null) => {

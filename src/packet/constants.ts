@@ -64,6 +64,23 @@ export const LIST_PARTS_MAX = 32
 export const LIST_ENTRIES_MAX = 256
 export const MESSAGE_TEXT_BYTES_MAX = 128
 export const REPLY_BYTES_MAX = 256
+/** Subprotocol of the channel over WebSocket. wire-spec §8.3 */
+export const WEBSOCKET_PROTOCOL = 'pilotlight.1'
+/** Path of the channel over WebSocket. */
+export const WEBSOCKET_PATH = '/v1/channel'
+/** A connection without an authentic channel packet is closed after this. */
+export const WEBSOCKET_PROOF_MS = 20_000
+/** What may wait to be sent on a connection before datagrams are dropped. */
+export const WEBSOCKET_BUFFER_BYTES = 65_536
+/** Longest random pause before a connection that closed is opened again. */
+export const WEBSOCKET_REOPEN_MAX_MS = 5000
+/** What asks for an answer over UDP and gets none for so long is tried over WebSocket: the repeats of a round. */
+export const UDP_PATIENCE_MS = 7000
+/** Pause before UDP is tried again from WebSocket; it doubles to the longest. */
+export const UDP_TRIAL_FIRST_MS = 600_000
+export const UDP_TRIAL_LAST_MS = 86_400_000
+/** Only an asking packet up to this size tries UDP. */
+export const UDP_TRIAL_BYTES_MAX = 64
 
 /** First byte of a datagram that is not a channel packet. wire-spec §3. */
 export const Kind = {
@@ -84,6 +101,9 @@ export const Flag = {
   probe: 0x04,
   grease: 0x03,
 } as const
+
+/** Why a server closes a WebSocket: codes of RFC 6455 §7.4. wire-spec §8.3. */
+export const WebSocketClose = { goingAway: 1001, text: 1003, tooLarge: 1009, silent: 4001 } as const
 
 /** Why message 2 refuses. wire-spec §4.3. */
 export const RefusalCode = { clockAhead: 1, stampOld: 2, unknownDevice: 3, busy: 4 } as const

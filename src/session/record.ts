@@ -19,7 +19,7 @@
  * | 160 | 8 | failed opens | receiver | packets that failed to open under this root, [R-5.2-2] |
  * | 168 | 8 | last heard | contact | monotonic ms of the last packet that took effect |
  * | 176 | 8 | quiet until | contact | monotonic ms to which RETRY_AFTER silenced the device, §7.4 |
- * | 184 | 18 | address | path | proven address: 16 B and port, §8.1 |
+ * | 184 | 18 | address | path | proven address: 16 B and port, §8.1; zero: none, its connection closed, §8.3 |
  * | 202 | 2 | rotation | endpoint | rotation count of the current connection ID, §13 |
  * | 204 | 2 | generation | endpoint | owner count of the slot |
  * | 206 | 2 | custom silence | contact | seconds of the last SILENCE frame, 0 none, §7 |

@@ -97,7 +97,18 @@ export class ReliableQueue {
     waiting.dueMs = rests ? Number.POSITIVE_INFINITY : nowMs + pauseMs
   }
 
-  /** The session has new keys: all that waits begins anew, with the next packet heard or after the first pause. */
+  /** There is no way to the device: the frame goes with the next packet that is heard, and not by the clock. */
+  hold(waiting: WaitingFrame): void {
+    waiting.sentAtMs = Number.NEGATIVE_INFINITY
+    waiting.dueMs = Number.POSITIVE_INFINITY
+  }
+
+  /** As `hold`, for all. */
+  holdAll(): void {
+    for (const waiting of this.#waiting) this.hold(waiting)
+  }
+
+  /** The session has new keys or another path: all that waits begins anew, with the next packet heard or after the first pause. */
   restart(nowMs: number): void {
     for (const waiting of this.#waiting) {
       waiting.sends = 0

@@ -3,6 +3,9 @@ import { NO_NUMBER } from '../packet/packet-number.js'
 import type { ReplayWindow } from '../packet/replay-window.js'
 import { Offset, type Role, SessionFlag } from './record.js'
 
+/** Where the port stands in an address. */
+const ADDRESS_PORT = 16
+
 /** One allocation of records: the same bytes seen through the arrays that `SessionView` reads. */
 export interface Segment {
   readonly bytes: Uint8Array
@@ -265,6 +268,11 @@ export class SessionView implements ReplayWindow {
   wipe(offset: number, length: number): void {
     const start = this.#byte + offset
     this.#segment.bytes.fill(0, start, start + length)
+  }
+
+  /** Whether there is a proven address: a connection that closed leaves none, and an address with port 0 is none. */
+  get hasPath(): boolean {
+    return this.#segment.shorts[this.#short + (Offset.address + ADDRESS_PORT) / 2] !== 0
   }
 
   /** Whether `remote` is the proven address. 18 B */

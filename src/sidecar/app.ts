@@ -3,6 +3,7 @@ import { METHODS } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyError, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify'
 import type { DestinationStream } from 'pino'
+import { Channels } from './channel/channels.js'
 import type { App, Context } from './context.js'
 import { whenReady, withinQuota, withKey } from './guard.js'
 import type { Link } from './link.js'
@@ -12,6 +13,7 @@ import { addOpenapi } from './openapi.js'
 import { type SidecarOptions, sidecarSettings } from './options.js'
 import { PROBLEM_TYPE, Problem, problemDocument, problemOf } from './problem.js'
 import { readQuery } from './query.js'
+import { channelRoutes } from './routes/channel.js'
 import { deviceRoutes } from './routes/devices.js'
 import { operationRoutes } from './routes/operations.js'
 import { presenceRoutes } from './routes/presence.js'
@@ -28,6 +30,8 @@ export interface AppSurroundings {
   log?: DestinationStream
   /** monotonic clock of the limits; default: the process's */
   nowMs?(): number
+  /** the WebSockets; default: a table whose datagrams go nowhere */
+  channels?: Channels
 }
 
 /**
@@ -39,7 +43,8 @@ export interface AppSurroundings {
 export async function buildApp(options: SidecarOptions, link: Link, surroundings: AppSurroundings = {}): Promise<App> {
   const settings = sidecarSettings(options)
   const { nowMs = () => performance.now(), log = { write() {} } } = surroundings
-  const context: Context = { settings, link, nowMs, metrics: new Metrics(link) }
+  const { channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } = surroundings
+  const context: Context = { settings, link, channels, nowMs, metrics: new Metrics(link, channels.counts) }
   const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
   addReading(app)
   addAnswering(app, context)
@@ -48,6 +53,7 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
   await app.register(async (open) => {
     operationRoutes(open, context)
     deviceRoutes(open, context)
+    channelRoutes(open, context)
   })
   await app.register(async (closed) => {
     closed.addHook('onRequest', whenReady(context))

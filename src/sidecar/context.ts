@@ -6,6 +6,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify'
+import type { Channels } from './channel/channels.js'
 import type { Link } from './link.js'
 import type { Metrics } from './metrics.js'
 import type { SidecarSettings } from './options.js'
@@ -23,6 +24,7 @@ export type App = FastifyInstance<
 export interface Context {
   readonly settings: SidecarSettings
   readonly link: Link
+  readonly channels: Channels
   readonly metrics: Metrics
   /** monotonic */
   nowMs(): number

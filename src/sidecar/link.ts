@@ -76,7 +76,7 @@ export class Link {
       else this.#settle(message.reply)
     } else if (message.kind === 'apps') this.keys.replace(message.apps)
     else if (message.kind === 'ready') this.#setState(message.state)
-    else if (message.kind !== 'stop') this.#settle(message)
+    else if ('request' in message) this.#settle(message)
   }
 
   /** The persons that the application may ask for; unknown PUIDs are left out. */

@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, isIPv4 } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { routeUpgrade } from './channel/upgrade.js'
 import type { ListenAddress, StartFailure } from './message.js'
 import type { SidecarSettings } from './options.js'
 import { PROBLEM_TYPE, type ProblemCode, problemDocument } from './problem.js'
@@ -53,11 +54,13 @@ export async function listen(settings: SidecarSettings, handle: RequestListener)
 
 async function listenOnce(settings: SidecarSettings, handle: RequestListener): Promise<Listeners> {
   const servers: Server[] = []
+  /** connections that left HTTP: node does not cut them */
+  const upgraded = new Set<Duplex>()
   let { port } = settings
   let missing: ListenError | null = null
   try {
     for (const host of settings.hosts) {
-      const server = newServer(settings, handle)
+      const server = newServer(settings, handle, upgraded)
       const failure = await bind(server, host, port, settings.hosts.some(isIPv4))
       if (failure?.code === 'address-unavailable' && settings.hosts.length > 1) missing = failure
       else if (failure !== null) throw failure
@@ -71,10 +74,10 @@ async function listenOnce(settings: SidecarSettings, handle: RequestListener): P
     for (const server of servers) server.close()
     throw error
   }
-  return { addresses: servers.map(addressOf), close: (graceMs) => closeAll(servers, graceMs) }
+  return { addresses: servers.map(addressOf), close: (graceMs) => closeAll(servers, upgraded, graceMs) }
 }
 
-function newServer(settings: SidecarSettings, handle: RequestListener): Server {
+function newServer(settings: SidecarSettings, handle: RequestListener, upgraded: Set<Duplex>): Server {
   const options = {
     maxHeaderSize: HEAD_BYTES_MAX,
     headersTimeout: settings.headersTimeoutMs,
@@ -84,8 +87,13 @@ function newServer(settings: SidecarSettings, handle: RequestListener): Server {
   }
   const server =
     settings.tls === null ? createServer(options, handle) : tlsServer({ ...options, ...settings.tls }, handle)
-  server.maxConnections = settings.connectionsMax
+  server.maxConnections = settings.connectionsMax + settings.channelsMax
   server.on('clientError', refuseConnection)
+  server.on('upgrade', (request, socket, head) => {
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
+    routeUpgrade(handle, request, socket, head)
+  })
   return server
 }
 
@@ -129,10 +137,11 @@ function addressOf(server: Server): ListenAddress {
   return { address, port, family: family === 'IPv6' ? 6 : 4 }
 }
 
-async function closeAll(servers: readonly Server[], graceMs: number): Promise<void> {
+async function closeAll(servers: readonly Server[], upgraded: ReadonlySet<Duplex>, graceMs: number): Promise<void> {
   const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
   const cut = setTimeout(() => {
     for (const server of servers) server.closeAllConnections()
+    for (const socket of upgraded) socket.destroy()
   }, graceMs)
   for (const server of servers) server.closeIdleConnections()
   await Promise.all(closed)

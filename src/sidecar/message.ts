@@ -60,11 +60,19 @@ export type StartFailure =
   | 'bad-option'
   | 'start-failed'
 
+/** Datagrams of WebSockets, either way: a batch of `DatagramPipe`; the receiver says how many it has taken. */
+type Datagrams = { kind: 'datagrams'; batch: Uint8Array } | { kind: 'datagrams-taken'; count: number }
+
 /** Sidecar -> main thread. `request` numbers are the sidecar's and never used twice, by a restarted sidecar neither. */
 export type FromSidecar =
   | { kind: 'hub'; request: HubRequest }
   | { kind: 'enrol'; request: number; code: string /** 32 B */; publicKey: Uint8Array; name: string; address: string }
   | { kind: 'metrics'; request: number }
+  /** A WebSocket is about to bring its first datagram. `client` is what limits count it as: one IPv4 address, one /64. */
+  | { kind: 'channel-open'; connection: number; client: string }
+  /** It is closed; nothing of it follows. */
+  | { kind: 'channel-closed'; connection: number }
+  | Datagrams
   | { kind: 'listening'; addresses: ListenAddress[] }
   /** The worker ends after this. */
   | { kind: 'failed'; code: StartFailure; message: string }
@@ -77,5 +85,6 @@ export type ToSidecar =
   | { kind: 'apps'; apps: AppEntry[] }
   | { kind: 'metrics'; request: number; samples: MetricSample[] }
   | { kind: 'ready'; state: ReadyState }
+  | Datagrams
   /** Ends the streams, lets running requests finish, closes, ends the worker. */
   | { kind: 'stop' }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { ChannelCounts } from './channel/channels.js'
 import type { Link } from './link.js'
 import type { MetricSample } from './message.js'
 
@@ -14,8 +15,11 @@ export class Metrics {
   readonly #seconds: Histogram<'route'>
   readonly #mainUp: Gauge
 
-  /** @param link whose streams are counted, and that reaches the main thread. */
-  constructor(link: Link) {
+  /**
+   * @param link     whose streams are counted, and that reaches the main thread.
+   * @param channels counts of the WebSockets.
+   */
+  constructor(link: Link, channels: ChannelCounts) {
     this.#link = link
     const registers = [this.#own]
     this.#requests = new Counter({
@@ -44,6 +48,39 @@ export class Metrics {
         this.set(link.streams)
       },
     })
+    this.#addChannels(channels)
+  }
+
+  #addChannels(channels: ChannelCounts): void {
+    const registers = [this.#own]
+    const help = 'WebSockets of the channel'
+    const gauge = { name: 'pilotlight_websocket_connections', help: `${help}: open`, registers }
+    new Gauge({
+      ...gauge,
+      collect() {
+        this.set(channels.open)
+      },
+    })
+    const counts = (name: string, about: string, label: string, read: () => Record<string, number>) =>
+      new Counter({
+        name: `pilotlight_websocket_${name}_total`,
+        help: `${help}: ${about}`,
+        labelNames: [label],
+        registers,
+        collect() {
+          this.reset()
+          for (const [key, value] of Object.entries(read())) this.inc({ [label]: key }, value)
+        },
+      })
+    counts('connections', 'opened, and closed for silence', 'event', () => ({
+      opened: channels.opened,
+      silent: channels.silent,
+    }))
+    counts('messages', 'datagrams taken from and given to clients', 'direction', () => ({
+      in: channels.messagesIn,
+      out: channels.messagesOut,
+    }))
+    counts('dropped', 'datagrams dropped, by reason', 'reason', () => channels.dropped)
   }
 
   /** Counts one answer. */

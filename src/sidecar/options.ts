@@ -1,3 +1,11 @@
+import {
+  GRACE_BASE_MS,
+  GRACE_DIVISOR,
+  SILENCE_MAX_S,
+  WEBSOCKET_BUFFER_BYTES,
+  WEBSOCKET_PROOF_MS,
+} from '../packet/constants.js'
+
 /** Options of the sidecar as the main thread gives them; they cross to the worker by structured clone. */
 export interface SidecarOptions {
   /** IP addresses or names to listen on. Default 0.0.0.0 and `::`. */
@@ -42,6 +50,16 @@ export interface SidecarOptions {
   streamBufferBytes?: number
   /** Streams of one application at a time. Default 16. */
   streamsPerApp?: number
+  /** WebSockets of the channel at a time, beside `connectionsMax`. Default 10,000. */
+  channelsMax?: number
+  /** Those of one address (IPv6: one /64). Default 256. */
+  channelsPerAddress?: number
+  /** A WebSocket that brought no authentic channel packet is closed after this. Default 20,000. wire-spec §8.3 */
+  channelProofMs?: number
+  /** One that was used, and then not at all, after this. Default 1,922,500: the longest silence and its grace. */
+  channelIdleMs?: number
+  /** What may wait to be sent on one; beyond, datagrams are dropped. Default 65,536. wire-spec §8.3 */
+  channelBufferBytes?: number
   /** How long running requests may take to finish when the sidecar stops. Default 5,000. */
   stopGraceMs?: number
 }
@@ -71,6 +89,11 @@ const DEFAULTS: SidecarSettings = {
   heartbeatMs: 15_000,
   streamBufferBytes: 262_144,
   streamsPerApp: 16,
+  channelsMax: 10_000,
+  channelsPerAddress: 256,
+  channelProofMs: WEBSOCKET_PROOF_MS,
+  channelIdleMs: SILENCE_MAX_S * 1000 * (1 + 1 / GRACE_DIVISOR) + GRACE_BASE_MS,
+  channelBufferBytes: WEBSOCKET_BUFFER_BYTES,
   stopGraceMs: 5000,
 }
 

@@ -32,6 +32,11 @@ export const PROBLEMS = {
     title: 'Not a well-formed HTTP request',
     hint: 'Use an HTTP/1.1 client; check Content-Length and header fields.',
   },
+  'bad-upgrade': {
+    status: 400,
+    title: 'Not an upgrade to the channel',
+    hint: 'Offer the WebSocket subprotocol `pilotlight.1`.',
+  },
   unauthorized: {
     status: 401,
     title: 'No valid API key',
@@ -102,6 +107,11 @@ export const PROBLEMS = {
     title: 'The body must be application/json',
     hint: 'Send `Content-Type: application/json` and no Content-Encoding.',
   },
+  'upgrade-required': {
+    status: 426,
+    title: 'The resource is a WebSocket',
+    hint: 'It is for devices: open it as a WebSocket (RFC 6455) with the subprotocol `pilotlight.1`.',
+  },
   'rate-limited': {
     status: 429,
     title: 'Too many requests',
@@ -111,6 +121,11 @@ export const PROBLEMS = {
     status: 429,
     title: 'Too many open streams',
     hint: 'Close a stream, or share one among your processes.',
+  },
+  'too-many-channels': {
+    status: 429,
+    title: 'Too many open channels from this address',
+    hint: 'Close some. Behind a proxy: list it as a trusted proxy and let it set X-Forwarded-For.',
   },
   'headers-too-large': {
     status: 431,

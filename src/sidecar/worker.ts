@@ -3,8 +3,9 @@
  * ends this thread only.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { type DestinationStream, pino } from 'pino'
-import { buildApp } from './app.js'
+import { pino } from 'pino'
+import { type AppSurroundings, buildApp } from './app.js'
+import { Channels } from './channel/channels.js'
 import { Link } from './link.js'
 import { ListenError, type Listeners, listen } from './listen.js'
 import type { FromSidecar, ToSidecar } from './message.js'
@@ -22,8 +23,10 @@ async function run(port: NonNullable<typeof parentPort>, { options, firstNumber 
   const settings = sidecarSettings(options)
   const post = (message: FromSidecar) => port.postMessage(message)
   const link = new Link({ post, firstNumber, answerTimeoutMs: settings.answerTimeoutMs })
+  const nowMs = () => performance.now()
+  const channels = new Channels({ settings, post, nowMs, firstNumber })
   const log = pino.destination({ fd: settings.logFd, sync: false })
-  const started = open(settings, link, log).catch((error: unknown) => {
+  const started = open(settings, link, { log, nowMs, channels }).catch((error: unknown) => {
     post({ kind: 'failed', ...failure(error) })
     port.close() // nothing else keeps the thread
     return null
@@ -31,21 +34,22 @@ async function run(port: NonNullable<typeof parentPort>, { options, firstNumber 
   const stop = async () => {
     const listeners = await started
     link.stop()
+    channels.stop()
     await listeners?.close(settings.stopGraceMs)
     link.close()
     log.flushSync()
     port.close()
   }
   port.on('message', (message: ToSidecar) => {
-    link.handle(message)
+    if (!channels.take(message)) link.handle(message)
     if (message.kind === 'stop') void stop()
   })
   const listeners = await started
   if (listeners !== null) post({ kind: 'listening', addresses: listeners.addresses })
 }
 
-async function open(settings: SidecarSettings, link: Link, log: DestinationStream): Promise<Listeners> {
-  const app = await buildApp(settings, link, { log })
+async function open(settings: SidecarSettings, link: Link, surroundings: AppSurroundings): Promise<Listeners> {
+  const app = await buildApp(settings, link, surroundings)
   return listen(settings, app.routing)
 }
 

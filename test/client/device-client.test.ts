@@ -10,6 +10,7 @@ import {
   type Device,
   type DeviceError,
   MemoryStorage,
+  type PathKind,
   type Ring,
   type Storage,
   type Transport,
@@ -25,6 +26,7 @@ const crypto = await testCrypto()
 class Computer implements Party, Host, Transport {
   readonly world: World
   readonly random: SeededRandom
+  kind: PathKind = 'udp'
   address: Uint8Array = freshAddress()
   listener: TransportListener | null = null
   rebinds = 0

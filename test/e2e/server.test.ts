@@ -40,9 +40,11 @@ async function phoneAt(t: Test, server: ServerProcess, name: string): Promise<Ph
   let settle = (): void => {}
   const way = new DgramTransport({ endpoints: credentials.endpoints })
   const transport: Transport = {
+    kind: 'udp',
     listen: (listener) =>
       way.listen({
         onWay: () => listener.onWay(),
+        onMoved: () => listener.onMoved(),
         onDatagram: (datagram) => {
           listener.onDatagram(datagram)
           left--

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { addressFrom } from '../../src/base/address.js'
+import { addressFrom, ipText } from '../../src/base/address.js'
+import { connectionAddress } from '../../src/base/connection-address.js'
 import { BoundAddresses } from '../../src/io/bound-addresses.js'
 import { hostPort } from '../../src/io/udp-socket.js'
 
@@ -29,3 +30,14 @@ t.test('the way back goes by the socket that heard, with the scope', async (t) =
   t.equal(bound.route(local)?.address, 'fe80::1', 'forgotten when the cache is full')
   t.equal(bound.received('nonsense', 1, 'four'), null)
 })
+
+t.test(
+  '[R-8.3-3] a UDP datagram that claims the address of a WebSocket is none, and none goes there by UDP',
+  async (t) => {
+    const bound = new BoundAddresses<string>()
+    bound.addSocket('six', 6)
+    const claimed = connectionAddress(new Uint8Array(6), 5)
+    t.equal(bound.received(ipText(claimed), 1, 'six'), null)
+    t.equal(bound.route(claimed), null)
+  },
+)

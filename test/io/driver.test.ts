@@ -41,6 +41,7 @@ function fakes(
         transmits.push({ bytes, remote: new Uint8Array(18) })
         events.push(CONTACT)
       },
+      handlePathClosed: (remote) => void seen.push(`closed ${remote.length}`),
       handleCommand: (command) => void seen.push(`command ${command.kind}`),
       handleStored: (reply) => {
         seen.push(`stored ${reply.kind} ${reply.kind === 'committed' ? reply.ok : ''}`.trim())

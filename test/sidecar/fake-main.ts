@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { HubReply, HubRequest, PresenceView, RingView } from '../../src/hub/message.js'
 import { buildApp } from '../../src/sidecar/app.js'
+import { Channels } from '../../src/sidecar/channel/channels.js'
 import type { App } from '../../src/sidecar/context.js'
 import { Link } from '../../src/sidecar/link.js'
 import type { AppEntry, EnrolResult, FromSidecar, MetricSample, ToSidecar } from '../../src/sidecar/message.js'
-import type { SidecarOptions } from '../../src/sidecar/options.js'
+import { type SidecarOptions, sidecarSettings } from '../../src/sidecar/options.js'
 
 export const API_KEY = 'pl_test_0123456789abcdefghijkl'
 export const OLD_KEY = 'pl_test_older_key_of_the_same_app'
@@ -156,6 +157,7 @@ export interface Fixture {
   app: App
   main: FakeMain
   link: Link
+  channels: Channels
   /** log lines as written */
   lines: string[]
   clock: { ms: number }
@@ -171,8 +173,11 @@ export async function fixture(options: SidecarOptions = {}): Promise<Fixture> {
   const lines: string[] = []
   const clock = { ms: 1000 }
   const log = { write: (line: string) => void lines.push(line) }
-  const app = await buildApp({ enrolPerMinute: 1000, ...options }, link, { log, nowMs: () => clock.ms })
+  const nowMs = () => clock.ms
+  const post = (message: FromSidecar) => main.take(message, (answer) => channels.take(answer))
+  const channels = new Channels({ settings: sidecarSettings(options), post, nowMs, firstNumber: 1 })
+  const app = await buildApp({ enrolPerMinute: 1000, ...options }, link, { log, nowMs, channels })
   link.handle({ kind: 'apps', apps: APPS })
   link.handle({ kind: 'ready', state: 'ready' })
-  return { app, main, link, lines, clock }
+  return { app, main, link, channels, lines, clock }
 }

@@ -4,6 +4,9 @@ import type { TrafficCounter } from './traffic.js'
 /** A transport whose datagrams are counted by kind and size where they meet the socket. */
 export function countedTransport(transport: Transport, traffic: TrafficCounter): Transport {
   return {
+    get kind() {
+      return transport.kind
+    },
     listen(listener) {
       transport.listen({
         onDatagram(datagram) {
@@ -11,13 +14,14 @@ export function countedTransport(transport: Transport, traffic: TrafficCounter):
           listener.onDatagram(datagram)
         },
         onWay: () => listener.onWay(),
+        onMoved: () => listener.onMoved(),
       })
     },
     send(datagram) {
       traffic.count('out', datagram)
       transport.send(datagram)
     },
-    rebind: () => transport.rebind(),
+    rebind: (why) => transport.rebind(why),
     close: () => transport.close(),
   }
 }

@@ -4,7 +4,8 @@ import { hex } from '../../base/bytes.js'
 import type { Device } from '../../client/device-client.js'
 import type { ChoiceName } from '../../client/list-edit.js'
 import { connect } from '../../client/node/connect.js'
-import { DgramTransport } from '../../client/node/dgram-transport.js'
+import { nodeTransport } from '../../client/node/node-transport.js'
+import { systemHost } from '../../client/node/system-host.js'
 import type { Ring } from '../../client/ring.js'
 import type { Methods, Params } from '../../io/call-socket.js'
 import { ServerError } from '../../io/server-error.js'
@@ -40,7 +41,7 @@ export async function openPhone(options: PhoneOptions, tell: (event: PhoneEvent)
   const device = await connect({
     credentials,
     storage: stateFile(options.file),
-    transport: countedTransport(new DgramTransport({ endpoints: credentials.endpoints }), traffic),
+    transport: countedTransport(nodeTransport(credentials.endpoints, systemHost()), traffic),
     ...(options.keepaliveS === null ? {} : { keepaliveS: options.keepaliveS }),
   })
   const phone = new Phone(device, credentials.deviceId, traffic, tell)

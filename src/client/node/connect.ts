@@ -2,8 +2,8 @@ import type { Credentials } from '../credentials.js'
 import { connect as connectOver, type Device } from '../device-client.js'
 import type { Storage } from '../storage.js'
 import type { Transport } from '../transport.js'
-import { DgramTransport } from './dgram-transport.js'
 import { FileStorage } from './file-storage.js'
+import { nodeTransport } from './node-transport.js'
 import { systemHost } from './system-host.js'
 
 /** What a device on Node needs. */
@@ -12,10 +12,12 @@ export interface NodeConnectOptions {
   credentials: Credentials
   /** file for the device's state, made with mode 0600; or a storage of your own */
   storage: string | Storage
-  /** default UDP to the endpoints of the credentials */
+  /** default UDP to the endpoints of the credentials, and WebSocket where UDP does not pass */
   transport?: Transport
   /** seconds between pings at most, 1 to 1800; default 30 */
   keepaliveS?: number
+  /** as `keepaliveS`, while datagrams go by TCP; default the same */
+  tcpKeepaliveS?: number
 }
 
 /**
@@ -25,12 +27,14 @@ export interface NodeConnectOptions {
  * @throws as `connect` of `pilotlight/client`.
  */
 export function connect(options: NodeConnectOptions): Promise<Device> {
-  const { credentials, storage, transport, keepaliveS } = options
+  const { credentials, storage, transport, keepaliveS, tcpKeepaliveS } = options
+  const host = systemHost()
   return connectOver({
     credentials,
     storage: typeof storage === 'string' ? new FileStorage(storage) : storage,
-    transport: transport ?? new DgramTransport({ endpoints: credentials.endpoints }),
-    host: systemHost(),
+    transport: transport ?? nodeTransport(credentials.endpoints, host),
+    host,
     ...(keepaliveS === undefined ? {} : { keepaliveS }),
+    ...(tcpKeepaliveS === undefined ? {} : { tcpKeepaliveS }),
   })
 }

@@ -34,6 +34,7 @@ interface Way {
  * anything comes back wins; the others are closed. Sends that fail and ICMP errors lose the datagram, nothing else.
  */
 export class DgramTransport implements Transport {
+  readonly kind = 'udp'
   readonly #options: DgramOptions
   readonly #endpoints: { host: string; port: number }[]
   readonly #setTimer: (ms: number, run: () => void) => () => void

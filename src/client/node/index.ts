@@ -1,7 +1,9 @@
-/** `pilotlight/client/node`: a device on Node: enrolment over HTTPS, UDP, a file for its state. */
+/** `pilotlight/client/node`: a device on Node: enrolment over HTTPS, UDP and WebSocket, a file for its state. */
 export { connect, type NodeConnectOptions } from './connect.js'
 export { loadCredentials, saveCredentials } from './credentials-file.js'
 export { type DgramOptions, DgramTransport } from './dgram-transport.js'
 export { type EnrolOptions, enrol } from './enrol.js'
 export { FileStorage } from './file-storage.js'
+export { nodeTransport } from './node-transport.js'
 export { systemHost } from './system-host.js'
+export { nodeWebSocket } from './websocket.js'

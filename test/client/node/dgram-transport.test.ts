@@ -53,6 +53,7 @@ function transportOf(
       received.push(bytes[0] as number)
       waiting.shift()?.(bytes[0] as number)
     },
+    onMoved: () => {},
     onWay: () => {
       ways++
       transport.send(new Uint8Array([100 + ways]))
