@@ -93,7 +93,7 @@ export class DeviceCore {
     const { session } = this.#stored
     if (session === null || !channel.load(session)) handshake.begin(true, now)
     else {
-      this.parts.ratchet.load(session)
+      this.parts.ratchet.load(session, now)
       this.parts.askSync()
       asking.put(PING, null)
       this.#holdUntilSaved()

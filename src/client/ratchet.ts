@@ -49,7 +49,10 @@ export class Ratchet {
   readonly #channel: DeviceChannel
   readonly #outlet: Outlet
   readonly #periods: StepPeriods
+  /** Unix ms, as stored. */
   #times: StepTimes = { keyMs: 0, stepMs: 0 }
+  /** The same moments, monotonic ms: a wall clock that is set back delays no step of this process. */
+  #monotonic: StepTimes = { keyMs: 0, stepMs: 0 }
   #asked: Asked | null = null
   /** The server wants a step with a key. [R-5.6-9] */
   #isKeyWanted = false
@@ -65,8 +68,7 @@ export class Ratchet {
   /** A handshake gave the session a root of fresh keys. */
   startSession(now: Now): void {
     this.stopSession()
-    const wallMs = Math.trunc(now.wallMs)
-    this.#times = { keyMs: wallMs, stepMs: wallMs }
+    this.#note(true, now)
   }
 
   /** There is no session: a STEP that waits means nothing. */
@@ -75,9 +77,13 @@ export class Ratchet {
     this.#isKeyWanted = false
   }
 
-  /** The session came from the store. */
-  load(saved: Uint8Array): void {
-    this.#times = readStepTimes(saved)
+  /** The session came from the store. Times that are yet to come are as none: the clock was set back. */
+  load(saved: Uint8Array, { wallMs, monotonicMs }: Now): void {
+    const { keyMs, stepMs } = readStepTimes(saved)
+    const known = (atMs: number): number => (atMs > wallMs ? 0 : atMs)
+    this.#times = { keyMs: known(keyMs), stepMs: known(stepMs) }
+    const aheadMs = wallMs - monotonicMs
+    this.#monotonic = { keyMs: this.#times.keyMs - aheadMs, stepMs: this.#times.stepMs - aheadMs }
   }
 
   /** Adds to a saved session what is kept of steps. */
@@ -116,20 +122,31 @@ export class Ratchet {
     if (next === null) return 'low-order'
     this.#channel.changeRoot(next)
     next.fill(0)
-    const wallMs = Math.trunc(now.wallMs)
-    this.#times = { keyMs: asked.own === null ? this.#times.keyMs : wallMs, stepMs: wallMs }
+    this.#note(asked.own !== null, now)
     if (asked.own !== null) this.#isKeyWanted = false
     this.#forget()
     return 'stepped'
   }
 
-  #isKeyDue({ wallMs }: Now): boolean {
+  #isKeyDue(now: Now): boolean {
     if (this.#isKeyWanted || this.#channel.view.failedOpens >= FAILED_OPENS_STEP) return true
-    return hasPassed(this.#times.keyMs, this.#periods.keyStepMs, wallMs)
+    return this.#hasPassed('keyMs', this.#periods.keyStepMs, now)
   }
 
-  #isDue({ wallMs }: Now): boolean {
-    return this.#channel.packets >= this.#periods.packets || hasPassed(this.#times.stepMs, this.#periods.stepMs, wallMs)
+  #isDue(now: Now): boolean {
+    return this.#channel.packets >= this.#periods.packets || this.#hasPassed('stepMs', this.#periods.stepMs, now)
+  }
+
+  /** By either clock: the monotonic one may stand still in a sleep, the other may be set. */
+  #hasPassed(since: keyof StepTimes, periodMs: number, { wallMs, monotonicMs }: Now): boolean {
+    return Math.max(wallMs - this.#times[since], monotonicMs - this.#monotonic[since]) >= periodMs
+  }
+
+  /** A step was taken now. */
+  #note(hasKey: boolean, { wallMs, monotonicMs }: Now): void {
+    const stepMs = Math.trunc(wallMs)
+    this.#times = { keyMs: hasKey ? stepMs : this.#times.keyMs, stepMs }
+    this.#monotonic = { keyMs: hasKey ? monotonicMs : this.#monotonic.keyMs, stepMs: monotonicMs }
   }
 
   #ask(hasKey: boolean, isUrgent: boolean): void {
@@ -155,9 +172,4 @@ export class Ratchet {
     this.#asked = null
     this.#outlet.unask(STEP)
   }
-}
-
-/** Whether so much wall time passed; also when the clock was set back behind the time. */
-function hasPassed(sinceMs: number, periodMs: number, wallMs: number): boolean {
-  return wallMs < sinceMs || wallMs - sinceMs >= periodMs
 }

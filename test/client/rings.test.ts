@@ -159,7 +159,11 @@ t.test('[R-12.2-1] a wall clock that is stepped moves no deadline', async (t) =>
     rig.stepWall(stepMs)
     rig.do((machine, now) => machine.handleTimeout(now))
     const sync = rig.takePacket()
-    t.match(sync.frames.at(-1), { kind: 'sync', version: 1 }, 'asks for the time')
+    t.match(
+      sync.frames.find(({ kind }) => kind === 'sync'),
+      { kind: 'sync', version: 1 },
+      'asks for the time',
+    )
     t.equal(rig.eventsOf('ring-ended').length, 0)
     rig.server.clock = () => rig.now.monotonicMs + truth
     rig.deliver(rig.server.answer(sync))
