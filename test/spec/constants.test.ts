@@ -118,6 +118,11 @@ t.test('refusals, close codes, verdicts, outcomes, list results', async (t) => {
   t.match(list, `STATE flag ${constants.StateFlag.noVisibility} says`)
 })
 
+t.test('section 8.3: close codes', async (t) => {
+  const codes = rows(section('### 8.3')).map((row) => Number(cell(row, 0)))
+  t.strictSame(codes, Object.values(constants.WebSocketClose))
+})
+
 const CDDL = section('## 7.').match(/```cddl\n([\s\S]*?)```/)?.[1] ?? ''
 const cddl = new Map(
   [...CDDL.matchAll(/^([a-z0-9-]+) +=\s*(.*(?:\n +\/.*)*)/gm)].map((match) => [match[1] as string, match[2] as string]),

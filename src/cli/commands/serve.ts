@@ -21,7 +21,10 @@ const OPTIONS = {
   host: list('ADDRESS', 'address to listen on', 'all of IPv4 and IPv6'),
   tlsCert: text('FILE', 'PEM certificate chain for HTTPS; without, devices enrol on loopback only'),
   tlsKey: text('FILE', 'PEM key of the certificate'),
-  publicUrl: text('URL', 'where others reach this server; its host is also told to devices for UDP'),
+  publicUrl: text(
+    'URL',
+    'where others reach this server; told to devices too: its host for UDP, all of it for WebSocket',
+  ),
   udpEndpoint: list('udp://HOST:PORT', 'where devices reach the channel', 'from --public-url or --host'),
   trustedProxies: list('ADDRESS', 'address or network (CIDR) whose X-Forwarded-* headers are believed', 'none'),
   crypto: oneOf(['native', 'noble'], 'primitives: node:crypto and libsodium, or portable JavaScript', 'native'),
@@ -39,6 +42,7 @@ export const SERVE = command({
   name: 'serve',
   summary: 'run the server',
   details: [
+    'Devices that UDP does not reach use /v1/channel on the HTTP port, a WebSocket.',
     'Prints one line when it is ready. SIGTERM or SIGINT end it in order: sessions and rings are on disk, no device notices.',
     'One server may use a folder. Operators speak with it through pilotlight.sock in that folder.',
   ].join('\n'),
