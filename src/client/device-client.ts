@@ -298,6 +298,9 @@ export class Device {
     this.#online = []
     this.#edits.clear()
     this.#puids.clear()
+    for (const ring of [...this.#rings.keys()]) {
+      this.#handle({ kind: 'ring-ended', ring, outcome: 'unconfirmed' })
+    }
   }
 
   #emit<Kind extends keyof ClientEvents>(kind: Kind, event: ClientEvents[Kind]): void {

@@ -30,7 +30,10 @@ export interface RingEvent {
   remainingMs: number
 }
 
-/** How a ring ended; 'unconfirmed': the person answered, but the server did not say how it ended. wire-spec §12.2-4 */
+/**
+ * How a ring ended. wire-spec §12.2-4; 'unconfirmed': the server did not say it, to a person who answered, or before the
+ * device was closed or removed.
+ */
 export type RingEnd = 'accepted' | 'answered-elsewhere' | 'dismissed' | 'missed' | 'withdrawn' | 'unconfirmed'
 
 /** A ring that was told by 'ring' is over: stop showing it. */
