@@ -81,6 +81,10 @@ export const DEVICE_ERRORS = {
     message: 'the list of applications is full',
     hint: 'It holds 256. Deny and forget some.',
   },
+  PL_LIST_SPENT: {
+    message: 'the version numbers of the list are used up',
+    hint: 'No change can be committed any more. Use another account.',
+  },
   PL_ENROL_FAILED: {
     message: 'enrolment failed: {}',
     hint: 'See the message; an enrolment code works once and for a limited time.',

@@ -135,6 +135,14 @@ export interface StoppedEvent {
   confirmed: boolean
 }
 
+/** Something that the host should know; the device goes on. */
+export interface ErrorEvent {
+  kind: 'error'
+  error: DeviceError
+  /** Numbers of the edits that will not be committed because of it, as the commands of the machine returned them. */
+  edits: number[]
+}
+
 export type DeviceEvent =
   | OnlineEvent
   | ContactLostEvent
@@ -150,3 +158,4 @@ export type DeviceEvent =
   | ClosedEvent
   | ServerTimeEvent
   | StoppedEvent
+  | ErrorEvent
