@@ -179,6 +179,31 @@ t.test('deny, block, forget, choice, messages and zone settle when committed', a
   await t.rejects(device.setMessages('x'.repeat(129), ''), { code: 'PL_BAD_LIST' })
 })
 
+t.test('an edit for which no version is left is refused in words', async (t) => {
+  const world = new World(crypto)
+  const storage = new MemoryStorage()
+  const { device, phone } = await started(world, { storage })
+  const allowed = device.allow(APP)
+  await run(world, 1000)
+  await allowed
+  const closing = device.close()
+  await run(world, 500)
+  await closing
+  const stored = JSON.parse(new TextDecoder().decode((await storage.load()) as Uint8Array))
+  stored.list.version = 2 ** 48 - 1
+  world.hub.version = 2 ** 48 - 1
+  await storage.save(new TextEncoder().encode(JSON.stringify(stored)))
+  const computer = new Computer(world, 'second')
+  const again = await connect({ credentials: phone.credentials, storage, transport: computer, host: computer, crypto })
+  const errors: DeviceError[] = []
+  again.on('error', (error) => errors.push(error))
+  await run(world, 500)
+  const refused = t.rejects(again.deny(APP), { code: 'PL_LIST_SPENT' })
+  await run(world, 500)
+  await refused
+  t.match(errors, [{ code: 'PL_LIST_SPENT' }])
+})
+
 t.test('the state outlives the process', async (t) => {
   const world = new World(crypto)
   const { device, storage, phone } = await started(world)
