@@ -11,7 +11,10 @@ export interface OnlineEvent {
   handshakeBytes: [number, number] | null
 }
 
-/** A round of asking, or a message 1, stayed unanswered. Told once until the next 'online'. The device tries on by itself. */
+/**
+ * A round of asking, or a message 1, stayed unanswered, or without an answer that opens. Each of these is told once until
+ * the next 'online'. The device tries on by itself.
+ */
 export interface ContactLostEvent {
   kind: 'contact-lost'
   error: DeviceError
