@@ -6,6 +6,7 @@ export class Contact {
   readonly #outlet: Outlet
   #isOnline = false
   #isLostTold = false
+  #isUnreadableTold = false
   #handshakeBytes: [number, number] | null = null
 
   constructor(outlet: Outlet) {
@@ -26,6 +27,7 @@ export class Contact {
     if (this.#isOnline && this.#handshakeBytes === null) return false
     this.#isOnline = true
     this.#isLostTold = false
+    this.#isUnreadableTold = false
     this.#outlet.emit({ kind: 'online', handshakeBytes: this.#handshakeBytes })
     this.#handshakeBytes = null
     return true
@@ -37,6 +39,14 @@ export class Contact {
     if (this.#isLostTold) return
     this.#isLostTold = true
     this.#outlet.emit({ kind: 'contact-lost', error: new DeviceError(code) })
+  }
+
+  /** Handshakes are answered, but by what does not open: told once until the next answer, also after silence. */
+  handleUnreadable(): void {
+    if (this.#isUnreadableTold) return
+    this.#isUnreadableTold = true
+    this.#isLostTold = false
+    this.handleSilence('PL_HANDSHAKE_UNREADABLE')
   }
 
   /** The session ended; its event tells the host. */

@@ -31,9 +31,9 @@ export interface ConnectOptions {
   crypto?: Crypto
 }
 
-/** Events by name: those of the machine, rings as objects, and failing saves. */
+/** Events by name: those of the machine, rings as objects, and errors by themselves, those of the storage too. */
 export type ClientEvents = {
-  [Kind in Exclude<DeviceEvent['kind'], 'ring'>]: DeviceEvent & { kind: Kind }
+  [Kind in Exclude<DeviceEvent['kind'], 'ring' | 'error'>]: DeviceEvent & { kind: Kind }
 } & { ring: Ring; error: DeviceError }
 
 /** Datagrams and bytes of UDP payload by kind, as they met the transport, and what was dropped. */
@@ -284,6 +284,11 @@ export class Device {
         this.#emit('ring', new Ring(event, ended, (command) => this.#driver.run(command)))
         return
       }
+      case 'error':
+        for (const number of event.edits) this.#edits.get(number)?.reject(event.error)
+        for (const number of event.edits) this.#edits.delete(number)
+        this.#emit('error', event.error)
+        return
       case 'refused':
       case 'closed':
         if (event.kind === 'closed') this.#isOnline = false
@@ -313,6 +318,9 @@ export class Device {
     this.#online = []
     this.#edits.clear()
     this.#puids.clear()
+    for (const ring of [...this.#rings.keys()]) {
+      this.#handle({ kind: 'ring-ended', ring, outcome: 'unconfirmed' })
+    }
   }
 
   #emit<Kind extends keyof ClientEvents>(kind: Kind, event: ClientEvents[Kind]): void {

@@ -342,7 +342,8 @@ export class DeviceCore {
   /** The stamp has grown: message 1 goes out when that is durable. wire-spec [R-4.1-2] */
   #sendMessage1(): void {
     const { handshake, outgoing, contact, outlet } = this.parts
-    if (handshake.attempts >= SILENT_ATTEMPTS) contact.handleSilence('PL_NO_HANDSHAKE')
+    if (handshake.unreadable >= SILENT_ATTEMPTS) contact.handleUnreadable()
+    else if (handshake.attempts >= SILENT_ATTEMPTS) contact.handleSilence('PL_NO_HANDSHAKE')
     outlet.save((now) => {
       const message1 = handshake.writeMessage1(outgoing.pingByte, now)
       if (message1 !== null) outgoing.push(message1)

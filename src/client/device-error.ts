@@ -21,6 +21,10 @@ export const DEVICE_ERRORS = {
     message: 'the server does not answer the handshake',
     hint: 'The network may be down or block UDP, the endpoint may be wrong, or the server key is not the one of the enrolment: a server is silent to those who do not know its key.',
   },
+  PL_HANDSHAKE_UNREADABLE: {
+    message: 'the server answers the handshake, but its answer does not open',
+    hint: 'Most likely the psk is not the one of the enrolment: enrol again. The device tries on by itself, for somebody on the way may have made the answer.',
+  },
   PL_CLOCK_AHEAD: {
     message: "this device's clock is {} ahead of the server",
     hint: 'Set the clock. Until then the device goes on by the time that the server told it.',
@@ -80,6 +84,10 @@ export const DEVICE_ERRORS = {
   PL_LIST_FULL: {
     message: 'the list of applications is full',
     hint: 'It holds 256. Deny and forget some.',
+  },
+  PL_LIST_SPENT: {
+    message: 'the version numbers of the list are used up',
+    hint: 'No change can be committed any more. Use another account.',
   },
   PL_ENROL_FAILED: {
     message: 'enrolment failed: {}',

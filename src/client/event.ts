@@ -11,7 +11,10 @@ export interface OnlineEvent {
   handshakeBytes: [number, number] | null
 }
 
-/** A round of asking, or a message 1, stayed unanswered. Told once until the next 'online'. The device tries on by itself. */
+/**
+ * A round of asking, or a message 1, stayed unanswered, or without an answer that opens. Each of these is told once until
+ * the next 'online'. The device tries on by itself.
+ */
 export interface ContactLostEvent {
   kind: 'contact-lost'
   error: DeviceError
@@ -30,7 +33,10 @@ export interface RingEvent {
   remainingMs: number
 }
 
-/** How a ring ended; 'unconfirmed': the person answered, but the server did not say how it ended. wire-spec §12.2-4 */
+/**
+ * How a ring ended. wire-spec §12.2-4; 'unconfirmed': the server did not say it, to a person who answered, or before the
+ * device was closed or removed.
+ */
 export type RingEnd = 'accepted' | 'answered-elsewhere' | 'dismissed' | 'missed' | 'withdrawn' | 'unconfirmed'
 
 /** A ring that was told by 'ring' is over: stop showing it. */
@@ -132,6 +138,14 @@ export interface StoppedEvent {
   confirmed: boolean
 }
 
+/** Something that the host should know; the device goes on. */
+export interface ErrorEvent {
+  kind: 'error'
+  error: DeviceError
+  /** Numbers of the edits that will not be committed because of it, as the commands of the machine returned them. */
+  edits: number[]
+}
+
 export type DeviceEvent =
   | OnlineEvent
   | ContactLostEvent
@@ -147,3 +161,4 @@ export type DeviceEvent =
   | ClosedEvent
   | ServerTimeEvent
   | StoppedEvent
+  | ErrorEvent

@@ -79,6 +79,9 @@ export class Handshake {
   #nextAtMs = Infinity
   /** Attempts since `begin`. */
   #attempts = 0
+  /** Attempts since `begin` that were answered by a message 2 that does not open. */
+  #unreadable = 0
+  #isUnreadable = false
   /** Which server key the last message 1 was made for. */
   #serverKey: Uint8Array
   #noise: HandshakeState | null = null
@@ -115,6 +118,11 @@ export class Handshake {
     return this.#attempts
   }
 
+  /** Attempts of this handshake whose answer does not open: if it is many, ours may be the wrong psk. */
+  get unreadable(): number {
+    return this.#unreadable
+  }
+
   /**
    * Begins, or brings forward, a handshake.
    *
@@ -130,6 +138,7 @@ export class Handshake {
     if (this.#state === 'storing') return
     this.#state = 'waiting'
     this.#attempts = 0
+    this.#unreadable = 0
     this.#wasHurried = false
     this.#nextAtMs = atMs
   }
@@ -139,6 +148,7 @@ export class Handshake {
     this.cancel()
     this.#state = 'waiting'
     this.#attempts = 0
+    this.#unreadable = 0
     this.#nextAtMs = atMs
   }
 
@@ -201,6 +211,7 @@ export class Handshake {
     this.#state = 'open'
     this.#nextAtMs = now.monotonicMs + this.#pauseMs()
     this.#attempts++
+    this.#isUnreadable = false
     if (noise === null) return null // the server's key is of low order: nothing can come of it
     const isCookieFresh = this.#cookie !== null && now.monotonicMs < this.#cookie.untilMs
     const cookie = isCookieFresh ? (this.#cookie?.cookie ?? null) : null
@@ -213,7 +224,12 @@ export class Handshake {
     if (this.#noise === null || this.#message1 === null || this.#state !== 'open') return dropped('unexpected')
     if (datagram.length !== MESSAGE2_BYTES) return dropped('length')
     const { payload, isZeroPsk } = this.#readNoise(this.#noise, noiseOfMessage2(datagram))
-    if (payload === null) return dropped('noise')
+    if (payload === null) {
+      // Once for each message 1: a copy of the answer says nothing more.
+      if (!this.#isUnreadable) this.#unreadable++
+      this.#isUnreadable = true
+      return dropped('noise')
+    }
     const answer = parseMessage2Payload(payload)
     if (answer === null || (isZeroPsk && (answer.kind !== 'refusal' || answer.code !== RefusalCode.unknownDevice))) {
       return dropped('malformed')

@@ -13,15 +13,18 @@ import type { DeviceFrame, ListPartFrame, ListResultFrame } from '../frame/frame
 import { ListAssembler, splitList } from '../frame/list-parts.js'
 import { decodePersonList, encodePersonList, type PersonList } from '../frame/person-list.js'
 import { LIST_SALT_BYTES, openList, sealList } from '../frame/sealed-list.js'
-import { ListResultCode, StateFlag } from '../packet/constants.js'
+import {
+  LIST_RETRY_FIRST_MS,
+  LIST_RETRY_MAX_MS,
+  LIST_VERSION_MAX,
+  ListResultCode,
+  StateFlag,
+} from '../packet/constants.js'
+import { DeviceError } from './device-error.js'
 import type { KeyTransfer } from './key-transfer.js'
 import { isSameList, ownList } from './list-edit.js'
 import type { ListReplica, PendingEdit } from './list-replica.js'
 import type { Outlet } from './outlet.js'
-
-/** Wait for a LIST_PART or LIST_RESULT that the PONG did not bring, ms; it doubles to the longest. */
-const REPLY_WAIT_FIRST_MS = 2000
-const REPLY_WAIT_LONGEST_MS = 64_000
 
 /** Key of the flow's frame among those that wait. */
 const FRAME = 'list'
@@ -57,8 +60,11 @@ export class ListFlow {
   #isKeyWrong = false
   /** A new list key is on its way to the store. */
   #isKeySaving = false
-  #waitMs = REPLY_WAIT_FIRST_MS
+  /** Wait for a LIST_PART or LIST_RESULT after the PONG; it doubles. [R-10-3] */
+  #waitMs = LIST_RETRY_FIRST_MS
   #retryAtMs = Infinity
+  /** The last edit of which the host was told that no version is left for it; 0 none. */
+  #spentEdit = 0
 
   constructor(crypto: Crypto, random: Random, replica: ListReplica, transfer: KeyTransfer, outlet: Outlet) {
     this.#crypto = crypto
@@ -119,10 +125,7 @@ export class ListFlow {
     if (flow.kind !== 'fetch' && flow.index < flow.parts.length - 1) {
       flow.index++
       this.#send()
-      return
-    }
-    this.#retryAtMs = now.monotonicMs + this.#waitMs
-    this.#waitMs = Math.min(this.#waitMs * 2, REPLY_WAIT_LONGEST_MS)
+    } else this.#retryLater(now)
   }
 
   /** Takes a LIST_PART. Byte strings are copied. */
@@ -130,7 +133,7 @@ export class ListFlow {
     if (this.#flow?.kind !== 'fetch' || frame.version <= this.#replica.version) return
     const sealed = this.#assembler.add(frame.version, frame.index, frame.count, frame.part)
     this.#outlet.unask(FRAME)
-    this.#waitMs = REPLY_WAIT_FIRST_MS
+    this.#waitMs = LIST_RETRY_FIRST_MS
     if (sealed === null) {
       this.#flow.index = this.#assembler.nextIndex
       this.#send()
@@ -145,12 +148,13 @@ export class ListFlow {
     } else if (frame.code === ListResultCode.applied && flow?.kind === 'visibility' && frame.version === flow.version) {
       this.#isVisibilityWanted = false
     } else if (frame.code === ListResultCode.conflict && flow !== null && flow.kind !== 'fetch') {
+      if (isAnswerToEarlier(frame.version, flow)) return
       this.#serverVersion = frame.version
       // Nothing to fetch, and yet refused: the two ends do not agree. Try again, but not at once.
       if (frame.version <= this.#replica.version) {
+        this.#flow = null
         this.#outlet.unask(FRAME)
-        this.#retryAtMs = now.monotonicMs + this.#waitMs
-        this.#waitMs = Math.min(this.#waitMs * 2, REPLY_WAIT_LONGEST_MS)
+        this.#retryLater(now)
         return
       }
     } else return
@@ -165,14 +169,16 @@ export class ListFlow {
 
   /**
    * What should have followed the PONG did not come: asks for the same part again; sends the last part of a list again,
-   * then the whole.
+   * and if that does not help all its parts. They stay the same, so that whatever answer comes is about them. [R-10-3]
    */
   handleTimeout(now: Now): void {
     if (now.monotonicMs < this.#retryAtMs) return
     const flow = this.#flow
-    const isResultLost = flow?.kind === 'commit' && flow.base === this.#serverVersion && !flow.isLastRepeated
-    if (isResultLost) flow.isLastRepeated = true
-    if (flow?.kind === 'fetch' || isResultLost) {
+    if (flow?.kind === 'commit') {
+      if (flow.isLastRepeated) flow.index = 0
+      flow.isLastRepeated = !flow.isLastRepeated
+    }
+    if (flow?.kind === 'fetch' || flow?.kind === 'commit') {
       this.#send()
       return
     }
@@ -229,6 +235,10 @@ export class ListFlow {
     const isChanged = !isSameList(list, replica.committed)
     // An older server takes our version as it is, so that the person's other devices still agree with it. [R-10-6]
     const version = isChanged || replica.version <= base ? Math.max(base, replica.version) + 1 : replica.version
+    if (version > LIST_VERSION_MAX) {
+      this.#tellSpent()
+      return
+    }
     const salt = this.#random.fill(new Uint8Array(LIST_SALT_BYTES))
     const sealed = sealList(this.#crypto, replica.listKey as Uint8Array, version, salt, encodePersonList(list))
     this.#flow = {
@@ -242,6 +252,14 @@ export class ListFlow {
       isLastRepeated: false,
     }
     this.#send()
+  }
+
+  /** The last version is taken, so no edit can be committed any more: told once for each. [R-10-1] */
+  #tellSpent(): void {
+    const edits = this.#replica.pending.map(({ number }) => number).filter((number) => number > this.#spentEdit)
+    if (edits.length === 0) return
+    this.#spentEdit = edits.at(-1) as number
+    this.#outlet.emit({ kind: 'error', error: new DeviceError('PL_LIST_SPENT'), edits })
   }
 
   #showList(): void {
@@ -299,10 +317,13 @@ export class ListFlow {
     this.#outlet.emit({ kind: 'list-changed', version: this.#replica.version, own: true, settled })
   }
 
-  /** Another device was first: what is under way can only be refused. Our own commit may have brought this version. */
+  /**
+   * The server went on to another version: what is under way can only be refused. It may be the one that we commit, but
+   * another device's list can have that number too: fetched, it shows which of our edits it holds.
+   */
   #isOvertaken(version: number): boolean {
     if (this.#flow?.kind === 'visibility') return true
-    return this.#flow?.kind === 'commit' && version !== this.#flow.base && version !== this.#flow.version
+    return this.#flow?.kind === 'commit' && version !== this.#flow.base
   }
 
   #isStuck(): boolean {
@@ -311,10 +332,22 @@ export class ListFlow {
     )
   }
 
+  /** Waits for an answer, each time longer. */
+  #retryLater(now: Now): void {
+    this.#retryAtMs = now.monotonicMs + this.#waitMs
+    this.#waitMs = Math.min(this.#waitMs * 2, LIST_RETRY_MAX_MS)
+  }
+
   #stop(): void {
     this.#flow = null
     this.#retryAtMs = Infinity
-    this.#waitMs = REPLY_WAIT_FIRST_MS
+    this.#waitMs = LIST_RETRY_FIRST_MS
     this.#outlet.unask(FRAME)
   }
+}
+
+/** Whether a conflict cannot be about this flow: the server holds just what it needs, and has not heard all of it. */
+function isAnswerToEarlier(version: number, flow: Exclude<Flow, { kind: 'fetch' }>): boolean {
+  if (flow.kind === 'visibility') return version === flow.version
+  return version === flow.base && flow.index < flow.parts.length - 1
 }

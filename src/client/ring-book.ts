@@ -34,8 +34,8 @@ interface OpenRing extends SeenRing {
   /** id of the last NOTIFY that brought it */
   notify: number
   payload: Uint8Array
-  /** monotonic ms */
-  arrivedMs: number
+  /** monotonic ms until which it waits, or is kept, while the server's clock is not known */
+  heldUntilMs: number
   verdict: 0 | 1
   reply: Uint8Array | null
   repeats: number
@@ -103,7 +103,7 @@ export class RingBook {
       payload: frame.payload.slice(),
       deadlineMs: frame.deadlineMs,
       notify: frame.id,
-      arrivedMs: now.monotonicMs,
+      heldUntilMs: now.monotonicMs + HELD_MAX_MS,
       verdict: 0,
       reply: null,
       repeats: 0,
@@ -167,8 +167,7 @@ export class RingBook {
     let next = Infinity
     for (const ring of this.#open.values()) {
       if (ring.state === 'answered') next = Math.min(next, ring.repeatAtMs)
-      const over =
-        ring.state === 'held' ? Math.min(ring.arrivedMs + HELD_MAX_MS, this.#lateAt(ring)) : this.#overAt(ring)
+      const over = ring.state === 'held' ? Math.min(ring.heldUntilMs, this.#lateAt(ring)) : this.#overAt(ring)
       next = Math.min(next, over)
     }
     return next
@@ -177,8 +176,7 @@ export class RingBook {
   /** Stops rings whose deadline passed, repeats verdicts. */
   handleTimeout(now: Now): void {
     for (const ring of this.#open.values()) {
-      const held = now.monotonicMs - ring.arrivedMs
-      if (ring.state === 'held' && held >= HELD_MAX_MS) this.#miss(ring)
+      if (ring.state === 'held' && now.monotonicMs >= ring.heldUntilMs) this.#miss(ring)
       else if (ring.state === 'held' || ring.state === 'shown') this.#expire(ring, now)
       else if (ring.state === 'answered') this.#repeat(ring, now)
       else if (ring.state === 'over' && now.monotonicMs >= this.#overAt(ring)) this.#open.delete(ring.ring)
@@ -294,7 +292,7 @@ export class RingBook {
     if (ring.state === 'shown') return this.#lateAt(ring)
     if (ring.state === 'saving') return Infinity
     const offset = this.#clock.earliest(0)
-    return offset === null ? ring.arrivedMs + HELD_MAX_MS : ring.deadlineMs + VERDICT_AFTER_DEADLINE_MS - offset
+    return offset === null ? ring.heldUntilMs : ring.deadlineMs + VERDICT_AFTER_DEADLINE_MS - offset
   }
 
   #endedEarly(notify: number, now: Now): boolean {

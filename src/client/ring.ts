@@ -19,7 +19,7 @@ export class Ring {
   readonly payload: Uint8Array
   /** Milliseconds from the event to the deadline. */
   readonly remainingMs: number
-  /** How it ended, whoever ended it. Never rejects. */
+  /** How it ended, whoever ended it; 'unconfirmed' also when the device is closed or removed first. Never rejects. */
   readonly ended: Promise<RingEnd>
   readonly #run: Run
 
@@ -41,15 +41,15 @@ export class Ring {
    *
    * @param reply at most 256 B for the sender.
    * @returns how it ended: 'accepted', or 'answered-elsewhere' when another device was first.
-   * @throws DeviceError PL_RING_OVER; PilotlightError PL_BAD_OPTION for a longer reply.
+   * @throws DeviceError PL_RING_OVER; PilotlightError PL_BAD_OPTION for a longer reply. Both as a rejection.
    */
-  accept(reply: Uint8Array | null = null): Promise<RingEnd> {
+  async accept(reply: Uint8Array | null = null): Promise<RingEnd> {
     this.#run((machine, now) => machine.accept(this.id, reply, now))
     return this.ended
   }
 
-  /** The person declines it. @throws DeviceError PL_RING_OVER. */
-  dismiss(): Promise<RingEnd> {
+  /** The person declines it. @throws DeviceError PL_RING_OVER, as a rejection. */
+  async dismiss(): Promise<RingEnd> {
     this.#run((machine, now) => machine.dismiss(this.id, now))
     return this.ended
   }

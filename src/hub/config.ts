@@ -6,7 +6,7 @@ import { RING_LIMITS_DEFAULT, type RingLimits } from '../ring/ring-limits.js'
 
 /** Bounds of the hub. */
 export interface HubLimits extends RingLimits {
-  /** persons whose lists are on their way at once; the oldest transfer gives way */
+  /** lists on their way at once, each way; the oldest transfer gives way */
   transfersMax: number
   /** key requests at once */
   keyRequestsMax: number

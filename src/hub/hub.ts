@@ -356,6 +356,8 @@ export class Hub {
   #forgetDevice(row: number, now: Now): void {
     const device = this.#devices.handleOf(row)
     this.#keys.forget(device)
+    this.#commits.forget(row)
+    this.#visibility.forget(row)
     this.#reliable.handleLost(device, now)
     this.#presence.removeDevice(row, now)
     this.#papers.clear(row)
@@ -366,8 +368,6 @@ export class Hub {
     for (const row of this.#presence.devicesOf(person)) {
       this.#removeDevice(this.#devices.handleOf(row), CloseCode.accountRemoved, now)
     }
-    this.#commits.forget(person)
-    this.#visibility.forget(person)
     this.#reads.forget(person)
     this.#presence.removePerson(person, now)
   }

@@ -11,6 +11,8 @@ import type { FrameOwner, ReliableFrames } from './reliable.js'
 export const KEY_REQUEST_MS = 900_000
 /** A device that asks anew, with another nonce, is heard so long after its last request at the earliest, ms. */
 const KEY_REQUEST_AGAIN_MS = 10_000
+/** After a frame could not be sent to a device in contact, it is tried again so much later, ms. */
+const RETRY_MS = 10_000
 /** Instead of the id of a KEY_OFFER: it is to be sent again. */
 const AGAIN = -1
 /** Request numbers are below this. */
@@ -29,6 +31,8 @@ interface KeyRequest extends Sender {
   /** id of the KEY_GIVEN that waits, 0 none */
   givenId: number
   timer: number
+  /** timer of the next try at what could not be sent, 0 none */
+  retryTimer: number
 }
 
 /**
@@ -40,6 +44,7 @@ export class KeyTransfers implements FrameOwner {
   readonly #papers: DevicePapers
   readonly #reliable: ReliableFrames
   readonly #timers: Timers
+  readonly #retries: Timers
   readonly #byNumber = new Map<number, KeyRequest>()
   readonly #byDevice = new Map<DeviceHandle, KeyRequest>()
   readonly #byPerson = new Map<number, Set<KeyRequest>>()
@@ -51,6 +56,7 @@ export class KeyTransfers implements FrameOwner {
     this.#papers = papers
     this.#reliable = reliable
     this.#timers = context.timers((number) => this.#drop(this.#byNumber.get(number) ?? null))
+    this.#retries = context.timers((number) => this.#retry(this.#byNumber.get(number) ?? null))
     // Numbers of an earlier process must not be taken for ours.
     this.#lastNumber = readU32(context.config.random.fill(new Uint8Array(4)), 0) % NUMBERS
   }
@@ -78,12 +84,12 @@ export class KeyTransfers implements FrameOwner {
     const number = this.#nextNumber()
     const timer = this.#timers.arm(number, now.monotonicMs + KEY_REQUEST_MS)
     const { nonce } = frame
-    const asked = { number, nonce, askedMs: now.monotonicMs, offers: new Map(), given: null, givenId: 0, timer }
-    const request: KeyRequest = { ...sender, ...asked }
+    const asked = { number, nonce, askedMs: now.monotonicMs, offers: new Map(), given: null }
+    const request: KeyRequest = { ...sender, ...asked, givenId: 0, timer, retryTimer: 0 }
     this.#byNumber.set(number, request)
     this.#byDevice.set(sender.device, request)
     this.#byPerson.set(sender.person, (this.#byPerson.get(sender.person) ?? new Set()).add(request))
-    for (const device of this.#context.devices.inContact(sender.person)) this.#offer(request, device)
+    this.#offerAll(request)
   }
 
   /** KEY_SEALED: the first one of a device that was offered the request is handed on. [R-11-3] */
@@ -121,10 +127,13 @@ export class KeyTransfers implements FrameOwner {
     }
   }
 
-  handleUnacked(device: DeviceHandle, id: number): void {
+  handleUnacked(device: DeviceHandle, id: number, now: Now): void {
     for (const request of this.#requestsAround(device)) {
-      if (request.offers.get(device) === id) request.offers.set(device, AGAIN)
-      if (request.device === device && request.givenId === id) request.givenId = 0
+      const isOffer = request.offers.get(device) === id
+      const isGiven = request.device === device && request.givenId === id
+      if (isOffer) request.offers.set(device, AGAIN)
+      if (isGiven) request.givenId = 0
+      if ((isOffer || isGiven) && this.#context.devices.isInContact(device)) this.#retryLater(request, now)
     }
   }
 
@@ -132,6 +141,22 @@ export class KeyTransfers implements FrameOwner {
     const row = this.#context.devices.rowOf(device)
     const person = row < 0 ? -1 : this.#context.presence.personOf(row)
     return [...(this.#byPerson.get(person) ?? [])]
+  }
+
+  /** Too many frames wait on a device: nothing else may happen there that would bring it up again. */
+  #retryLater(request: KeyRequest, now: Now): void {
+    if (request.retryTimer === 0) request.retryTimer = this.#retries.arm(request.number, now.monotonicMs + RETRY_MS)
+  }
+
+  #retry(request: KeyRequest | null): void {
+    if (request === null) return
+    request.retryTimer = 0
+    this.#offerAll(request)
+    this.#give(request)
+  }
+
+  #offerAll(request: KeyRequest): void {
+    for (const device of this.#context.devices.inContact(request.person)) this.#offer(request, device)
   }
 
   #offer(request: KeyRequest, device: DeviceHandle): void {
@@ -163,6 +188,7 @@ export class KeyTransfers implements FrameOwner {
     this.#withdrawOffers(request)
     if (request.givenId !== 0) this.#reliable.cancel(request.device, request.givenId)
     this.#timers.disarm(request.timer)
+    this.#retries.disarm(request.retryTimer)
     this.#byNumber.delete(request.number)
     this.#byDevice.delete(request.device)
     const ofPerson = this.#byPerson.get(request.person)

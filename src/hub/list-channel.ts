@@ -36,11 +36,11 @@ export function sendListResult(outbox: Outbox, device: DeviceHandle, version: nu
 }
 
 /**
- * One object for each person with something under way, for a limited time. When too many are under way, the one that
- * was touched longest ago gives way.
+ * One object for each person, or for each row of a device, with something under way, for a limited time. When too many
+ * are under way, the one that was touched longest ago gives way.
  */
 export class Transfers<T extends { timer: number }> {
-  readonly #byPerson = new Map<number, T>()
+  readonly #byKey = new Map<number, T>()
   readonly #timers: Timers
   readonly #max: number
 
@@ -48,42 +48,42 @@ export class Transfers<T extends { timer: number }> {
    * @param max   transfers at once.
    * @param onDue told of each that ran out of time, after it was forgotten.
    */
-  constructor(context: ListContext, onDue?: (person: number, transfer: T, now: Now) => void) {
+  constructor(context: ListContext, onDue?: (key: number, transfer: T, now: Now) => void) {
     this.#max = context.config.limits.transfersMax
-    this.#timers = context.timers((person, now) => {
-      const transfer = this.#byPerson.get(person)
+    this.#timers = context.timers((key, now) => {
+      const transfer = this.#byKey.get(key)
       if (transfer === undefined) return
       transfer.timer = 0
-      this.#byPerson.delete(person)
-      onDue?.(person, transfer, now)
+      this.#byKey.delete(key)
+      onDue?.(key, transfer, now)
     })
   }
 
   /** Transfers under way. */
   get size(): number {
-    return this.#byPerson.size
+    return this.#byKey.size
   }
 
-  /** The transfer of a person, or null. */
-  get(person: number): T | null {
-    return this.#byPerson.get(person) ?? null
+  /** The transfer of a person or row, or null. */
+  get(key: number): T | null {
+    return this.#byKey.get(key) ?? null
   }
 
   /** Begins a transfer, or keeps one alive, for a time. */
-  touch(person: number, transfer: T, untilMonotonicMs: number): void {
-    const last = this.#byPerson.get(person)
+  touch(key: number, transfer: T, untilMonotonicMs: number): void {
+    const last = this.#byKey.get(key)
     if (last !== undefined) this.#timers.disarm(last.timer)
-    this.#byPerson.delete(person)
-    this.#byPerson.set(person, transfer)
-    transfer.timer = this.#timers.arm(person, untilMonotonicMs)
-    if (this.#byPerson.size > this.#max) this.drop(this.#byPerson.keys().next().value as number)
+    this.#byKey.delete(key)
+    this.#byKey.set(key, transfer)
+    transfer.timer = this.#timers.arm(key, untilMonotonicMs)
+    if (this.#byKey.size > this.#max) this.drop(this.#byKey.keys().next().value as number)
   }
 
-  /** Forgets the transfer of a person, if there is one. */
-  drop(person: number): void {
-    const transfer = this.#byPerson.get(person)
+  /** Forgets the transfer of a person or row, if there is one. */
+  drop(key: number): void {
+    const transfer = this.#byKey.get(key)
     if (transfer === undefined) return
     this.#timers.disarm(transfer.timer)
-    this.#byPerson.delete(person)
+    this.#byKey.delete(key)
   }
 }

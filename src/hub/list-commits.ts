@@ -2,7 +2,7 @@ import { concat, equalBytes } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
 import type { DeviceHandle } from '../endpoint/message.js'
 import type { ListFrame } from '../frame/frame.js'
-import { LIST_PART_BYTES, ListResultCode } from '../packet/constants.js'
+import { LIST_JUMP_MAX, LIST_PART_BYTES, ListResultCode } from '../packet/constants.js'
 import { type ListContext, type Sender, sendListResult, TRANSFER_MS, Transfers } from './list-channel.js'
 import type { StateFrames } from './state-frames.js'
 
@@ -14,26 +14,30 @@ interface Upload {
   readonly version: number
   readonly count: number
   readonly parts: Uint8Array[]
-  /** number of the request to the store, 0 none */
-  request: number
   /** what it was answered, for a device that did not hear it; null before */
   result: { version: number; code: 0 | 1 } | null
 }
 
 /**
  * Whether a list may become the committed one: wire-spec [R-10-3]. Either it follows on the current version, or the
- * device is ahead of a server that was restored from an old copy.
+ * device is ahead of a server that was restored from an old copy. It is never far ahead: so no device can use up the
+ * versions of its person.
  */
 export function mayCommit(current: number, base: number, version: number): boolean {
-  return version > current && (base === current || (base > current && version === base + 1))
+  const step = version - current
+  return step > 0 && step <= LIST_JUMP_MAX && (base === current || (base > current && version === base + 1))
 }
 
-/** Takes LIST parts, has the whole committed by compare-and-set, and answers: wire-spec [R-10-3]. */
+/**
+ * Takes LIST parts, has the whole committed by compare-and-set, and answers: wire-spec [R-10-3]. One upload for each
+ * device, so that of two that change the list at once both are answered.
+ */
 export class ListCommits {
   readonly #context: ListContext
   readonly #states: StateFrames
   readonly #uploads: Transfers<Upload>
-  readonly #requests = new Map<number, { person: number; upload: Upload }>()
+  /** by number of the request: whose list it is, and the version that the store must hold */
+  readonly #requests = new Map<number, { person: number; base: number; upload: Upload }>()
   #committed = 0
   #conflicts = 0
 
@@ -59,7 +63,7 @@ export class ListCommits {
       this.#context.count('listPartsIgnored')
       return
     }
-    this.#uploads.touch(sender.person, upload, now.monotonicMs + TRANSFER_MS)
+    this.#uploads.touch(sender.row, upload, now.monotonicMs + TRANSFER_MS)
     const isLast = frame.index === frame.count - 1
     if (frame.index < upload.parts.length) {
       const { result } = upload
@@ -75,18 +79,18 @@ export class ListCommits {
     const asked = this.#requests.get(request)
     if (asked === undefined) return false
     this.#requests.delete(request)
-    const { person, upload } = asked
+    const { person, base, upload } = asked
     const { presence, devices } = this.#context
-    upload.request = 0
     if (!presence.hasPerson(person)) return true
     if (ok) {
       this.#committed++
       presence.setListVersion(person, upload.version)
       this.#answer(upload, upload.version, ListResultCode.committed)
       this.#states.handleCommitted(person, devices.rowOf(upload.device), now)
-    } else if (version === 0 && presence.listVersion(person) > 0) {
+    } else if (version === base || version === 0) {
       // The store failed; it did not refuse. Unanswered, the device sends the list again.
-      if (this.#uploads.get(person) === upload) this.#uploads.drop(person)
+      const row = devices.rowOf(upload.device)
+      if (this.#uploads.get(row) === upload) this.#uploads.drop(row)
     } else {
       if (version !== presence.listVersion(person)) presence.setListVersion(person, version)
       this.#answer(upload, version, ListResultCode.conflict)
@@ -94,24 +98,22 @@ export class ListCommits {
     return true
   }
 
-  /** The person is gone. */
-  forget(person: number): void {
-    this.#uploads.drop(person)
+  /** A device was removed. */
+  forget(row: number): void {
+    this.#uploads.drop(row)
   }
 
   /** The upload that a part belongs to, begun with part 0; or null. */
   #uploadOf(sender: Sender, frame: ListFrame): Upload | null {
-    const { device, person } = sender
+    const { device, row } = sender
     const { base, version, count, index, part } = frame
-    const held = this.#uploads.get(person)
-    const isOfHeld = held !== null && held.device === device && held.version === version && held.base === base
-    if (isOfHeld && held.count === count) {
+    const held = this.#uploads.get(row)
+    if (held !== null && held.version === version && held.base === base && held.count === count) {
       const before = held.parts[index]
       if (index === held.parts.length || (before !== undefined && equalBytes(before, part))) return held
     }
-    // Another list, or another sealing of the same: only its first part begins it, and not while one is being stored.
-    if (index !== 0 || (held !== null && held.request !== 0)) return null
-    return { timer: 0, device, base, version, count, parts: [], request: 0, result: null }
+    // Another list, or another sealing of the same: only its first part begins it.
+    return index === 0 ? { timer: 0, device, base, version, count, parts: [], result: null } : null
   }
 
   #finish(sender: Sender, upload: Upload): void {
@@ -121,25 +123,21 @@ export class ListCommits {
       this.#answer(upload, current, ListResultCode.conflict)
       return
     }
-    upload.request = outbox.nextRequest()
-    this.#requests.set(upload.request, { person: sender.person, upload })
     const { base, version } = upload
-    const sealed = concat(...upload.parts)
     // The store compares with the version it holds; for a device that is ahead, that is the current one.
-    const storeBase = base > current ? current : base
-    outbox.requests.push({
-      kind: 'put-list',
-      request: upload.request,
-      person: sender.person,
-      base: storeBase,
-      version,
-      sealed,
-    })
+    const storeBase = Math.min(base, current)
+    const request = outbox.nextRequest()
+    this.#requests.set(request, { person: sender.person, base: storeBase, upload })
+    const sealed = concat(...upload.parts)
+    outbox.requests.push({ kind: 'put-list', request, person: sender.person, base: storeBase, version, sealed })
   }
 
+  /** A device that began another list meanwhile is not told: it would take the answer for that one's. */
   #answer(upload: Upload, version: number, code: 0 | 1): void {
+    const { outbox, devices } = this.#context
     if (code === ListResultCode.conflict) this.#conflicts++
     upload.result = { version, code }
-    sendListResult(this.#context.outbox, upload.device, version, code)
+    const isLatest = this.#uploads.get(devices.rowOf(upload.device)) === upload
+    if (isLatest) sendListResult(outbox, upload.device, version, code)
   }
 }

@@ -8,7 +8,7 @@ import type { HeldList } from '../presence/visibility.js'
 import { type ListContext, type Sender, sendListResult, TRANSFER_MS, Transfers } from './list-channel.js'
 import type { StateFrames } from './state-frames.js'
 
-/** Takes VISIBILITY parts and applies the whole, if it is the committed version: wire-spec [R-10-4]. */
+/** Takes VISIBILITY parts of each device and applies the whole, if it is the committed version: wire-spec [R-10-4]. */
 export class ListVisibility {
   readonly #context: ListContext
   readonly #states: StateFrames
@@ -28,23 +28,23 @@ export class ListVisibility {
 
   /** A VISIBILITY part came; parts may come in any order. */
   handlePart(sender: Sender, frame: VisibilityFrame, now: Now): void {
-    const { person } = sender
+    const { row } = sender
     const { version, index, count, part } = frame
     if (part.length > LIST_PART_BYTES || index >= count) {
       this.#context.count('listPartsIgnored')
       return
     }
-    const assembly = this.#assemblies.get(person) ?? { timer: 0, assembler: new ListAssembler() }
-    this.#assemblies.touch(person, assembly, now.monotonicMs + TRANSFER_MS)
+    const assembly = this.#assemblies.get(row) ?? { timer: 0, assembler: new ListAssembler() }
+    this.#assemblies.touch(row, assembly, now.monotonicMs + TRANSFER_MS)
     const whole = assembly.assembler.add(version, index, count, part)
     if (whole === null) return
-    this.#assemblies.drop(person)
+    this.#assemblies.drop(row)
     this.#apply(sender, version, whole, now)
   }
 
-  /** The person is gone. */
-  forget(person: number): void {
-    this.#assemblies.drop(person)
+  /** A device was removed. */
+  forget(row: number): void {
+    this.#assemblies.drop(row)
   }
 
   #apply(sender: Sender, version: number, plaintext: Uint8Array, now: Now): void {

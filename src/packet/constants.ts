@@ -62,6 +62,13 @@ export const DEPTH_MAX = 4
 export const LIST_PART_BYTES = 1024
 export const LIST_PARTS_MAX = 32
 export const LIST_ENTRIES_MAX = 256
+/** Versions that one commit may skip, for a server that was restored from an old backup. wire-spec [R-10-3] */
+export const LIST_JUMP_MAX = 65_536
+/** Wait for LIST_RESULT or LIST_PART after the PONG; it doubles to the longest. wire-spec [R-10-3] */
+export const LIST_RETRY_FIRST_MS = 2_000
+export const LIST_RETRY_MAX_MS = 64_000
+/** Last version of a list: the greatest u48. wire-spec [R-10-1] */
+export const LIST_VERSION_MAX = 2 ** 48 - 1
 export const MESSAGE_TEXT_BYTES_MAX = 128
 export const REPLY_BYTES_MAX = 256
 /** Subprotocol of the channel over WebSocket. wire-spec §8.3 */

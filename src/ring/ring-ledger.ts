@@ -72,6 +72,12 @@ export class RingLedger {
     if (ring.commit === null && ring.writeTimer === 0) this.#flush(ring)
   }
 
+  /** Answers a withdrawal of a ring whose end is committed. */
+  answerWithdrawal(request: number, view: RingView): void {
+    if (view.state === 'withdrawn') this.#outlet.answer(request, view, false)
+    else this.#outlet.refuse(request, 'ring-ended', '', 0)
+  }
+
   /** A write was committed, or failed. @returns whether it was one of a ring. */
   handleStored(request: number, ok: boolean, now: Now): boolean {
     const ring = this.#writes.get(request)
@@ -106,7 +112,7 @@ export class RingLedger {
     ring.creators = []
     if (before !== null && !isSameView(before, commit.view)) this.#outlet.changed(ring.record.app, commit.view)
     if (commit.isEnd) {
-      for (const request of ring.withdrawers) this.#outlet.answer(request, commit.view, false)
+      for (const request of ring.withdrawers) this.answerWithdrawal(request, commit.view)
       ring.withdrawers = []
       this.#waits.settle(ring)
     }

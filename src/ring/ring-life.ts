@@ -259,7 +259,7 @@ export class RingLife {
     const { record, name } = ring
     const ageMs = Math.max(now.wallMs - record.createdMs, 0)
     const untilMs = now.monotonicMs + Math.max(this.#parts.limits.keepMs - ageMs, 0)
-    this.#ended.add(name, { row, id: record.id, idempotency: idempotencyOf(record), untilMs })
+    this.#ended.add(name, { row, app: record.app, id: record.id, idempotency: idempotencyOf(record), untilMs })
     this.#armExpiry(now)
   }
 

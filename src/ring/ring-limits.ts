@@ -4,7 +4,7 @@ export interface RingLimits {
   openPerApp: number
   /** rings of one application to one person within 60 s */
   perPersonPerMinute: number
-  /** ended rings that stay readable in memory; the oldest give way */
+  /** ended rings that stay readable in memory; the oldest of the application that has most give way */
   endedMax: number
   /** how long a ring stays readable and its idempotency key counts, from its creation, ms; at most 24 h (docs/rings.md) */
   keepMs: number

@@ -124,22 +124,20 @@ export class Rings {
     else outlet.answer(request, this.#life.ledger.viewOf(record), false)
   }
 
-  /** An application withdraws a ring. Answered when that is committed; withdrawing twice is no error. */
+  /** An application withdraws a ring. Answered when its end is committed, whatever it is; withdrawing twice is no error. */
   handleWithdraw(request: number, app: number, name: string, now: Now): void {
     const { outlet } = this.#parts
     const ring = this.#liveOf(name, app)
     if (ring?.published != null) {
       this.#life.endIfLate(ring, now)
       this.#life.end(ring, 'withdraw', now)
-      if (ring.record.state !== 'withdrawn') outlet.refuse(request, 'ring-ended', '', 0)
-      else if (ring.endRow !== null) outlet.answer(request, ring.published, false)
-      else ring.withdrawers.push(request)
+      if (ring.endRow === null) ring.withdrawers.push(request)
+      else this.#life.ledger.answerWithdrawal(request, ring.published)
       return
     }
     const record = this.#endedOf(name, app, now)
     if (record === null) outlet.refuse(request, 'unknown-ring', '', 0)
-    else if (record.state !== 'withdrawn') outlet.refuse(request, 'ring-ended', '', 0)
-    else outlet.answer(request, this.#life.ledger.viewOf(record), false)
+    else this.#life.ledger.answerWithdrawal(request, this.#life.ledger.viewOf(record))
   }
 
   /** An application was removed: its open rings fail. Call while its PUIDs can still be made. */

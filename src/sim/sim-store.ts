@@ -72,7 +72,7 @@ export class SimStore {
     switch (request.kind) {
       case 'put-list': {
         const now = lists.get(request.person)?.version ?? 0
-        const ok = request.base === now || request.version > now
+        const ok = request.base === now && request.version > now
         if (ok) lists.set(request.person, { version: request.version, sealed: request.sealed.slice() })
         return { kind: 'stored', request: request.request, ok, version: ok ? request.version : now }
       }

@@ -62,16 +62,18 @@ export class Accounts {
   }
 
   /**
-   * Replaces the list if the new version is higher (wire-spec R-10-3), so none ever goes back: not by a device that
-   * slept, not after a restored backup. The same list again is fine too: its answer was lost.
+   * Replaces the list by compare-and-set (wire-spec R-10-3), by a higher version only: so of two changes at once one is
+   * refused, and none ever goes back, not by a device that slept, not after a restored backup. The same list again is
+   * fine too: its answer was lost.
    *
+   * @param base the version that must be current.
    * @returns the version that is current now, and whether that is this list.
    */
   putList(person: PersonKey, base: number, version: number, sealed: Uint8Array): { ok: boolean; version: number } {
     const row = this.#list.get(person)
     if (row === undefined) return { ok: false, version: 0 }
     if (row.version === version && row.sealed !== null) return { ok: equalBytes(row.sealed, sealed), version }
-    if (version <= row.version || version <= base) return { ok: false, version: row.version }
+    if (base !== row.version || version <= base) return { ok: false, version: row.version }
     this.#putList.run(version, sealed, person)
     return { ok: true, version }
   }

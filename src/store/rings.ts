@@ -11,9 +11,6 @@ import type { StoredRing } from './store.js'
 /** How long one key seals new rows. */
 export const HOUR_MS = 3_600_000
 
-/** How long a ring is kept after its deadline, for its outcome and idempotency key: 24 h. */
-export const RING_KEPT_MS = 24 * HOUR_MS
-
 interface HourKeyRecord {
   id: number
   created: number
@@ -72,7 +69,7 @@ export class Rings {
     this.#all = database.prepare('SELECT ring, hour_key AS hourKey, row FROM rings')
   }
 
-  /** Inserts or replaces a ring. */
+  /** Inserts or replaces a ring. @param untilMs when it is deleted, Unix ms. */
   put(ring: Uint8Array, untilMs: number, row: Uint8Array, wallMs: number): void {
     const { id, sealer } = this.#currentKey(wallMs)
     this.#put.run(ring, id, untilMs, sealer.seal(ringPlace(id, ring), row))
@@ -97,14 +94,14 @@ export class Rings {
   }
 
   /**
-   * Deletes rings that ended more than 24 h ago, and keys without a row but the one in use.
+   * Deletes rings whose time is over, and keys without a row but the one in use.
    *
    * @param wallMs  now.
    * @param closing also the one in use goes if it has no row.
    * @returns how many keys were destroyed: cut the WAL then.
    */
   expire(wallMs: number, closing = false): number {
-    this.#expire.run(wallMs - RING_KEPT_MS)
+    this.#expire.run(wallMs)
     if (closing || (this.#current !== null && !inHour(this.#current.createdMs, wallMs))) this.forget()
     let destroyed = 0
     for (const id of this.#unusedKeys.all()) {

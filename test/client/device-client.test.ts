@@ -153,7 +153,8 @@ t.test('connect, whenOnline, allow, a ring that is accepted, close', async (t) =
   outcome(world, phone, 0x52, 0)
   await run(world, 500)
   t.equal(await ended, 'accepted')
-  t.throws(() => (rings[0] as Ring).accept(), { code: 'PL_RING_OVER' })
+  await t.rejects((rings[0] as Ring).accept(), { code: 'PL_RING_OVER' })
+  await t.rejects((rings[0] as Ring).dismiss(), { code: 'PL_RING_OVER' })
 
   const closed = device.close()
   await run(world, 1000)
@@ -178,6 +179,31 @@ t.test('deny, block, forget, choice, messages and zone settle when committed', a
   t.match(device.list, { choice: 1, status: 'busy', zone: 'Europe/Paris', entries: [{ flags: 0 }, { flags: 8 }] })
   await t.rejects(device.deny('x'), { code: 'PL_BAD_HEX' })
   await t.rejects(device.setMessages('x'.repeat(129), ''), { code: 'PL_BAD_LIST' })
+})
+
+t.test('an edit for which no version is left is refused in words', async (t) => {
+  const world = new World(crypto)
+  const storage = new MemoryStorage()
+  const { device, phone } = await started(world, { storage })
+  const allowed = device.allow(APP)
+  await run(world, 1000)
+  await allowed
+  const closing = device.close()
+  await run(world, 500)
+  await closing
+  const stored = JSON.parse(new TextDecoder().decode((await storage.load()) as Uint8Array))
+  stored.list.version = 2 ** 48 - 1
+  world.hub.version = 2 ** 48 - 1
+  await storage.save(new TextEncoder().encode(JSON.stringify(stored)))
+  const computer = new Computer(world, 'second')
+  const again = await connect({ credentials: phone.credentials, storage, transport: computer, host: computer, crypto })
+  const errors: DeviceError[] = []
+  again.on('error', (error) => errors.push(error))
+  await run(world, 500)
+  const refused = t.rejects(again.deny(APP), { code: 'PL_LIST_SPENT' })
+  await run(world, 500)
+  await refused
+  t.match(errors, [{ code: 'PL_LIST_SPENT' }])
 })
 
 t.test('the state outlives the process', async (t) => {
@@ -240,6 +266,40 @@ t.test('removed: everything that waits is rejected with the reason', async (t) =
   await waiting
   await t.rejects(device.whenOnline(), { code: 'PL_DEVICE_REMOVED' })
   await device.close()
+})
+
+t.test('removed or closed: every ring settles as unconfirmed', async (t) => {
+  const ends: Record<string, (world: World, phone: Phone, device: Device) => unknown> = {
+    removed: (world, phone) => {
+      world.transmit(world.pair.command({ kind: 'remove', device: phone.device.handle, code: 2 }))
+    },
+    closed: (_, __, device) => device.close(),
+  }
+  for (const [name, end] of Object.entries(ends)) {
+    const world = new World(crypto)
+    const { device, phone } = await started(world)
+    await run(world, 500)
+    const allowed = device.allow(APP)
+    await run(world, 1000)
+    await allowed
+    const rings: Ring[] = []
+    device.on('ring', (ring) => rings.push(ring))
+    const told: string[] = []
+    device.on('ring-ended', ({ ring, outcome: how }) => told.push(`${ring.slice(0, 2)} ${how}`))
+    notify(world, phone, 0x52)
+    notify(world, phone, 0x53)
+    await run(world, 500)
+    t.equal(rings.length, 2)
+    const [answered, shown] = rings as [Ring, Ring]
+    const accepted = answered.accept()
+    const ended = Promise.all([accepted, answered.ended, shown.ended])
+    const over = end(world, phone, device)
+    await run(world, 1000)
+    await over
+    const late = new Promise((resolve) => setImmediate(resolve, 'hangs'))
+    t.same(await Promise.race([ended, late]), ['unconfirmed', 'unconfirmed', 'unconfirmed'], name)
+    t.same(told, ['52 unconfirmed', '53 unconfirmed'])
+  }
 })
 
 t.test('network changes: a new socket and a new connection ID', async (t) => {

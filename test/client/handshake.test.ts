@@ -258,6 +258,35 @@ t.test('a silent server is told once, in words: wrong key, blocked or down', asy
   t.match(rig.events, [{ kind: 'contact-lost', error: { code: 'PL_NO_HANDSHAKE', message: /server key/ } }])
 })
 
+t.test('a wrong psk is told once, in words, also after silence; the device tries on quietly', async (t) => {
+  for (const silentFirst of [false, true]) {
+    const rig = new Rig(crypto, { psk: new Uint8Array(32).fill(9) })
+    rig.start()
+    if (silentFirst) {
+      rig.advance(20_000)
+      rig.take() // nobody hears these
+    }
+    let answered = 0
+    for (let passed = 0; passed < 600_000; passed += 250) {
+      for (const message1 of rig.takeMessages1()) {
+        answered++
+        const message2 = rig.server.accept(message1)
+        for (let copies = 0; copies < 4; copies++) rig.deliver(message2)
+        if (answered <= 2) t.notOk(rig.eventsOf('contact-lost').some(isUnreadable), 'one forged answer says nothing')
+      }
+      rig.advance(250)
+    }
+    t.ok(answered > 3)
+    t.equal(rig.eventsOf('contact-lost').filter(isUnreadable).length, 1)
+    t.equal(rig.events.length, silentFirst ? 2 : 1)
+    t.match(rig.events.at(-1), { error: { message: /psk/ } })
+  }
+})
+
+function isUnreadable({ error }: { error: { code: string } }): boolean {
+  return error.code === 'PL_HANDSHAKE_UNREADABLE'
+}
+
 t.test('[R-12.3] the next server key is stored, and used when the current one stays unanswered', async (t) => {
   const rig = Rig.online(crypto)
   const [, nextKey] = rig.server.staticKeys

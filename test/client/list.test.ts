@@ -129,6 +129,94 @@ t.test('a commit whose LIST_RESULT was lost is not made twice', async (t) => {
   t.ok(rig.eventsOf('list-changed').some(({ settled }) => settled.includes(edit)))
 })
 
+t.test(
+  '[R-10-3] without LIST_RESULT: the last part again, then the same parts from 0, each wait twice the last',
+  async (t) => {
+    const { rig, lists } = ready()
+    for (let app = 0; app < 80; app++) {
+      rig.do((machine, now) => machine.allow(app.toString(16).padStart(16, '0'), {}, now))
+    }
+    lists.serve()
+    rig.do((machine, now) => machine.setMessages('mine', '', now))
+    const sent: [number, number, string][] = []
+    for (let passed = 0; passed < 20_000; passed += 100) {
+      for (const packet of rig.takePackets()) {
+        for (const frame of packet.frames) {
+          if (frame.kind === 'list') sent.push([packet.atMs, frame.index, hex(frame.part)])
+        }
+        if (packet.ask) rig.deliver(rig.server.answer(packet))
+      }
+      rig.advance(100)
+    }
+    const last = Math.max(...sent.map(([, index]) => index))
+    t.ok(last > 0)
+    const whole = Array.from({ length: last + 1 }, (_, index) => index)
+    t.same(
+      sent.map(([, index]) => index),
+      [...whole, last, ...whole, last],
+    )
+    for (const [, index, part] of sent) t.equal(part, sent[index]?.[2], 'the same sealing')
+    const lasts = sent.filter(([, index]) => index === last).map(([atMs]) => atMs)
+    const starts = sent.filter(([, index]) => index === 0).map(([atMs]) => atMs)
+    t.ok(Math.abs((lasts[1] as number) - (lasts[0] as number) - 2000) <= 200)
+    t.ok(Math.abs((starts[1] as number) - (lasts[1] as number) - 4000) <= 200)
+  },
+)
+
+t.test('[R-10-3] a STATE with the version that is being committed is not taken for our own commit', async (t) => {
+  const { rig, lists } = ready()
+  rig.do((machine, now) => machine.allow(APP, {}, now))
+  lists.serve()
+  rig.do((machine, now) => machine.setMessages('mine', '', now))
+  const [packet] = rig.takePackets() // version 2 goes out,
+  lists.change((list) => ({ ...list, choice: 2 })) // but another device's version 2 was first, and the STATE says so
+  rig.deliver(rig.server.answer(packet as NonNullable<typeof packet>))
+  rig.send(lists.state())
+  lists.serve()
+  t.equal(lists.version, 3, 'at once, not after a wait')
+  t.match(lists.opened(keyOf(rig)), { choice: 2, status: 'mine' })
+})
+
+t.test('a late conflict about an earlier commit does not hold up the next one', async (t) => {
+  const { rig, lists } = ready()
+  for (let app = 0; app < 80; app++) {
+    rig.do((machine, now) => machine.allow(app.toString(16).padStart(16, '0'), {}, now))
+  }
+  lists.serve()
+  rig.do((machine, now) => machine.setMessages('mine', '', now))
+  rig.send({ kind: 'list-result', version: lists.version, code: 1 })
+  const before = lists.version
+  lists.serve()
+  t.equal(lists.version, before + 1)
+  rig.send(forgetful(lists).state(), { kind: 'list-result', version: lists.version, code: 1 })
+  lists.serve()
+  t.equal(lists.visible?.status, 'mine')
+})
+
+t.test('[R-10-1] when no version is left, the host is told of each edit once, also after a restart', async (t) => {
+  const { rig, lists } = ready()
+  rig.do((machine, now) => machine.allow(APP, {}, now))
+  lists.serve()
+  lists.commit(rig.machine.parts.list.committed, 2 ** 48 - 1)
+  rig.send(lists.state())
+  lists.serve()
+  const edits = [
+    rig.do((machine, now) => machine.deny(APP, now)),
+    rig.do((machine, now) => machine.setMessages('x', '', now)),
+  ]
+  rig.send(forgetful(lists).state())
+  lists.serveFor(100_000)
+  t.match(rig.eventsOf('error'), [
+    { error: { code: 'PL_LIST_SPENT' }, edits: edits.slice(0, 1) },
+    { error: { code: 'PL_LIST_SPENT' }, edits: edits.slice(1) },
+  ])
+  t.equal(rig.eventsOf('error').length, 2)
+  t.notOk(rig.machine.parts.list.isVisible(APP), 'what the person did here holds here')
+  const next = rig.restarted()
+  next.deliver(next.server.answer(next.takePacket(), next.server.state({ version: 2 ** 48 - 1 })))
+  t.match(next.eventsOf('error'), [{ error: { code: 'PL_LIST_SPENT' }, edits: [1, 2] }])
+})
+
 t.test('[R-10-5] [R-10-6] flag 1 and an equal version: the plaintext is sent', async (t) => {
   const { rig, lists } = ready()
   rig.do((machine, now) => machine.allow(APP, {}, now))

@@ -52,6 +52,8 @@ export interface RigOptions {
   seen?: Set<string>
   wallMs?: number
   serverKeys?: Uint8Array[]
+  /** of the device, if it is not the server's */
+  psk?: Uint8Array
 }
 
 const SECRET = new SeededRandom('device').fill(new Uint8Array(32))
@@ -87,7 +89,7 @@ export class Rig {
       deviceId: 'dev_1',
       secretKey,
       publicKey,
-      psk: PSK,
+      psk: options.psk ?? PSK,
       serverKeys,
       endpoints: ['udp://192.0.2.1:7350'],
     }

@@ -1,5 +1,8 @@
 import t from 'tap'
 import { hex } from '../../src/base/bytes.js'
+import { RingBook } from '../../src/client/ring-book.js'
+import { SeenRings } from '../../src/client/seen-rings.js'
+import { ServerClock } from '../../src/client/server-clock.js'
 import type { ServerFrame } from '../../src/frame/frame.js'
 import { testCrypto } from '../support/crypto.js'
 import { ListServer } from './list-server.js'
@@ -364,6 +367,25 @@ t.test('more rings than a device can show at once are acked and not shown; memor
   rig.take()
   rig.advance(3_600_000)
   t.ok((rig.disk as Uint8Array).length < 100_000)
+})
+
+t.test('a ring that is held to the end of its wait lets go, whatever the fraction of the clock', async (t) => {
+  // For these moments (x + 600000) - x is less than 600000: comparing that with the wait would loop for ever.
+  const moments = [0.1, 0.3, 0.7, 1 / 3, 0.9, 0.123].map((fraction) => 8_000_000 + fraction)
+  const odd = moments.filter((moment) => moment + 600_000 - moment < 600_000)
+  t.ok(odd.length > 0)
+  for (const moment of odd) {
+    const outlet = { emit: () => {}, ask: () => {}, askAlong: () => {}, unask: () => {}, save: () => {} }
+    const book = new RingBook(outlet, new ServerClock(), new SeenRings(), () => 'unknown')
+    const content = { title: '', body: '', url: '', payload: new Uint8Array(0) }
+    const names = { id: 300, ring: new Uint8Array(16), app: new Uint8Array(8), deadlineMs: 1e15 }
+    book.handleNotify({ kind: 'notify', ...names, ...content }, { monotonicMs: moment, wallMs: 0 })
+    for (let rounds = 0; rounds < 3; rounds++) {
+      const dueMs = book.nextTimeout()
+      if (dueMs !== Infinity) book.handleTimeout({ monotonicMs: dueMs, wallMs: 0 })
+    }
+    t.equal(book.nextTimeout(), Infinity)
+  }
 })
 
 t.test('answers need a ring that is shown, and a reply of at most 256 B', async (t) => {

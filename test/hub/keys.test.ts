@@ -108,3 +108,29 @@ t.test('a request that is not acked goes out again at the next contact', (t) => 
   t.equal(newcomer.of('key-given').length, 2)
   t.end()
 })
+
+t.test('a device on which too many frames wait is offered it again, and given it again, without a new contact', (t) => {
+  const { house, first, newcomer } = family()
+  first.acks = false
+  newcomer.acks = false
+  newcomer.frame({ kind: 'key-request', nonce })
+  const refuse = (phone: Phone, id = 0) => house.event({ kind: 'unacked', device: phone.handle, id })
+  refuse(first, first.of('key-offer')[0]?.id)
+  house.advance(9_999)
+  t.equal(first.of('key-offer').length, 1)
+  house.advance(1)
+  t.equal(first.of('key-offer').length, 2)
+  refuse(first, first.of('key-offer')[1]?.id)
+  house.advance(10_000)
+  t.equal(first.of('key-offer').length, 3)
+  first.frame({ kind: 'key-sealed', request: first.of('key-offer')[0]?.request ?? 0, sealed })
+  refuse(newcomer, newcomer.of('key-given')[0]?.id)
+  house.advance(10_000)
+  t.equal(newcomer.of('key-given').length, 2)
+  newcomer.ack(newcomer.of('key-given')[1]?.id ?? 0)
+  const timers = house.metrics()['timers']
+  house.advance(60_000)
+  t.equal(first.of('key-offer').length, 3)
+  t.ok((house.metrics()['timers'] as number) <= (timers as number))
+  t.end()
+})

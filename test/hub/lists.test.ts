@@ -79,9 +79,8 @@ t.test('two devices change the list at once: one wins, the other hears of the co
   second.commitList(listFor([]), 1, 2)
   house.releaseStore()
   t.same(results(first), [[2, 0]])
-  t.same(results(second), [], 'its parts were not taken while the first was stored')
-  second.commitList(listFor([]), 1, 2)
-  t.same(results(second), [[2, 1]])
+  t.same(results(second), [[2, 1]], 'answered too, as soon as the first is stored')
+  t.same(house.disk.persons.get(1)?.sealed, encodePersonList(listFor([{}])))
   t.equal(house.metrics()['listConflicts'], 1)
   t.equal(house.metrics()['listCommits'], 2)
   // It takes the newest first, and changes that.
@@ -89,6 +88,56 @@ t.test('two devices change the list at once: one wins, the other hears of the co
   t.match(second.of('list-part'), [{ version: 2, index: 0, count: 1, part: encodePersonList(listFor([{}])) }])
   second.commitList(listFor([]), 2, 3)
   t.same(results(second).slice(1), [[3, 0]])
+  t.end()
+})
+
+t.test('parts of two devices that come mixed are two lists, and both devices are answered', (t) => {
+  const { house, phones } = homely(2)
+  const parts = splitList(encodePersonList(long)).map((part) => part.slice())
+  parts.forEach((part, index) => {
+    for (const phone of phones) {
+      phone.frame({ kind: 'list', base: 1, version: 2, index, count: parts.length, part })
+    }
+  })
+  t.same(phones.map(results), [[[2, 0]], [[2, 1]]])
+  parts.forEach((_, index) => {
+    const plain = splitList(encodePersonList(long))[index] as Uint8Array
+    for (const phone of phones) {
+      phone.frame({ kind: 'visibility', version: 2, index, count: parts.length, part: plain.slice() })
+    }
+  })
+  t.same(
+    phones.map((phone) => results(phone).at(-1)),
+    [
+      [2, 2],
+      [2, 2],
+    ],
+  )
+  t.equal(house.metrics()['listTransfers'], 2)
+  t.end()
+})
+
+t.test('a device that begins another list while one is being stored is told of the last only', (t) => {
+  const { house, phone } = homely()
+  house.isStoreHeld = true
+  phone.commitList(listFor([{}]), 1, 2)
+  phone.commitList(listFor([]), 1, 2)
+  house.releaseStore()
+  t.same(results(phone), [[2, 1]], 'the first was committed, which is not what it asks about now')
+  t.equal(house.version(1), 2)
+  t.end()
+})
+
+t.test('a removed device leaves no upload for the next owner of its row', (t) => {
+  const { house, phones } = homely(2)
+  const second = phones[1] as Phone
+  const before = house.metrics()['listTransfers'] as number
+  const part = new Uint8Array(1024)
+  second.frame({ kind: 'list', base: 1, version: 2, index: 0, count: 2, part })
+  second.frame({ kind: 'visibility', version: 1, index: 0, count: 2, part })
+  t.equal(house.metrics()['listTransfers'], before + 2)
+  house.ask({ kind: 'device-removed', device: second.handle, code: 2 })
+  t.equal(house.metrics()['listTransfers'], before)
   t.end()
 })
 
@@ -156,7 +205,7 @@ t.test('a transfer is forgotten after a minute; the oldest gives way when there 
   t.end()
 })
 
-t.test('mayCommit: by compare-and-set, or from a device ahead of a restored server', (t) => {
+t.test('[R-10-3] mayCommit: by compare-and-set, or from a device ahead of a restored server', (t) => {
   const table: [number, number, number, boolean][] = [
     [0, 0, 1, true],
     [5, 5, 6, true],
@@ -168,6 +217,12 @@ t.test('mayCommit: by compare-and-set, or from a device ahead of a restored serv
     [5, 3, 9, false],
     [5, 7, 9, false],
     [5, 5, 4, false],
+    [5, 5, 5 + 65_536, true],
+    [5, 5, 6 + 65_536, false],
+    [5, 4 + 65_536, 5 + 65_536, true],
+    [5, 5 + 65_536, 6 + 65_536, false],
+    [5, 2 ** 48 - 2, 2 ** 48 - 1, false],
+    [0, 0, 2 ** 48 - 1, false],
   ]
   for (const [current, base, version, expected] of table) {
     t.equal(mayCommit(current, base, version), expected, `${current}: ${base} -> ${version}`)

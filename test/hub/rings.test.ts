@@ -103,8 +103,9 @@ t.test('nothing is told before it is committed', (t) => {
   t.equal(house.readRing(ring)?.state, 'delivered')
   t.equal(phone.outcomes.length, 0)
   house.withdraw(ring)
-  t.equal(house.lastError(), 'ring-ended', 'it is decided already')
+  t.equal(house.lastError(), '', 'it is decided already, but not committed')
   house.releaseStore()
+  t.equal(house.lastError(), 'ring-ended')
   t.equal(house.readRing(ring)?.state, 'accepted')
   t.equal(phone.outcomes.length, 1)
   t.same(told(house), ['accepted'])
@@ -125,6 +126,20 @@ t.test('what is read is what is committed, also while more is on its way', (t) =
   t.equal(phone.outcomes.length, 0)
   house.releaseStore()
   t.equal(house.readRing(ring)?.state, 'accepted')
+  t.end()
+})
+
+t.test('a withdrawal that comes too late is refused only when the end is committed', (t) => {
+  const { house, phone } = homely()
+  const ring = house.ring(1)?.ring ?? ''
+  house.isStoreHeld = true
+  phone.verdict(0)
+  house.withdraw(ring)
+  t.same(house.take('error'), [], 'a crash now would bring the ring back')
+  t.match(house.readRing(ring), { state: 'delivered' })
+  house.releaseStore()
+  t.equal(house.lastError(), 'ring-ended')
+  t.match(house.readRing(ring), { state: 'accepted' })
   t.end()
 })
 

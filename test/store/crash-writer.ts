@@ -3,7 +3,7 @@
  * own, to be killed in the middle.
  */
 import { openStore } from '../../src/store/open.js'
-import { bytes, NOW } from './folder.js'
+import { bytes, FAR_MS, NOW } from './folder.js'
 
 const [folder = '', round = ''] = process.argv.slice(2)
 const store = await openStore({ folder, crypto: 'noble' })
@@ -39,7 +39,7 @@ async function sessions(chain: number): Promise<never> {
 async function rings(chain: number): Promise<never> {
   for (let n = 0; ; n++) {
     const ring = Uint8Array.from([Number(round), chain, n >> 16, n >> 8, n, ...new Uint8Array(11)])
-    const reply = await store.hub({ kind: 'put-ring', request: n, ring, untilMs: NOW, row: bytes(600, n) })
+    const reply = await store.hub({ kind: 'put-ring', request: n, ring, untilMs: FAR_MS, row: bytes(600, n) })
     if (reply?.kind === 'stored' && reply.ok) say('ring', Buffer.from(ring).toString('hex'))
   }
 }

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { openStore } from '../../src/store/open.js'
-import { bytes, child, localStore, NOW, newFolder } from './folder.js'
+import { bytes, child, FAR_MS, localStore, NOW, newFolder } from './folder.js'
 
 /** Lets the writer confirm `count` things, kills it, and gives all that it ever said. */
 async function killedAfter(t: Test, folder: string, round: number, count: number): Promise<string[]> {
@@ -94,7 +94,7 @@ t.test('a full disk: nothing is confirmed that is not there, and the store goes 
   }
   let tries = 0
   while (await put()) if (++tries > 200) throw new Error('the disk does not get full')
-  const ring = { kind: 'put-ring', request: 2, ring: bytes(16, 1), untilMs: NOW, row: bytes(20_000, 1) } as const
+  const ring = { kind: 'put-ring', request: 2, ring: bytes(16, 1), untilMs: FAR_MS, row: bytes(20_000, 1) } as const
   t.strictSame(await store.hub(ring), { kind: 'stored', request: 2, ok: false, version: 0 })
   await t.rejects(store.addAccount('B'.repeat(20_000), NOW), { code: 'PL_STORE_FULL' })
   await t.rejects(store.backup(join(disk, 'backup.db')), { code: 'PL_STORE_FULL' })

@@ -13,6 +13,8 @@ import type { Boot, Enrolment, Store } from '../../src/store/store.js'
 
 /** A moment in 2026 for tests that need one. */
 export const NOW = 1_780_000_000_000
+/** Later than any run of these tests: threads go by the real clock. */
+export const FAR_MS = 9_000_000_000_000
 
 /** An empty folder that is removed after the test. */
 export function newFolder(t: Test): string {

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { nobleCrypto } from '../../src/crypto/noble.js'
 import { openEngine } from '../../src/store/engine.js'
 import { readKeyFile } from '../../src/store/key-file.js'
-import { HOUR_MS, RING_KEPT_MS } from '../../src/store/rings.js'
+import { HOUR_MS } from '../../src/store/rings.js'
 import { RowSealer, randomRowKey, rowPlace, SEAL_BYTES } from '../../src/store/row-sealer.js'
 import { bytes, enrolled, localStore, NOW, newEngine, newFolder } from './folder.js'
 
@@ -28,6 +28,7 @@ function open(folder: string): Database.Database {
   return new Database(join(folder, 'pilotlight.db'))
 }
 
+const DAY_MS = 24 * HOUR_MS
 const marker = (seed: number) => Buffer.from(`plain ring ${seed} `.repeat(20))
 const ring = (seed: number, untilMs: number) =>
   ({ kind: 'put-ring', request: seed, ring: bytes(16, seed), untilMs, row: new Uint8Array(marker(seed)) }) as const
@@ -219,7 +220,7 @@ t.test('when the rings of an hour are gone, nothing opens their rows', async (t)
   const hub = (...requests: object[]) =>
     engine.run(requests.map((request) => ({ method: 'hub', args: [request] }) as never))
   engine.boot(NOW)
-  hub(ring(1, NOW + 60_000), ring(2, NOW + 60_000), ring(1, NOW + 60_000))
+  hub(ring(1, NOW + DAY_MS), ring(2, NOW + DAY_MS), ring(1, NOW + DAY_MS))
   const stolen = ringBlobs(copyOf(t, folder))
   t.equal(stolen.rings.length, 2)
   t.strictSame(
@@ -229,7 +230,7 @@ t.test('when the rings of an hour are gone, nothing opens their rows', async (t)
   )
 
   clock.ms += HOUR_MS
-  hub(ring(3, NOW + 60_000)) // the next hour
+  hub(ring(3, NOW + DAY_MS)) // the next hour
   hub({ kind: 'drop-ring', ring: bytes(16, 1) })
   engine.tidy()
   t.equal(ringBlobs(copyOf(t, folder)).keys.length, 2, 'a row is left')
@@ -267,24 +268,24 @@ t.test('keys of hours', (t) => {
   const put = (seed: number, untilMs: number) => engine.run([{ method: 'hub', args: [ring(seed, untilMs)] }])
   engine.boot(NOW)
   t.strictSame(keys(), [])
-  put(1, NOW)
-  put(2, NOW)
+  put(1, NOW + DAY_MS)
+  put(2, NOW + DAY_MS)
   t.strictSame(keys(), [1])
   clock.ms += HOUR_MS
-  put(3, NOW + HOUR_MS)
+  put(3, NOW + DAY_MS + HOUR_MS)
   t.strictSame(keys(), [1, 2])
-  clock.ms += RING_KEPT_MS - HOUR_MS
+  clock.ms += DAY_MS - HOUR_MS
   engine.tidy()
-  t.strictSame(keys(), [1, 2], 'until 24 h after the deadline')
+  t.strictSame(keys(), [1, 2], 'until the time that came with the row, and no longer')
   clock.ms += 1
   engine.tidy()
   t.strictSame(keys(), [2])
   clock.ms += HOUR_MS
   engine.tidy()
   t.strictSame(keys(), [])
-  put(4, NOW + 2 * RING_KEPT_MS)
+  put(4, NOW + 2 * DAY_MS)
   engine.boot(NOW) // the clock was set back by a day
-  put(5, NOW + 2 * RING_KEPT_MS)
+  put(5, NOW + 2 * DAY_MS)
   t.strictSame(keys(), [3, 4])
   engine.run([4, 5].map((seed) => ({ method: 'hub', args: [{ kind: 'drop-ring', ring: bytes(16, seed) }] }) as never))
   engine.tidy()
