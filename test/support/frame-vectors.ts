@@ -97,7 +97,14 @@ export function frames(): Json {
         plaintext: '04821880190100',
         frames: [{ kind: 'ping', state: 'active', 'silence-class': 4 }],
       },
-      { direction: 'd2s', why: 'a type that is not defined yet', plaintext: '820d01', frames: [] },
+      { direction: 'd2s', why: 'a type that is not defined yet', plaintext: '82187f01', frames: [] },
+      { direction: 's2d', why: '64 frames, the most there may be', plaintext: '811880'.repeat(64), frames: [] },
+      {
+        direction: 'd2s',
+        why: '256 items, the most there may be: an array of 255',
+        plaintext: `98ff1880${'00'.repeat(254)}`,
+        frames: [],
+      },
       {
         direction: 's2d',
         why: 'items after those listed',
