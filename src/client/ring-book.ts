@@ -1,13 +1,11 @@
 import { hex } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
 import type { NotifyFrame, OutcomeCode, OutcomeFrame, VerdictCode } from '../frame/frame.js'
+import { VERDICT_AFTER_DEADLINE_MS } from '../packet/constants.js'
 import type { MissedRing, RingEnd } from './event.js'
 import type { Outlet } from './outlet.js'
 import type { SeenRing, SeenRings } from './seen-rings.js'
 import type { ServerClock } from './server-clock.js'
-
-/** A verdict is repeated until the deadline has passed by this, ms. wire-spec §12.2-3 */
-const VERDICT_AFTER_DEADLINE_MS = 10_000
 
 /** Pauses between repeats of a verdict that no OUTCOME has answered, ms; the last one stays. As RELIABLE_RETRY_MS, wire-spec §14. */
 const VERDICT_REPEAT_MS = [1000, 2000, 4000, 8000] as const
