@@ -29,8 +29,10 @@ type RingState = 'held' | 'saving' | 'shown' | 'answered' | 'over'
 
 interface OpenRing extends SeenRing {
   state: RingState
-  /** id of the last NOTIFY that brought it */
+  /** id of the last NOTIFY that brought it: verdicts name this one */
   notify: number
+  /** ids of all that brought it: an OUTCOME may name any, after a restart of the server also an earlier one */
+  notifies: Set<number>
   payload: Uint8Array
   /** monotonic ms */
   arrivedMs: number
@@ -87,6 +89,7 @@ export class RingBook {
     if (open !== undefined) {
       const isNewName = open.notify !== frame.id
       open.notify = frame.id
+      open.notifies.add(frame.id)
       if (isNewName && open.state === 'answered') this.#sendVerdict(open)
       return
     }
@@ -101,6 +104,7 @@ export class RingBook {
       payload: frame.payload.slice(),
       deadlineMs: frame.deadlineMs,
       notify: frame.id,
+      notifies: new Set([frame.id]),
       arrivedMs: now.monotonicMs,
       verdict: 0,
       reply: null,
@@ -114,7 +118,7 @@ export class RingBook {
   /** Takes an OUTCOME. One for an unknown NOTIFY does nothing but keep that NOTIFY, should it come late, from being shown. */
   handleOutcome(frame: OutcomeFrame, now: Now): void {
     for (const ring of this.#open.values()) {
-      if (ring.notify !== frame.notify) continue
+      if (!ring.notifies.has(frame.notify)) continue
       this.#end(ring, frame.what)
       return
     }
