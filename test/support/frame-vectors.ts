@@ -4,6 +4,7 @@ import { deriveKey } from '../../src/crypto/hkdf.js'
 import { nobleCrypto as crypto } from '../../src/crypto/noble.js'
 import type { DeviceFrame, Frame, ServerFrame } from '../../src/frame/frame.js'
 import { encodeFrames } from '../../src/frame/frame-codec.js'
+import { splitList } from '../../src/frame/list-parts.js'
 import { pingByte, pingStateOf, pongByte, silenceClassOf } from '../../src/frame/one-byte.js'
 import { encodePersonList, type PersonList } from '../../src/frame/person-list.js'
 import { sealList } from '../../src/frame/sealed-list.js'
@@ -167,6 +168,31 @@ const LIST: PersonList = {
   ],
 }
 
+/** A list whose sealed form and whose plaintext have two parts each, as the frames that carry them. */
+function twoParts(listKey: Uint8Array, base: number, salt: Uint8Array): Json {
+  const version = base + 1
+  const entries = Array.from({ length: 100 }, (_, i) => {
+    return { app: concat(filled(0, 7), new Uint8Array([i])), flags: 1, rotation: i, windows: [] }
+  })
+  const plaintext = encodePersonList({ ...LIST, entries })
+  const sealed = sealList(crypto, listKey, version, salt, plaintext)
+  const frameOf = (frame: DeviceFrame) => hex(encodeFrames([frame], 'd2s'))
+  const parts = (bytes: Uint8Array) =>
+    splitList(bytes).map((piece, index, { length: count }) => ({ piece, index, count }))
+  return {
+    version,
+    salt: hex(salt),
+    plaintext: hex(plaintext),
+    sealed: hex(sealed),
+    'LIST frames': parts(sealed).map(({ piece, index, count }) =>
+      frameOf({ kind: 'list', base, version, index, count, part: piece }),
+    ),
+    'VISIBILITY frames': parts(plaintext).map(({ piece, index, count }) =>
+      frameOf({ kind: 'visibility', version, index, count, part: piece }),
+    ),
+  }
+}
+
 /** `list.json` */
 export function list(): Json {
   const listKey = filled(0xdd)
@@ -183,5 +209,6 @@ export function list(): Json {
     salt: hex(salt),
     'sealing key': hex(deriveKey(crypto, listKey, 'pilotlight list', context)),
     sealed: hex(sealList(crypto, listKey, version, salt, plaintext)),
+    'two parts': twoParts(listKey, version, salt),
   }
 }

@@ -95,7 +95,8 @@ const SERVER_START = 0xa0b0_c0d0
 
 type Header = Partial<Pick<HeaderFields, 'boot' | 'long' | 'ask' | 'grease'>>
 
-function packetD2s(
+/** A packet of a device. */
+export function packetD2s(
   title: string,
   key: Uint8Array,
   number: number,
@@ -105,7 +106,8 @@ function packetD2s(
   return packet(title, 'd2s', key, number, header, frames, encodeFrames(frames, 'd2s'))
 }
 
-function packetS2d(
+/** A packet of the server. */
+export function packetS2d(
   title: string,
   key: Uint8Array,
   number: number,
@@ -135,7 +137,8 @@ function packet(
 
 const active: DeviceFrame = { kind: 'ping', state: 'active', silenceClass: 4 }
 const sync: DeviceFrame = { kind: 'sync', version: 0 }
-const clock = (afterMs: number): ServerFrame => ({ kind: 'clock', clockMs: STAMP_MS + afterMs })
+/** CLOCK, so many ms after the stamp of message 1. */
+export const clock = (afterMs: number): ServerFrame => ({ kind: 'clock', clockMs: STAMP_MS + afterMs })
 const answer = (number: number): ServerFrame => ({ kind: 'pong', residue: number % 48 })
 const BOOTED_START = 0x2222_2222
 const BOOTED_ANSWER = 0x3333_3333

@@ -18,7 +18,8 @@ import { expandNumber, isShortAllowed, NO_NUMBER, NUMBER_MAX } from '../../src/p
 import { resetToken, writeReset } from '../../src/packet/reset.js'
 import { frames, list, silence } from './frame-vectors.js'
 import { traceHandshake } from './noise-trace.js'
-import { type Json, plain } from './vector-json.js'
+import { keyTransfer, packetRows, padding, pongs, replayWindow, restart, retry, skips } from './session-vectors.js'
+import type { Json } from './vector-json.js'
 import {
   DEVICE_BOOT,
   filled,
@@ -124,6 +125,7 @@ function packetNumbers(): Json {
     ].map(([confirmed = 0, number = 0]) => {
       return { 'last opened by the peer': confirmed, number, allowed: isShortAllowed(number, confirmed) }
     }),
+    'change of connection ID': skips(),
   }
 }
 
@@ -217,17 +219,7 @@ function packets(): Json {
       'd2s, D the device boot value': hex(KEYS.deviceToServerBooted),
       's2d, S and D the boot values': hex(KEYS.serverToDeviceBooted),
     },
-    packets: PACKETS.map(({ title, direction, key, number, nonce, header, frames, plaintext, datagram }) => ({
-      title,
-      direction,
-      key: hex(key),
-      'packet number': number,
-      nonce: hex(nonce),
-      header: hex(header),
-      frames: frames.map(plain),
-      plaintext: hex(plaintext),
-      datagram: hex(datagram),
-    })),
+    packets: packetRows(PACKETS),
   }
 }
 
@@ -238,11 +230,17 @@ export function wireVectors(): Record<string, Json> {
     'cookie.json': cookies(),
     'frame.json': frames(),
     'handshake.json': handshake(),
+    'key-transfer.json': keyTransfer(),
     'header.json': headers(),
     'list.json': list(),
     'packet.json': packets(),
     'packet-number.json': packetNumbers(),
+    'padding.json': padding(),
+    'pong.json': pongs(),
+    'replay-window.json': replayWindow(),
     'reset.json': resets(),
+    'restart.json': restart(),
+    'retry.json': retry(),
     'silence.json': silence(),
   }
 }
