@@ -182,6 +182,7 @@ export class Asking {
   startSession(): void {
     this.#flights = []
     this.#failedRounds = 0
+    this.#endQuiet()
     this.restart()
   }
 
@@ -191,6 +192,7 @@ export class Asking {
     this.#phase = 'quiet'
     this.#nextAtMs = Infinity
     this.#failedRounds = 0
+    this.#endQuiet()
   }
 
   /** Earliest monotonic ms at which `handleTimeout` has something to do; Infinity for never. */
@@ -268,6 +270,12 @@ export class Asking {
   #hasUrgent(): boolean {
     for (const key of this.#items.keys()) if (URGENT.test(key)) return true
     return false
+  }
+
+  /** RETRY_AFTER ends with its session: the first packet of the next one must not wait. wire-spec §7.4 */
+  #endQuiet(): void {
+    this.#quietUntilMs = -Infinity
+    this.#quietEndMs = Infinity
   }
 
   #waitForQuietEnd(): void {

@@ -3,7 +3,7 @@ import { PilotlightError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { ThresholdsFrame } from '../frame/frame.js'
-import { BOOT_BYTES, SILENCE_MAX_S } from '../packet/constants.js'
+import { BOOT_BYTES, KEEPALIVE_S, SILENCE_MAX_S } from '../packet/constants.js'
 import { Acks } from './acks.js'
 import type { Asking } from './asking.js'
 import { Contact } from './contact.js'
@@ -38,9 +38,6 @@ export interface DeviceOptions {
   /** as `keepaliveS`, while datagrams go by TCP; default the same */
   tcpKeepaliveS?: number
 }
-
-/** Default keepalive interval, s. wire-spec §9.1 */
-export const KEEPALIVE_S = 30
 
 /** All parts of a device. Each owns its fields, timers and frames; the machine routes between them. */
 export class DeviceParts {

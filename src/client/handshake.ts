@@ -6,7 +6,13 @@ import { type Crypto, KEY_BYTES } from '../crypto/crypto.js'
 import type { KeyPair } from '../crypto/key-pair.js'
 import { HandshakeState } from '../noise/handshake-state.js'
 import { parsePattern } from '../noise/pattern.js'
-import { HANDSHAKE_RETRY_MAX_MS, MESSAGE2_BYTES, RESET_PAUSE_MAX_MS, RefusalCode } from '../packet/constants.js'
+import {
+  HANDSHAKE_RETRY_FACTOR,
+  HANDSHAKE_RETRY_MAX_MS,
+  MESSAGE2_BYTES,
+  RESET_PAUSE_MAX_MS,
+  RefusalCode,
+} from '../packet/constants.js'
 import { cookieKey, openCookieReply } from '../packet/cookie.js'
 import type { DropReason } from '../packet/drop.js'
 import {
@@ -313,8 +319,9 @@ export class Handshake {
   }
 
   #pauseMs(): number {
+    const [least, most] = HANDSHAKE_RETRY_FACTOR
     const doubled = Math.min(RETRY_FIRST_MS * 2 ** Math.min(this.#attempts, 20), HANDSHAKE_RETRY_MAX_MS)
-    return Math.trunc(doubled * (0.75 + 0.5 * this.#fraction()))
+    return Math.trunc(doubled * (least + (most - least) * this.#fraction()))
   }
 
   /** 0 to 1. */

@@ -1,16 +1,10 @@
 /** Hands each frame that came to the part that owns it. wire-spec §7. */
 import type { Now } from '../base/time.js'
 import type { PongFrame, ServerFrame, StateFrame, SteppedFrame } from '../frame/frame.js'
-import { StateFlag } from '../packet/constants.js'
+import { CLOCK_WIDTH_MAX_MS, RETRY_AFTER_MAX_S, StateFlag } from '../packet/constants.js'
 import type { Opened } from './device-channel.js'
 import type { DeviceParts } from './device-parts.js'
 import { PING, RESPONSE, SYNC } from './outgoing.js'
-
-/** RETRY_AFTER holds at most so long, s. wire-spec §7.4 */
-const RETRY_AFTER_MAX_S = 3600
-
-/** Bounds of the server's clock further apart than this are made better by a SYNC, ms. */
-const CLOCK_WIDTH_MAX_MS = 2000
 
 /** Frames that are acked, and that mean nothing on a session that is about to end. */
 const OF_SESSION: ReadonlySet<ServerFrame['kind']> = new Set([

@@ -9,7 +9,7 @@ import type { KeyPair } from '../crypto/key-pair.js'
 import type { KeyGivenFrame, KeyOfferFrame } from '../frame/frame.js'
 import { HandshakeState } from '../noise/handshake-state.js'
 import { parsePattern } from '../noise/pattern.js'
-import { VERSION_LABEL } from '../packet/constants.js'
+import { KEY_REQUEST_MS, VERSION_LABEL } from '../packet/constants.js'
 import type { Outlet } from './outlet.js'
 
 /** Bytes of the nonce of a request. */
@@ -17,9 +17,6 @@ export const REQUEST_NONCE_BYTES = 16
 
 /** Characters of a check code. wire-spec §11, step 3 */
 export const CHECK_CODE_CHARACTERS = 10
-
-/** The server keeps a request so long, ms; then a new one is made. wire-spec §11, step 1 */
-export const KEY_REQUEST_LIFE_MS = 900_000
 
 /** Offers kept at once; the oldest goes. */
 const OFFERS_MAX = 8
@@ -141,11 +138,10 @@ export class KeyTransfer {
   ask(now: Now): void {
     if (this.#renewAtMs !== Infinity) return
     const open = this.#request
-    const isOpen =
-      open !== null && now.wallMs < open.untilWallMs && open.untilWallMs - now.wallMs <= KEY_REQUEST_LIFE_MS
+    const isOpen = open !== null && now.wallMs < open.untilWallMs && open.untilWallMs - now.wallMs <= KEY_REQUEST_MS
     const request = isOpen
       ? open
-      : { nonce: this.#random.fill(new Uint8Array(REQUEST_NONCE_BYTES)), untilWallMs: now.wallMs + KEY_REQUEST_LIFE_MS }
+      : { nonce: this.#random.fill(new Uint8Array(REQUEST_NONCE_BYTES)), untilWallMs: now.wallMs + KEY_REQUEST_MS }
     this.#request = request
     this.#renewAtMs = now.monotonicMs + (request.untilWallMs - now.wallMs)
     this.#outlet.save(null)
@@ -187,7 +183,7 @@ export class KeyTransfer {
     )
     if (isKnown) return
     this.#offers = this.#offers.filter((offer) => offer.request !== frame.request)
-    const untilMs = now.monotonicMs + KEY_REQUEST_LIFE_MS
+    const untilMs = now.monotonicMs + KEY_REQUEST_MS
     this.#offers.push({
       request: frame.request,
       deviceKey: frame.deviceKey.slice(),

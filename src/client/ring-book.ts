@@ -1,13 +1,11 @@
 import { hex } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
 import type { NotifyFrame, OutcomeCode, OutcomeFrame, VerdictCode } from '../frame/frame.js'
+import { VERDICT_AFTER_DEADLINE_MS } from '../packet/constants.js'
 import type { MissedRing, RingEnd } from './event.js'
 import type { Outlet } from './outlet.js'
 import type { SeenRing, SeenRings } from './seen-rings.js'
 import type { ServerClock } from './server-clock.js'
-
-/** A verdict is repeated until the deadline has passed by this, ms. wire-spec §12.2-3 */
-const VERDICT_AFTER_DEADLINE_MS = 10_000
 
 /** Pauses between repeats of a verdict that no OUTCOME has answered, ms; the last one stays. As RELIABLE_RETRY_MS, wire-spec §14. */
 const VERDICT_REPEAT_MS = [1000, 2000, 4000, 8000] as const
@@ -31,8 +29,10 @@ type RingState = 'held' | 'saving' | 'shown' | 'answered' | 'over'
 
 interface OpenRing extends SeenRing {
   state: RingState
-  /** id of the last NOTIFY that brought it */
+  /** id of the last NOTIFY that brought it: verdicts name this one */
   notify: number
+  /** ids of all that brought it: an OUTCOME may name any, after a restart of the server also an earlier one */
+  notifies: Set<number>
   payload: Uint8Array
   /** monotonic ms until which it waits, or is kept, while the server's clock is not known */
   heldUntilMs: number
@@ -89,6 +89,7 @@ export class RingBook {
     if (open !== undefined) {
       const isNewName = open.notify !== frame.id
       open.notify = frame.id
+      open.notifies.add(frame.id)
       if (isNewName && open.state === 'answered') this.#sendVerdict(open)
       return
     }
@@ -103,6 +104,7 @@ export class RingBook {
       payload: frame.payload.slice(),
       deadlineMs: frame.deadlineMs,
       notify: frame.id,
+      notifies: new Set([frame.id]),
       heldUntilMs: now.monotonicMs + HELD_MAX_MS,
       verdict: 0,
       reply: null,
@@ -116,7 +118,7 @@ export class RingBook {
   /** Takes an OUTCOME. One for an unknown NOTIFY does nothing but keep that NOTIFY, should it come late, from being shown. */
   handleOutcome(frame: OutcomeFrame, now: Now): void {
     for (const ring of this.#open.values()) {
-      if (ring.notify !== frame.notify) continue
+      if (!ring.notifies.has(frame.notify)) continue
       this.#end(ring, frame.what)
       return
     }

@@ -1,6 +1,7 @@
 import { PilotlightError } from '../base/errors.js'
 import type { ReliableFrame, ServerFrame } from '../frame/frame.js'
 import { encodeFrames } from '../frame/frame-codec.js'
+import { RETRY_AFTER_MAX_S } from '../packet/constants.js'
 import { plaintextBytesMax } from '../session/sender.js'
 import type { Contact } from './contact.js'
 import type { Core } from './core.js'
@@ -11,9 +12,6 @@ import type { Outgoing } from './outgoing.js'
 import type { PendingHandshakes } from './pending-handshakes.js'
 import type { ReliableFrames } from './reliable-frames.js'
 import type { Sessions } from './sessions.js'
-
-/** Longest RETRY_AFTER, in seconds. wire-spec §7.4 */
-const RETRY_AFTER_MAX_S = 3600
 
 /** Frames that the hub may send; the others are the endpoint's own. */
 const HUB_KINDS: ReadonlySet<ServerFrame['kind']> = new Set([

@@ -40,8 +40,6 @@ export type EndpointConfig = Required<EndpointOptions>
 export const LOOKUPS_MAX = 256
 /** How long a look-up is waited for, in ms. */
 export const LOOKUP_LIFE_MS = 10_000
-/** How long a handshake waits for its first packet, in ms: three rounds of asking and their pauses, wire-spec §9.2. */
-export const PENDING_LIFE_MS = 120_000
 /** Seconds that a refusal with code 4 tells a device to wait. wire-spec §4.3 */
 export const BUSY_S = 5
 

@@ -1,7 +1,7 @@
 import { TimerWheel } from '../base/timer-wheel.js'
 import { pingStateOf, silenceClassOf } from '../frame/one-byte.js'
 import { silenceSeconds } from '../frame/silence.js'
-import { GRACE_DIVISOR } from '../packet/constants.js'
+import { GRACE_DIVISOR, SILENCE_DEFAULT_S } from '../packet/constants.js'
 import { SessionFlag } from '../session/record.js'
 import type { SessionView } from '../session/view.js'
 import type { EndpointConfig } from './config.js'
@@ -79,7 +79,7 @@ export class Contact {
   /** Seconds of silence that the device promised, at most `silenceMaxS`. */
   silenceS(view: SessionView): number {
     const { silenceMaxS } = this.#config
-    const toldS = view.customSilenceS === 0 ? silenceMaxS : view.customSilenceS
+    const toldS = view.customSilenceS === 0 ? SILENCE_DEFAULT_S : view.customSilenceS
     return Math.min(silenceSeconds(silenceClassOf(view.ping), toldS), silenceMaxS)
   }
 

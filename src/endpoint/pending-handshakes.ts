@@ -1,7 +1,7 @@
+import { PENDING_HANDSHAKE_MS } from '../packet/constants.js'
 import { SessionSlab } from '../session/slab.js'
 import type { SessionView } from '../session/view.js'
 import type { Arrival } from './arrival.js'
-import { PENDING_LIFE_MS } from './config.js'
 import type { DeviceHandle } from './message.js'
 
 /** A handshake whose message 2 was sent, until its first packet is committed. [R-4.1-5] */
@@ -68,7 +68,7 @@ export class PendingHandshakes {
   add(device: DeviceHandle, slot: number, rotation: number, stampMs: number, nowMs: number): PendingHandshake {
     this.drop(slot)
     const index = this.#free.pop() as number
-    const expiresAtMs = nowMs + PENDING_LIFE_MS
+    const expiresAtMs = nowMs + PENDING_HANDSHAKE_MS
     const pending = { device, slot, index, rotation, stampMs, expiresAtMs, first: null }
     this.#bySlot.set(slot, pending)
     return pending

@@ -1,10 +1,7 @@
 import { assert } from '../base/assert.js'
-import { DATAGRAM_BYTES_MAX, TAG_BYTES } from '../packet/constants.js'
+import { PADDED_DATAGRAM_BYTES, TAG_BYTES } from '../packet/constants.js'
 import { PADDING_BYTE } from './cbor.js'
 import type { Frame } from './frame.js'
-
-/** Bytes that a padded datagram may have. [R-7-6] */
-export const PADDED_DATAGRAM_BYTES = [128, 256, 512, DATAGRAM_BYTES_MAX] as const
 
 const PADDED_KINDS: ReadonlySet<Frame['kind']> = new Set([
   'notify',

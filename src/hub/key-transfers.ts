@@ -2,13 +2,12 @@ import { equalBytes, readU32 } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
 import type { DeviceHandle } from '../endpoint/message.js'
 import type { KeyRequestFrame, KeySealedFrame } from '../frame/frame.js'
+import { KEY_REQUEST_MS } from '../packet/constants.js'
 import type { Timers } from '../presence/timers.js'
 import type { DevicePapers } from './device-papers.js'
 import type { ListContext, Sender } from './list-channel.js'
 import type { FrameOwner, ReliableFrames } from './reliable.js'
 
-/** A request is kept for so long: wire-spec §11. */
-export const KEY_REQUEST_MS = 900_000
 /** A device that asks anew, with another nonce, is heard so long after its last request at the earliest, ms. */
 const KEY_REQUEST_AGAIN_MS = 10_000
 /** After a frame could not be sent to a device in contact, it is tried again so much later, ms. */

@@ -1,5 +1,6 @@
 import type { Now } from '../base/time.js'
 import type { DeviceHandle } from '../endpoint/message.js'
+import { LIST_PARTS_KEPT_MS } from '../packet/constants.js'
 import type { Presence } from '../presence/presence.js'
 import type { Timers } from '../presence/timers.js'
 import type { HubConfig } from './config.js'
@@ -20,7 +21,7 @@ export interface ListContext {
 }
 
 /** A half-done transfer is forgotten after so long without a part, ms. */
-export const TRANSFER_MS = 60_000
+export const TRANSFER_MS = LIST_PARTS_KEPT_MS
 
 /** A device of a person, as frames come from it. */
 export interface Sender {

@@ -63,7 +63,7 @@ export class ListVisibility {
     }
     this.#applied++
     presence.applyList(sender.person, list, now)
-    this.#states.handleApplied(sender.person)
+    this.#states.handleApplied(sender.person, sender.row, now)
     sendListResult(outbox, sender.device, version, ListResultCode.applied)
   }
 }

@@ -7,6 +7,8 @@ import type { FrameOwner, ReliableFrames } from './reliable.js'
 
 /** A STATE is repeated for so long, ms. */
 const STATE_MS = 60_000
+/** A STATE that went out less than this ago and still waits is not sent again for the same news, ms. */
+const SAME_MS = 1_000
 /** After a STATE could not be sent to a device in contact, it is tried again so much later, ms. */
 const RETRY_MS = 10_000
 /** After a list was committed, its device sends the visibility at once. If not within this, all are asked for it, ms. */
@@ -39,7 +41,7 @@ export class StateFrames implements FrameOwner {
     if (isFresh || presence.isStateDue(row)) this.tell(row, now)
   }
 
-  /** Sends STATE to a device, unless the same went out at this very moment. */
+  /** Sends STATE to a device, in place of one that waits, unless the same went out a moment ago: contact and SYNC come in one packet. */
   tell(row: number, now: Now): void {
     const { presence, devices } = this.#context
     const device = devices.handleOf(row)
@@ -48,7 +50,7 @@ export class StateFrames implements FrameOwner {
     const isMissing = version > 0 && !presence.isListCurrent(person) && this.#expected.get(person) === null
     const flags = isMissing ? StateFlag.noVisibility : 0
     const last = this.#waiting.get(device)
-    if (last?.version === version && last.flags === flags && last.sentMs === now.monotonicMs) return
+    if (last?.version === version && last.flags === flags && now.monotonicMs - last.sentMs < SAME_MS) return
     if (last !== undefined) this.#reliable.cancel(device, last.id)
     presence.setStateDue(row, true)
     const id = this.#reliable.newId(device)
@@ -67,9 +69,26 @@ export class StateFrames implements FrameOwner {
     }
   }
 
-  /** The visibility of the committed version came. */
-  handleApplied(person: number): void {
+  /**
+   * The visibility of the committed version came. A STATE that still asks for it is stale: who sent it knows the
+   * version, the person's others are told anew.
+   *
+   * @param by row of the device that sent it.
+   */
+  handleApplied(person: number, by: number, now: Now): void {
     this.#expected.drop(person)
+    const { presence, devices } = this.#context
+    for (const row of presence.devicesOf(person)) {
+      const device = devices.handleOf(row)
+      const waiting = this.#waiting.get(device)
+      if (waiting === undefined || (waiting.flags & StateFlag.noVisibility) === 0) continue
+      if (row !== by) this.tell(row, now)
+      else {
+        this.#waiting.delete(device)
+        this.#reliable.cancel(device, waiting.id)
+        presence.setStateDue(row, false)
+      }
+    }
   }
 
   handleAcked(device: DeviceHandle, id: number): void {

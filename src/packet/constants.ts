@@ -18,6 +18,8 @@ export const RESET_TOKEN_BYTES = 12
 export const BOOT_BYTES = 12
 export const CHALLENGE_BYTES = 8
 export const STAMP_AHEAD_MAX_MS = 300_000
+/** A handshake waits so long for its first packet: three rounds of asking and their pauses, wire-spec §9.2. */
+export const PENDING_HANDSHAKE_MS = 120_000
 export const COOKIE_SECRET_MS = 120_000
 /** Packet numbers up to the highest that a receiver remembers. */
 export const REPLAY_WINDOW = 64
@@ -27,6 +29,13 @@ export const GRACE_BASE_MS = 10_000
 /** Grace grows by silence over this. */
 export const GRACE_DIVISOR = 16
 export const SILENCE_MAX_S = 1800
+/** What class 15 means before the first SILENCE. */
+export const SILENCE_DEFAULT_S = 1800
+/** Keepalive interval where the host sets none. */
+export const KEEPALIVE_S = 30
+/** Thresholds until the device sends its own; 0 never. */
+export const AWAY_AFTER_S = 300
+export const OFFLINE_AFTER_S = 0
 export const CHALLENGE_INTERVAL_MS = 1000
 /** Bytes sent to an unproven address, at most, for each byte that came from it. */
 export const UNPROVEN_FACTOR = 2
@@ -53,14 +62,27 @@ export const KEY_STEP_INTERVAL_MS = 86_400_000
 export const STEP_RATE = 1
 /** Packets that failed to open under one root, after which a step with a key is wanted. */
 export const FAILED_OPENS_STEP = 2 ** 32
+export const RETRY_AFTER_MAX_S = 3600
+/** Bounds of the server's clock further apart than this are made better by a SYNC. */
+export const CLOCK_WIDTH_MAX_MS = 2000
+/** A verdict is repeated until the deadline has passed by this. */
+export const VERDICT_AFTER_DEADLINE_MS = 10_000
+/** A request for the list key is kept so long; then the device makes a new one. */
+export const KEY_REQUEST_MS = 900_000
 export const HANDSHAKE_RETRY_MAX_MS = 600_000
+/** Each pause between messages 1 is times a random factor between these. */
+export const HANDSHAKE_RETRY_FACTOR = [0.75, 1.25] as const
 export const RESET_PAUSE_MAX_MS = 5000
 export const FRAMES_MAX = 64
 export const ITEMS_MAX = 256
 /** Levels of CBOR arrays. */
 export const DEPTH_MAX = 4
+/** Bytes that a padded datagram may have. wire-spec [R-7-6] */
+export const PADDED_DATAGRAM_BYTES = [128, 256, 512, DATAGRAM_BYTES_MAX] as const
 export const LIST_PART_BYTES = 1024
 export const LIST_PARTS_MAX = 32
+/** Parts of a list that is not whole are forgotten after so long without another. */
+export const LIST_PARTS_KEPT_MS = 60_000
 export const LIST_ENTRIES_MAX = 256
 /** Versions that one commit may skip, for a server that was restored from an old backup. wire-spec [R-10-3] */
 export const LIST_JUMP_MAX = 65_536

@@ -1,3 +1,4 @@
+import { AWAY_AFTER_S, OFFLINE_AFTER_S } from '../packet/constants.js'
 import { Column } from './column.js'
 
 /** Bits of a device's flags. The lowest two hold what it reported last. */
@@ -25,10 +26,6 @@ export const Reported = { none: 0, active: 1, idle: 2 } as const
 
 /** No row. */
 export const NO_DEVICE = -1
-
-/** Thresholds until the device sends its own: wire-spec §7, THRESHOLDS. */
-const AWAY_AFTER_DEFAULT_S = 300
-const OFFLINE_AFTER_DEFAULT_S = 0
 
 /**
  * Devices at rest: 30 bytes each in typed arrays, no object. A row number, 0 to 2^30 - 1, is given by the caller
@@ -77,8 +74,8 @@ export class DeviceTable {
     this.#flags.set(row, DeviceFlag.used | (isRestored ? DeviceFlag.restored : 0))
     this.#person.set(row, person)
     this.#next.set(row, 0)
-    this.#awayAfterS.set(row, AWAY_AFTER_DEFAULT_S)
-    this.#offlineAfterS.set(row, OFFLINE_AFTER_DEFAULT_S)
+    this.#awayAfterS.set(row, AWAY_AFTER_S)
+    this.#offlineAfterS.set(row, OFFLINE_AFTER_S)
     this.#timer.set(row, 0)
     this.#count++
   }

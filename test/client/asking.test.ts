@@ -274,6 +274,34 @@ t.test('[R-7.4] RETRY_AFTER: nothing but acks, verdicts and responses', async (t
   t.equal(rig.eventsOf('contact-lost').length, 0)
 })
 
+t.test('[R-7.4] RETRY_AFTER ends with its session: the first packet of the next one goes at once', async (t) => {
+  const rig = Rig.online(crypto)
+  rig.send({ kind: 'retry-after', seconds: 3600 })
+  rig.send({ kind: 'close', code: 0 })
+  rig.advance(5001)
+  const message1 = rig.takeMessages1().at(-1)
+  rig.deliver(rig.server.accept(message1 as NonNullable<typeof message1>))
+  const first = rig.takePacket()
+  t.ok(first.ask)
+  rig.deliver(rig.server.answer(first))
+  t.equal(untilSent(rig).length, 1, 'and the keepalive goes on')
+})
+
+t.test('[R-7.4] RETRY_AFTER: the last one holds, and does not stop repeats of what may go', async (t) => {
+  const rig = Rig.online(crypto)
+  rig.send({ kind: 'retry-after', seconds: 1000 })
+  rig.send({ kind: 'retry-after', seconds: 20 })
+  const startMs = rig.atMs
+  rig.send({ kind: 'challenge', challenge: rig.server.bytes(8) })
+  rig.advance(19_999)
+  const packets = rig.takePackets()
+  t.same(
+    packets.map(({ atMs }) => atMs - startMs),
+    [0, 1000, 3000, 7000],
+  )
+  for (const { frames } of packets) t.match(frames, [{ kind: 'ping' }, { kind: 'response' }])
+})
+
 t.test('[R-7.4] RETRY_AFTER holds at most an hour', async (t) => {
   const rig = Rig.online(crypto)
   rig.send({ kind: 'retry-after', seconds: 1_000_000 })
@@ -311,7 +339,7 @@ t.test('[R-9.2-4] frames whose PONG came with a CHALLENGE go again with the RESP
   )
 })
 
-t.test('gone: at once, with the longest promise, and no keepalive after it', async (t) => {
+t.test('[R-7.1-4] gone: at once, with the longest promise, and no keepalive after it', async (t) => {
   const rig = Rig.online(crypto)
   rig.do((machine, now) => machine.setState('gone', now))
   const packet = rig.takePacket()
@@ -382,23 +410,60 @@ t.test('[R-9.2-3] after an answer the rounds and the 60 s count anew', async (t)
   }
 })
 
-t.test('[R-9.2-1] frames that the answered packet did not hold are repeated from when they left', async (t) => {
+t.test(
+  '[R-9.2-5] [R-9.2-1] frames that the answered packet did not hold are repeated from when they left',
+  async (t) => {
+    const rig = Rig.online(crypto)
+    rig.do((machine, now) => machine.setState('idle', now))
+    const first = rig.takePacket()
+    rig.advance(400)
+    rig.do((machine, now) => machine.setThresholds(60, 600, now))
+    rig.take() // lost on the way
+    rig.advance(100)
+    const startMs = rig.atMs
+    rig.deliver(rig.server.answer(first))
+    rig.advance(5000)
+    const packets = rig.takePackets()
+    t.same(
+      packets.map(({ atMs }) => atMs - startMs),
+      [900, 2900],
+    )
+    for (const packet of packets) t.match(packet.frames, [{ kind: 'ping' }, { kind: 'thresholds' }])
+  },
+)
+
+t.test('[R-9.2-5] a late PONG ends the round, and settles what the packet held that it names, no more', async (t) => {
+  const rig = Rig.online(crypto)
+  const sent = (): ReturnType<Rig['takePackets']>[0] => rig.takePackets().at(-1) as ReturnType<Rig['takePackets']>[0]
+  rig.do((machine, now) => machine.setThresholds(60, 600, now))
+  const older = sent()
+  const lateAnswer = rig.server.answer(older)
+  rig.advance(1000)
+  const repeat = sent()
+  rig.do((machine, now) => machine.requestPuid('aa'.repeat(8), now))
+  const newest = sent()
+  t.same(
+    [older, repeat, newest].map(({ frames }) => frames.length),
+    [2, 2, 3],
+  )
+  rig.deliver(lateAnswer)
+  rig.advance(999)
+  t.equal(rig.take().length, 0, 'the thresholds are settled by their first packet')
+  rig.advance(1)
+  t.match(sent().frames, [{ kind: 'ping' }, { kind: 'puid-request' }], 'the rest counts from its own packet')
+})
+
+t.test('[R-9.2-2] a frame that comes up in the pause goes out at once; the next round comes at its time', async (t) => {
   const rig = Rig.online(crypto)
   rig.do((machine, now) => machine.setState('idle', now))
-  const first = rig.takePacket()
-  rig.advance(400)
-  rig.do((machine, now) => machine.setThresholds(60, 600, now))
-  rig.take() // lost on the way
-  rig.advance(100)
   const startMs = rig.atMs
-  rig.deliver(rig.server.answer(first))
-  rig.advance(5000)
-  const packets = rig.takePackets()
+  rig.advance(20_000)
+  rig.do((machine, now) => machine.setThresholds(60, 600, now))
+  rig.advance(17_000)
   t.same(
-    packets.map(({ atMs }) => atMs - startMs),
-    [900, 2900],
+    rig.takePackets().map(({ atMs }) => atMs - startMs),
+    [0, 1000, 3000, 7000, 20_000, 30_000, 31_000, 33_000, 37_000],
   )
-  for (const packet of packets) t.match(packet.frames, [{ kind: 'ping' }, { kind: 'thresholds' }])
 })
 
 t.test('[R-9.2-1] a frame that did not fit goes out as soon as the first packet was answered', async (t) => {

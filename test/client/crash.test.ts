@@ -93,7 +93,7 @@ for (const moment of ['before', 'after'] as const) {
   })
 }
 
-t.test('started from each state that was ever stored: never a key and number twice', async (t) => {
+t.test('[R-12.5-1] started from each state that was ever stored: never a key and number twice', async (t) => {
   const world = new World(crypto)
   const phone = new Phone(world)
   const flashes: Uint8Array[] = []

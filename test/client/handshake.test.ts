@@ -219,7 +219,23 @@ t.test('[R-4.4-1] a cookie: message 1 of 136 B at once and for 120 s', async (t)
   for (const { atMs, bytes: each } of later) t.equal(each.length, atMs < 120_000 ? 136 : 120, `at ${atMs}`)
 })
 
-t.test('cookies cannot drive the device into a loop', async (t) => {
+t.test(
+  '[R-4.3-3] a cookie and a refusal in a row: the second waits for the pause, and neither makes it longer',
+  async (t) => {
+    const rig = new Rig(crypto)
+    rig.start()
+    rig.deliver(rig.server.cookieReply(rig.takeOne()))
+    const second = firstMessage(rig)
+    t.ok(second.hasCookie)
+    rig.deliver(rig.server.refuse(second, 2, second.stampMs + 10))
+    t.equal(rig.take().length, 0)
+    rig.advance(1250)
+    const third = firstMessage(rig)
+    t.ok(third.hasCookie && third.stampMs > second.stampMs + 10)
+  },
+)
+
+t.test('[R-4.4-1] cookies cannot drive the device into a loop', async (t) => {
   const rig = new Rig(crypto)
   rig.start()
   let sent = 0
@@ -287,7 +303,7 @@ function isUnreadable({ error }: { error: { code: string } }): boolean {
   return error.code === 'PL_HANDSHAKE_UNREADABLE'
 }
 
-t.test('[R-12.3] the next server key is stored, and used when the current one stays unanswered', async (t) => {
+t.test('[R-12.3-1] the next server key is stored, and used when the current one stays unanswered', async (t) => {
   const rig = Rig.online(crypto)
   const [, nextKey] = rig.server.staticKeys
   rig.holdsSaves = true
@@ -309,7 +325,7 @@ t.test('[R-12.3] the next server key is stored, and used when the current one st
   t.same(keys.slice(0, 4), [0, 1, 0, 1])
 })
 
-t.test('a server key that answered stays the first', async (t) => {
+t.test('[R-12.3-1] a server key that answered stays the first', async (t) => {
   const rig = new Rig(crypto)
   rig.start()
   rig.finishHandshake({
@@ -328,6 +344,22 @@ t.test('a server key that answered stays the first', async (t) => {
   second.take()
   const third = second.restarted({ stored: withoutSession(second.disk as Uint8Array) })
   t.equal(firstMessage(third).key, 1)
+})
+
+t.test('[R-12.3-1] a third server key takes the place of the other one', async (t) => {
+  const rig = Rig.online(crypto)
+  const serverKey = (key: Uint8Array) => ({ kind: 'server-key', id: rig.server.id(), key }) as const
+  rig.send(serverKey(new Uint8Array(32).fill(9)))
+  rig.send(serverKey((rig.server.staticKeys[1] as { publicKey: Uint8Array }).publicKey))
+  const next = rig.restarted({ stored: withoutSession(rig.disk as Uint8Array) })
+  next.advance(30_000)
+  t.same(
+    next
+      .takeMessages1()
+      .map(({ key }) => key)
+      .slice(0, 4),
+    [0, 1, 0, 1],
+  )
 })
 
 t.test('[R-5.1-2] GREASE bits are random, and ignored when they come', async (t) => {

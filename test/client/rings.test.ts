@@ -306,6 +306,15 @@ t.test('[R-12.2-4] OUTCOME stops a ring; each outcome has its word', async (t) =
   }
 })
 
+t.test('[R-12.2-4] an OUTCOME may name any NOTIFY that brought the ring', async (t) => {
+  const rig = ready()
+  const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
+  rig.send(notify)
+  rig.send({ ...notify, id: notify.id + 1 })
+  rig.send({ kind: 'outcome', id: 700, notify: notify.id, what: 1 })
+  t.match(rig.eventsOf('ring-ended'), [{ ring: ringOf(notify), outcome: 'answered-elsewhere' }])
+})
+
 t.test('[R-12.2-4] an OUTCOME for an unknown id is acked; its NOTIFY, should it come late, is not shown', async (t) => {
   const rig = ready()
   const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })

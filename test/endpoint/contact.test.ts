@@ -49,7 +49,7 @@ t.test('a state that changes is an event, a silence that changes is none', async
   t.same(pair.takeEvents(), [{ kind: 'contact', device: device.handle, state: 'idle', fresh: false }])
 })
 
-t.test('a device that is gone is told at once and never lost; its session stays', async (t) => {
+t.test('[R-7.1-4] a device that is gone is told at once and never lost; its session stays', async (t) => {
   const pair = new Pair(crypto)
   const device = pair.join()
   device.exchange([{ kind: 'ping', state: 'gone', silenceClass: 0 }], A)

@@ -294,7 +294,7 @@ t.test('one STATE waits on a device; one that is refused is tried again', (t) =>
   phone.acks = false
   for (let i = 0; i < 3; i++) {
     phone.frame({ kind: 'sync', version: 1 }).frame({ kind: 'sync', version: 1 })
-    house.advance(1)
+    house.advance(1_000)
   }
   const cancelled = house.commands.filter(({ kind }) => kind === 'cancel')
   t.same(
@@ -309,6 +309,41 @@ t.test('one STATE waits on a device; one that is refused is tried again', (t) =>
   phone.ack(phone.states[4]?.id ?? 0)
   phone.lose().contact()
   t.equal(phone.states.length, 5)
+  t.end()
+})
+
+t.test(
+  '[R-10-5] contact and the SYNC of the same packet bring one STATE, also when a clock ticks between them',
+  (t) => {
+    const { house, phone } = homely()
+    phone.acks = false
+    phone.contact('active', true)
+    house.advance(2)
+    phone.frame({ kind: 'sync', version: 1 })
+    t.equal(phone.states.length, 1)
+    house.advance(1_000)
+    phone.frame({ kind: 'sync', version: 1 })
+    t.equal(phone.states.length, 2, 'a later SYNC is answered')
+    t.end()
+  },
+)
+
+t.test('[R-10-5] a STATE that asks for the visibility is not repeated when it has come', (t) => {
+  const { house } = homely(2)
+  house.crash()
+  const [first, second] = house.phones as [Phone, Phone]
+  for (const phone of [first, second]) {
+    phone.acks = false
+    phone.contact('active', true)
+    t.match(phone.states, [{ version: 1, flags: 1 }])
+  }
+  first.tellList(listFor([]), 1)
+  const cancelled = house.commands.flatMap((command) => (command.kind === 'cancel' ? [command.id] : []))
+  t.same(cancelled.sort(), [first.states[0]?.id, second.states[0]?.id].sort())
+  t.equal(first.states.length, 1, 'who sent it knows')
+  t.match(second.states.slice(1), [{ version: 1, flags: 0 }], 'the other is told what holds now')
+  first.lose().contact()
+  t.equal(first.states.length, 1, 'nothing is owed')
   t.end()
 })
 

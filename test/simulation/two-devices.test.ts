@@ -83,6 +83,7 @@ class Family {
       link: LINK,
       now: () => ({ monotonicMs: this.queue.nowMs, wallMs: Math.floor(EPOCH_MS + this.queue.nowMs) }),
       keepaliveS: 30,
+      steps: null,
       onEvent: (node, event) => {
         if (event.kind === 'list-changed') for (const number of event.settled) this.settled[slot]?.add(number)
         if (event.kind === 'key-offer') {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Frame } from '../../src/frame/frame.js'
 import { type ArrayKind, type FrameLayout, layoutOfKind, layoutOfType } from '../../src/frame/frame-layout.js'
-import { needsPadding, PADDED_DATAGRAM_BYTES } from '../../src/frame/padding.js'
+import { needsPadding } from '../../src/frame/padding.js'
 import { Choice, LIST_DEPTH_MAX, LIST_ITEMS_MAX, ListFlag } from '../../src/frame/person-list.js'
 import { LIST_PLAINTEXT_BYTES_MAX } from '../../src/frame/sealed-list.js'
 import { silenceSeconds } from '../../src/frame/silence.js'
@@ -184,7 +184,7 @@ function checkRange(t: Test, kind: string, item: string, isValid: FrameLayout['f
 
 t.test('[R-7-6]: padded kinds and lengths', async (t) => {
   const rule = SPEC.match(/\[R-7-6\] A packet with (.*) is padded with .* has (.*) B\./) as RegExpMatchArray
-  t.strictSame(rule[2]?.match(/\d+/g)?.map(Number), [...PADDED_DATAGRAM_BYTES])
+  t.strictSame(rule[2]?.match(/\d+/g)?.map(Number), [...constants.PADDED_DATAGRAM_BYTES])
   const named = (rule[1] as string).split(/, | or /).map((name) => name.toLowerCase().replace('_', '-'))
   for (const [kind, text] of cddl) {
     if (!/^\[\d+/.test(text) || kind === 'verdict') continue

@@ -4,6 +4,7 @@ import { deriveKey } from '../../src/crypto/hkdf.js'
 import { nobleCrypto as crypto } from '../../src/crypto/noble.js'
 import type { DeviceFrame, Frame, ServerFrame } from '../../src/frame/frame.js'
 import { encodeFrames } from '../../src/frame/frame-codec.js'
+import { splitList } from '../../src/frame/list-parts.js'
 import { pingByte, pingStateOf, pongByte, silenceClassOf } from '../../src/frame/one-byte.js'
 import { encodePersonList, type PersonList } from '../../src/frame/person-list.js'
 import { sealList } from '../../src/frame/sealed-list.js'
@@ -97,7 +98,14 @@ export function frames(): Json {
         plaintext: '04821880190100',
         frames: [{ kind: 'ping', state: 'active', 'silence-class': 4 }],
       },
-      { direction: 'd2s', why: 'a type that is not defined yet', plaintext: '820d01', frames: [] },
+      { direction: 'd2s', why: 'a type that is not defined yet', plaintext: '82187f01', frames: [] },
+      { direction: 's2d', why: '64 frames, the most there may be', plaintext: '811880'.repeat(64), frames: [] },
+      {
+        direction: 'd2s',
+        why: '256 items, the most there may be: an array of 255',
+        plaintext: `98ff1880${'00'.repeat(254)}`,
+        frames: [],
+      },
       {
         direction: 's2d',
         why: 'items after those listed',
@@ -160,6 +168,31 @@ const LIST: PersonList = {
   ],
 }
 
+/** A list whose sealed form and whose plaintext have two parts each, as the frames that carry them. */
+function twoParts(listKey: Uint8Array, base: number, salt: Uint8Array): Json {
+  const version = base + 1
+  const entries = Array.from({ length: 100 }, (_, i) => {
+    return { app: concat(filled(0, 7), new Uint8Array([i])), flags: 1, rotation: i, windows: [] }
+  })
+  const plaintext = encodePersonList({ ...LIST, entries })
+  const sealed = sealList(crypto, listKey, version, salt, plaintext)
+  const frameOf = (frame: DeviceFrame) => hex(encodeFrames([frame], 'd2s'))
+  const parts = (bytes: Uint8Array) =>
+    splitList(bytes).map((piece, index, { length: count }) => ({ piece, index, count }))
+  return {
+    version,
+    salt: hex(salt),
+    plaintext: hex(plaintext),
+    sealed: hex(sealed),
+    'LIST frames': parts(sealed).map(({ piece, index, count }) =>
+      frameOf({ kind: 'list', base, version, index, count, part: piece }),
+    ),
+    'VISIBILITY frames': parts(plaintext).map(({ piece, index, count }) =>
+      frameOf({ kind: 'visibility', version, index, count, part: piece }),
+    ),
+  }
+}
+
 /** `list.json` */
 export function list(): Json {
   const listKey = filled(0xdd)
@@ -176,5 +209,6 @@ export function list(): Json {
     salt: hex(salt),
     'sealing key': hex(deriveKey(crypto, listKey, 'pilotlight list', context)),
     sealed: hex(sealList(crypto, listKey, version, salt, plaintext)),
+    'two parts': twoParts(listKey, version, salt),
   }
 }

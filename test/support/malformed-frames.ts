@@ -51,6 +51,8 @@ export const MALFORMED_SEQUENCES: Record<string, string> = {
   'null last in an array': '8101f681f6',
   'null before a frame': 'f600',
   'null between frames': '00f600',
+  '65 frames': '811880'.repeat(65),
+  '257 items: an array of 256': `9901001880${'00'.repeat(255)}`,
   'five levels of arrays': '818181818100',
   'five levels, the last empty': '8181818180',
 }

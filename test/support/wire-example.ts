@@ -95,7 +95,7 @@ const SERVER_START = 0xa0b0_c0d0
 
 type Header = Partial<Pick<HeaderFields, 'boot' | 'long' | 'phase' | 'ask' | 'grease'>>
 
-/** A packet of the device. */
+/** A packet of a device. */
 export function packetD2s(
   title: string,
   key: Uint8Array,
@@ -136,6 +136,9 @@ function packet(
 }
 
 const active: DeviceFrame = { kind: 'ping', state: 'active', silenceClass: 4 }
+const sync: DeviceFrame = { kind: 'sync', version: 0 }
+/** CLOCK, so many ms after the stamp of message 1. */
+export const clock = (afterMs: number): ServerFrame => ({ kind: 'clock', clockMs: STAMP_MS + afterMs })
 const answer = (number: number): ServerFrame => ({ kind: 'pong', residue: number % 48 })
 export const BOOTED_START = 0x2222_2222
 export const BOOTED_ANSWER = 0x3333_3333
@@ -143,13 +146,16 @@ export const BOOTED_ANSWER = 0x3333_3333
 /** The packets of the example, in order. */
 export const PACKETS: readonly ExamplePacket[] = [
   packetD2s(
-    'first channel packet: PING, asks',
+    'first channel packet: PING, SYNC, asks',
     KEYS.deviceToServer,
     DEVICE_START,
     { long: true, ask: true, grease: 1 },
-    [active],
+    [active, sync],
   ),
-  packetS2d('its answer: PONG', KEYS.serverToDevice, SERVER_START, { long: true, grease: 2 }, [answer(DEVICE_START)]),
+  packetS2d('its answer: PONG, CLOCK', KEYS.serverToDevice, SERVER_START, { long: true, grease: 2 }, [
+    answer(DEVICE_START),
+    clock(1_000),
+  ]),
   packetD2s('common ping', KEYS.deviceToServer, DEVICE_START + 1, { ask: true, grease: 3 }, [active]),
   packetS2d('common pong', KEYS.serverToDevice, SERVER_START + 1, {}, [answer(DEVICE_START + 1)]),
   packetS2d('NOTIFY, padded to 128 B', KEYS.serverToDevice, SERVER_START + 2, { grease: 1 }, [NOTIFY]),
@@ -162,14 +168,14 @@ export const PACKETS: readonly ExamplePacket[] = [
     KEYS.deviceToServerBooted,
     BOOTED_START,
     { boot: DEVICE_BOOT, long: true, ask: true },
-    [{ kind: 'ping', state: 'idle', silenceClass: 8 }],
+    [{ kind: 'ping', state: 'idle', silenceClass: 8 }, sync],
   ),
   packetS2d(
     'its answer, with the boot value of the server',
     KEYS.serverToDeviceBooted,
     BOOTED_ANSWER,
     { boot: SERVER_BOOT, long: true },
-    [answer(BOOTED_START)],
+    [answer(BOOTED_START), clock(61_000)],
   ),
 ]
 

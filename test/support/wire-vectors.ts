@@ -18,8 +18,9 @@ import { expandNumber, isShortAllowed, NO_NUMBER, NUMBER_MAX } from '../../src/p
 import { resetToken, writeReset } from '../../src/packet/reset.js'
 import { frames, list, silence } from './frame-vectors.js'
 import { traceHandshake } from './noise-trace.js'
+import { keyTransfer, packetRows, padding, pongs, replayWindow, restart, retry, skips } from './session-vectors.js'
 import { STEPS } from './step-example.js'
-import { type Json, plain } from './vector-json.js'
+import type { Json } from './vector-json.js'
 import {
   DEVICE_BOOT,
   type ExamplePacket,
@@ -126,6 +127,7 @@ function packetNumbers(): Json {
     ].map(([confirmed = 0, number = 0]) => {
       return { 'last opened by the peer': confirmed, number, allowed: isShortAllowed(number, confirmed) }
     }),
+    'change of connection ID': skips(),
   }
 }
 
@@ -229,22 +231,7 @@ function packets(): Json {
       'd2s, D the device boot value': hex(KEYS.deviceToServerBooted),
       's2d, S and D the boot values': hex(KEYS.serverToDeviceBooted),
     },
-    packets: PACKETS.map(packetJson),
-  }
-}
-
-function packetJson(packet: ExamplePacket): Json {
-  const { title, direction, key, number, nonce, header, frames, plaintext, datagram } = packet
-  return {
-    title,
-    direction,
-    key: hex(key),
-    'packet number': number,
-    nonce: hex(nonce),
-    header: hex(header),
-    frames: frames.map(plain),
-    plaintext: hex(plaintext),
-    datagram: hex(datagram),
+    packets: packetRows(PACKETS),
   }
 }
 
@@ -264,7 +251,7 @@ function steps(): Json {
     T1: hex(STEPS.mixed),
     'epoch 1, by keys': epoch(STEPS.first, STEPS.firstKeys),
     'epoch 2, symmetric': epoch(STEPS.second, STEPS.secondKeys),
-    packets: STEPS.packets.map(packetJson),
+    packets: packetRows(STEPS.packets),
   }
 }
 
@@ -275,11 +262,17 @@ export function wireVectors(): Record<string, Json> {
     'cookie.json': cookies(),
     'frame.json': frames(),
     'handshake.json': handshake(),
+    'key-transfer.json': keyTransfer(),
     'header.json': headers(),
     'list.json': list(),
     'packet.json': packets(),
     'packet-number.json': packetNumbers(),
+    'padding.json': padding(),
+    'pong.json': pongs(),
+    'replay-window.json': replayWindow(),
     'reset.json': resets(),
+    'restart.json': restart(),
+    'retry.json': retry(),
     'silence.json': silence(),
     'step.json': steps(),
   }

@@ -73,7 +73,7 @@ t.test('endpoints: names, IPv4, IPv6; other schemes are left out', async (t) => 
   t.throws(() => new DgramTransport({ endpoints: ['wss://x'] }), { code: 'PL_BAD_CREDENTIALS' })
 })
 
-t.test('families take turns, IPv6 first; a name that does not resolve is left out', async (t) => {
+t.test('[R-12.1-1] families take turns, IPv6 first; a name that does not resolve is left out', async (t) => {
   const address = (ip: string): { ip: string; port: number; family: 4 | 6 } => ({
     ip,
     port: 1,
@@ -113,24 +113,41 @@ t.test('one address: there and back', async (t) => {
   t.equal(await next(), 2)
 })
 
-t.test('the first address is silent: the next is tried after the delay, with a new datagram, and wins', async (t) => {
-  const silent = await socketOf(t, false)
-  const server = await socketOf(t, true)
-  const timers = new ManualTimers()
-  const endpoints = [`udp://127.0.0.1:${portOf(silent)}`, `udp://127.0.0.1:${portOf(server)}`]
-  const { transport, next, ways } = transportOf(t, endpoints, { setTimer: timers.setTimer })
+t.test('[R-3-5] a datagram from another port than the server is dropped', async (t) => {
+  const server = await socketOf(t, false)
+  const stranger = await socketOf(t, false)
+  const { transport, received, next } = transportOf(t, [`udp://127.0.0.1:${portOf(server)}`])
+  const asked = once(server, 'message') as Promise<[Uint8Array, { port: number; address: string }]>
   transport.send(new Uint8Array([1]))
-  const [first] = (await once(silent, 'message')) as [Uint8Array]
-  t.same([...first], [1])
-  t.equal(timers.waiting.size, 1)
-  timers.fire()
-  t.equal(await next(), 101)
-  t.equal(ways(), 1)
-  t.match(transport.remote, { port: portOf(server) })
-  t.equal(timers.waiting.size, 0)
-  transport.send(new Uint8Array([2]))
-  t.equal(await next(), 2, 'the race is over')
+  const [, from] = await asked
+  const answer = next()
+  await new Promise((resolve) => stranger.send(new Uint8Array([66]), from.port, from.address, resolve))
+  server.send(new Uint8Array([2]), from.port, from.address)
+  t.equal(await answer, 2)
+  t.same(received, [2])
 })
+
+t.test(
+  '[R-12.1-1] the first address is silent: the next is tried after the delay, with a new datagram, and wins',
+  async (t) => {
+    const silent = await socketOf(t, false)
+    const server = await socketOf(t, true)
+    const timers = new ManualTimers()
+    const endpoints = [`udp://127.0.0.1:${portOf(silent)}`, `udp://127.0.0.1:${portOf(server)}`]
+    const { transport, next, ways } = transportOf(t, endpoints, { setTimer: timers.setTimer })
+    transport.send(new Uint8Array([1]))
+    const [first] = (await once(silent, 'message')) as [Uint8Array]
+    t.same([...first], [1])
+    t.equal(timers.waiting.size, 1)
+    timers.fire()
+    t.equal(await next(), 101)
+    t.equal(ways(), 1)
+    t.match(transport.remote, { port: portOf(server) })
+    t.equal(timers.waiting.size, 0)
+    transport.send(new Uint8Array([2]))
+    t.equal(await next(), 2, 'the race is over')
+  },
+)
 
 t.test('the first address answers late: it wins all the same', async (t) => {
   const slow = await socketOf(t, false)
@@ -148,7 +165,7 @@ t.test('the first address answers late: it wins all the same', async (t) => {
   t.same(received, [7])
 })
 
-t.test('all addresses were silent: each gets its turn, and the one that comes up late wins', async (t) => {
+t.test('[R-12.1-1] all addresses were silent: each gets its turn, and the one that comes up late wins', async (t) => {
   const late = await socketOf(t, false)
   const silent = await socketOf(t, false)
   const timers = new ManualTimers()
@@ -166,7 +183,7 @@ t.test('all addresses were silent: each gets its turn, and the one that comes up
   t.match(transport.remote, { port: portOf(late) })
 })
 
-t.test('a port that refuses (ICMP): the next address at once, no crash', async (t) => {
+t.test('[R-3-5] a port that refuses (ICMP): the next address at once, no crash', async (t) => {
   const closed = await socketOf({ teardown: () => {} }, false)
   const port = portOf(closed)
   closed.close()
@@ -178,7 +195,7 @@ t.test('a port that refuses (ICMP): the next address at once, no crash', async (
   t.equal(await next(), 101)
 })
 
-t.test('a server that goes away and comes back on its port is found again', async (t) => {
+t.test('[R-3-5] a server that goes away and comes back on its port is found again', async (t) => {
   const server = await socketOf({ teardown: () => {} }, true)
   const port = portOf(server)
   const { transport, next } = transportOf(t, [`udp://127.0.0.1:${port}`])
@@ -207,7 +224,7 @@ t.test('a server that goes away and comes back on its port is found again', asyn
   t.equal(await answer, 3)
 })
 
-t.test('rebind: another local port, the last winner first', async (t) => {
+t.test('[R-12.1-1] rebind: another local port, the last winner first', async (t) => {
   const silent = await socketOf(t, false)
   const server = await socketOf(t, true)
   const ports: number[] = []
