@@ -209,7 +209,7 @@ t.test('ended rings: bounded in number and time, keys go with them', (t) => {
   const ended = new EndedRings(2, (id) => dropped.push(id[0] as number))
   const add = (n: number, untilMs: number) => {
     ended.setKey(`1/k${n}`, `ring ${n}`)
-    ended.add(`ring ${n}`, { row: Uint8Array.of(n), id: Uint8Array.of(n), idempotency: `1/k${n}`, untilMs })
+    ended.add(`ring ${n}`, { row: Uint8Array.of(n), app: 1, id: Uint8Array.of(n), idempotency: `1/k${n}`, untilMs })
   }
   add(1, 100)
   add(2, 50)
