@@ -72,7 +72,7 @@ export class DeviceParts {
     this.asking = asking
     this.channel = new DeviceChannel({ crypto, random, boot })
     this.keepalive = new Keepalive(random, keepaliveS)
-    this.keepalive.setInterval('tcp', tcpKeepaliveS)
+    this.keepalive.useInterval('tcp', tcpKeepaliveS)
     this.contact = new Contact(outlet)
     this.outgoing = new Outgoing(this.channel, asking, this.acks, this.keepalive, this.reset)
     const serverKeys = state.serverKeys.length > 0 ? state.serverKeys : credentials.serverKeys
