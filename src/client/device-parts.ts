@@ -74,7 +74,7 @@ export class DeviceParts {
     this.asking = asking
     this.channel = new DeviceChannel({ crypto, random, boot })
     this.keepalive = new Keepalive(random, keepaliveS)
-    this.keepalive.setInterval('tcp', tcpKeepaliveS)
+    this.keepalive.useInterval('tcp', tcpKeepaliveS)
     this.contact = new Contact(outlet)
     this.ratchet = new Ratchet(crypto, random, this.channel, outlet, steps)
     this.outgoing = new Outgoing(this.channel, asking, this.acks, this.keepalive, this.reset, this.ratchet)

@@ -29,7 +29,7 @@ export class Keepalive {
   }
 
   /** Another interval on paths of a kind, from the next ping on; seconds, 1 to 1800. */
-  setInterval(kind: PathKind, intervalS: number): void {
+  useInterval(kind: PathKind, intervalS: number): void {
     this.#intervalsMs[kind] = intervalS * 1000
   }
 
