@@ -321,6 +321,19 @@ t.test('[R-8.1-2] CHALLENGE is answered at once by PING and RESPONSE in a packet
   t.equal(rig.takePackets().length, 1, 'a challenge that came again is answered again')
 })
 
+t.test('[R-8.1-2] a later CHALLENGE takes the place of one whose RESPONSE still waits', async (t) => {
+  const rig = Rig.online(crypto)
+  const [first, second] = [rig.server.bytes(8), rig.server.bytes(8)]
+  rig.send({ kind: 'challenge', challenge: first })
+  rig.take() // lost on the way
+  rig.send({ kind: 'challenge', challenge: second })
+  rig.advance(5000)
+  for (const { frames } of rig.takePackets()) {
+    t.match(frames, [{ kind: 'ping' }, { kind: 'response', challenge: second }])
+    t.equal(frames.length, 2)
+  }
+})
+
 t.test('[R-9.2-4] frames whose PONG came with a CHALLENGE go again with the RESPONSE', async (t) => {
   const rig = Rig.online(crypto)
   rig.do((machine, now) => machine.setThresholds(60, 600, now))

@@ -217,6 +217,48 @@ t.test('[R-10-1] when no version is left, the host is told of each edit once, al
   t.match(next.eventsOf('error'), [{ error: { code: 'PL_LIST_SPENT' }, edits: [1, 2] }])
 })
 
+t.test(
+  '[R-10-5] a STATE of another device while a LIST is under way: the newer list first, then ours on top',
+  async (t) => {
+    const { rig, lists } = ready()
+    rig.do((machine, now) => machine.allow(APP, {}, now))
+    lists.serve()
+    rig.do((machine, now) => machine.setMessages('mine', '', now))
+    const [packet] = rig.takePackets()
+    lists.change((list) => ({ ...list, choice: 2 }))
+    lists.change((list) => ({ ...list, choice: 1 }))
+    lists.frames.length = 0
+    rig.send(lists.state())
+    rig.deliver(rig.server.answer(packet as NonNullable<typeof packet>)) // the LIST itself was lost
+    lists.serve()
+    t.match(
+      lists.frames.map(({ kind }) => kind),
+      ['want-list', 'list', 'visibility'],
+    )
+    t.match(lists.opened(keyOf(rig)), { choice: 1, status: 'mine' })
+  },
+)
+
+t.test('[R-10-6] a version that changes between two parts: the new one is fetched from index 0', async (t) => {
+  const { rig, lists } = ready()
+  rig.do((machine, now) => machine.allow(APP, {}, now))
+  lists.serve()
+  const entries = Array.from({ length: 200 }, (_, i) => entry(i.toString(16).padStart(16, '0')))
+  lists.change((list) => ({ ...list, entries }))
+  lists.frames.length = 0
+  let parts = 0
+  lists.loses = (frame) => {
+    if (frame.kind === 'list-part' && ++parts === 1) lists.change((list) => ({ ...list, choice: 2 }))
+    return false
+  }
+  rig.send(lists.state())
+  lists.serve()
+  const wanted = lists.frames.flatMap((frame) => (frame.kind === 'want-list' ? [frame.index] : []))
+  t.same(wanted, [0, 1, 0, 2])
+  t.equal(rig.machine.parts.list.version, 3)
+  t.match(rig.machine.parts.list.committed, { choice: 2 })
+})
+
 t.test('[R-10-5] [R-10-6] flag 1 and an equal version: the plaintext is sent', async (t) => {
   const { rig, lists } = ready()
   rig.do((machine, now) => machine.allow(APP, {}, now))

@@ -241,6 +241,17 @@ t.test('[R-10-7] an application that is not visible in our list is refused and n
   t.match(verdicts(rig.takePackets()), [{ what: 3 }])
 })
 
+t.test('[R-10-7] a device that cannot open the newer list judges by its own, at first an empty one', async (t) => {
+  const rig = new Rig(crypto)
+  rig.start()
+  rig.finishHandshake(rig.server.state({ version: 5 }))
+  rig.take()
+  const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
+  rig.send(notify)
+  t.equal(rig.eventsOf('ring').length, 0)
+  t.match(verdicts(rig.takePackets()), [{ id: notify.id, what: 3 }])
+})
+
 t.test('[R-12.2-3] accepted and dismissed are repeated in asking packets until OUTCOME', async (t) => {
   for (const what of [0, 1] as const) {
     const rig = ready()
