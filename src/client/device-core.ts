@@ -214,11 +214,12 @@ export class DeviceCore {
   /** The two clocks drifted apart: one was set, or the monotonic one stood still in a sleep. wire-spec §12.2-1 */
   #compareClocks(now: Now): void {
     const aheadMs = now.wallMs - now.monotonicMs
-    const driftMs = Math.abs(aheadMs - this.#wallAheadMs)
-    if (driftMs < CLOCK_DRIFT_MS) return
+    const driftMs = aheadMs - this.#wallAheadMs
+    if (Math.abs(driftMs) < CLOCK_DRIFT_MS) return
     this.#wallAheadMs = aheadMs
-    const { clock, channel } = this.parts
+    const { clock, channel, rings } = this.parts
     clock.forget()
+    rings.handleDrift(driftMs, now)
     if (channel.hasSession) this.parts.askSync()
   }
 
