@@ -27,10 +27,11 @@ export class AppService {
     this.appId = setting.appId
   }
 
-  /** Listens anew: at start, and after each restart of the server. */
+  /** Listens anew: at start, and after each restart of the server, when it asks what became of its rings. */
   subscribe(): void {
     const { app, request } = this.#setting
     request({ kind: 'subscribe', stream: this.#name(++this.#stream), app, puids: null, heardBootMs: null })
+    this.#readRings()
   }
 
   ring(): void {
@@ -56,9 +57,13 @@ export class AppService {
 
   /** Reads every ring and every presence. */
   readAll(): void {
+    this.#readRings()
+    this.readPresence()
+  }
+
+  /** Reads every presence; the answers are in `read` when this returns, if the server is up. */
+  readPresence(): void {
     const { app, request } = this.#setting
-    for (const ring of this.#rings)
-      request({ kind: 'ring-get', request: this.#name(++this.#request), app, ring, waitMs: 0 })
     const puids = [...this.puids.values()]
     if (puids.length > 0) request({ kind: 'presence', request: this.#name(++this.#request), app, puids })
   }
@@ -94,6 +99,12 @@ export class AppService {
       default:
         break
     }
+  }
+
+  #readRings(): void {
+    const { app, request } = this.#setting
+    for (const ring of this.#rings)
+      request({ kind: 'ring-get', request: this.#name(++this.#request), app, ring, waitMs: 0 })
   }
 
   /** Request and stream numbers of different services must differ. */
