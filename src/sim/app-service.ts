@@ -3,6 +3,9 @@ import type { SeededRandom } from '../base/seeded-random.js'
 import type { AppKey, HubReply, HubRequest, PresenceView } from '../hub/message.js'
 import type { Checker } from './checker.js'
 
+/** A pool of more is refused. */
+const POOL_MAX = 64
+
 export interface AppServiceSetting {
   app: AppKey
   appId: string
@@ -40,7 +43,7 @@ export class AppService {
     if (puids.length === 0) return
     const first = random.int(puids.length)
     const isPool = random.uniform() < 0.3
-    const to = isPool ? puids : [puids[first]!]
+    const to = isPool ? puids.slice(first, first + POOL_MAX) : [puids[first]!]
     const deadlineInMs = 5000 + random.int(40_000)
     const text = { title: 'Ring', body: `number ${this.#request}`, url: 'https://example.net/ring', payload: '' }
     const idempotencyKey = random.uniform() < 0.5 ? `key ${this.#request}` : ''

@@ -63,6 +63,8 @@ export interface Scenario {
   keepaliveS: number
   link: LinkConditions
   every: Rates
+  /** whether everybody comes back at once, with their sessions and then without */
+  storm: boolean
   /** how long the turmoil lasts */
   turmoilS: number
   /** how long the calm lasts after it, in which everything comes to rest */
@@ -114,6 +116,7 @@ const BASE: Scenario = {
   keepaliveS: 30,
   link: QUIET_LINK,
   every: NEVER,
+  storm: false,
   turmoilS: 400,
   calmS: CALM_S,
 }
@@ -236,7 +239,9 @@ export const STORMS: readonly Scenario[] = [500, 10_000].map((devices) => ({
   name: `storm of ${devices}`,
   persons: devices,
   devicesPerPerson: 1,
+  keepaliveS: 120,
   every: { ...NEVER, stateS: 0, ringS: 1 },
-  turmoilS: 120,
+  storm: true,
+  turmoilS: 200,
   calmS: CALM_S,
 }))

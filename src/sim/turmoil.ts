@@ -30,6 +30,23 @@ export class Turmoil {
     this.#often(every.hostileS, () => house.hostile.act(house.devices, house.now()))
     this.#often(every.floodS, () => house.hostile.flood(house.scenario.workers, house.now()))
     for (const peer of house.peers) this.#often(every.peerS, () => peer.act())
+    if (house.scenario.storm) this.#storm()
+  }
+
+  /** The server is gone for half a minute, twice; then everybody comes, from another network, the second time unknown. */
+  #storm(): void {
+    const { server, devices, startServer, later } = this.#house
+    for (const [atS, losesSessions] of [
+      [10, false],
+      [100, true],
+    ] as const) {
+      later(atS, () => server.crash())
+      later(atS + 30, () => {
+        for (const row of server.disk.devices.values()) if (losesSessions) row.session = null
+        startServer()
+        for (const device of devices) this.#changeNetwork(device)
+      })
+    }
   }
 
   #disturb(device: DeviceNode): void {
