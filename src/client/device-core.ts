@@ -51,7 +51,6 @@ export class DeviceCore {
   readonly #saves: SaveGate
   readonly #stored: DeviceState
   readonly #publicKey: Uint8Array
-  readonly #bootSeconds: number
   readonly #incoming: Incoming
   readonly #events: DeviceEvent[] = []
   #life: Life = 'new'
@@ -71,7 +70,6 @@ export class DeviceCore {
     this.#wallAheadMs = now.wallMs - now.monotonicMs
     this.#stored = stored === null ? newDeviceState() : readDeviceState(stored, this.#publicKey)
     const boot = drawBoot(random, this.#stored.bootSeconds, now.wallMs)
-    this.#bootSeconds = bootSeconds(boot)
     this.#saves = new SaveGate(() => this.#write())
     const asking = new Asking()
     const outlet: Outlet = {
@@ -185,7 +183,10 @@ export class DeviceCore {
     if (channel.hasSession) {
       asking.restart()
       asking.put(PING, null)
-      if (channel.ids.move(channel.view)) this.#holdUntilSaved()
+      if (channel.ids.move(channel.view)) {
+        this.parts.renewBoot(now.wallMs)
+        this.#holdUntilSaved()
+      }
     }
     handshake.hurry(!channel.hasSession, now)
     this.handleTimeout(now)
@@ -368,7 +369,7 @@ export class DeviceCore {
     const { handshake, channel, list, transfer } = this.parts
     const { stampMs, serverKeys } = handshake.memory
     const state: DeviceState = {
-      bootSeconds: this.#bootSeconds,
+      bootSeconds: bootSeconds(this.parts.boot),
       stampMs,
       serverKeys,
       session: this.#life === 'new' ? this.#stored.session : channel.save(),

@@ -200,15 +200,18 @@ t.test('[R-12.2-1] while no CLOCK comes after a step of the clocks a ring stops 
   }
 })
 
-t.test('[R-12.2-1] after a sleep that may have outlasted the deadline a ring stops, should no CLOCK come', async (t) => {
-  const rig = ready()
-  rig.send(rig.server.notify({ deadlineMs: rig.wallMs + 30_000 }))
-  rig.stepWall(60_000)
-  rig.do((machine, now) => machine.handleTimeout(now))
-  t.equal(rig.eventsOf('ring-ended').length, 0, 'the CLOCK may be on its way')
-  rig.advance(2000)
-  t.match(rig.eventsOf('ring-ended'), [{ outcome: 'missed' }])
-})
+t.test(
+  '[R-12.2-1] after a sleep that may have outlasted the deadline a ring stops, should no CLOCK come',
+  async (t) => {
+    const rig = ready()
+    rig.send(rig.server.notify({ deadlineMs: rig.wallMs + 30_000 }))
+    rig.stepWall(60_000)
+    rig.do((machine, now) => machine.handleTimeout(now))
+    t.equal(rig.eventsOf('ring-ended').length, 0, 'the CLOCK may be on its way')
+    rig.advance(2000)
+    t.match(rig.eventsOf('ring-ended'), [{ outcome: 'missed' }])
+  },
+)
 
 t.test('[R-12.2-2] a ring that comes before the first STATE waits for it', async (t) => {
   const rig = ready()
