@@ -101,7 +101,7 @@ export class Incoming {
       this.#endings.end(view, CloseCode.protocolError)
       return
     }
-    this.#paths.prove(view, arrival)
+    if (this.#paths.prove(view, arrival)) this.#effects.moved(view, nowMs)
     this.#effects.take(view, arrival, false, nowMs)
     if (!view.inUse) return
     if (view.sendNumber >= NUMBER_MAX)

@@ -82,6 +82,11 @@ export class ReliableFrames {
   /** The slot's next session takes over: what waits goes on under its keys, but for the endpoint's own frames. */
   carryOver(slot: number, nowMs: number): void {
     this.dropOwn(slot)
+    this.restart(slot, nowMs)
+  }
+
+  /** What waits begins anew: it goes with the next packet heard, however lately it was sent. */
+  restart(slot: number, nowMs: number): void {
     const queue = this.#queues.get(slot)
     queue?.restart(nowMs)
     if (queue !== undefined) this.#settle(slot, queue)
