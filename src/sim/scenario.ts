@@ -104,9 +104,9 @@ const NEVER: Rates = {
   peerS: 0,
 }
 /** Rings, rounds of asking, refusals and pauses are over after this. */
-const CALM_S = 900
+const CALM_S = 700
 /** Longer than the longest silence, after which a restarted server calls the unheard offline. */
-const RESTART_CALM_S = 2100
+const RESTART_CALM_S = 1900
 const BASE: Scenario = {
   name: 'calm',
   persons: 3,
@@ -117,7 +117,7 @@ const BASE: Scenario = {
   link: QUIET_LINK,
   every: NEVER,
   storm: false,
-  turmoilS: 400,
+  turmoilS: 320,
   calmS: CALM_S,
 }
 const BURSTS = { goodS: 20, badS: 3, lossRatio: 0.9 }
@@ -242,6 +242,6 @@ export const STORMS: readonly Scenario[] = [500, 10_000].map((devices) => ({
   keepaliveS: 120,
   every: { ...NEVER, stateS: 0, ringS: 1 },
   storm: true,
-  turmoilS: 200,
-  calmS: CALM_S,
+  turmoilS: 150,
+  calmS: 400,
 }))
