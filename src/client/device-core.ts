@@ -51,7 +51,6 @@ export class DeviceCore {
   readonly #saves: SaveGate
   readonly #stored: DeviceState
   readonly #publicKey: Uint8Array
-  readonly #bootSeconds: number
   readonly #incoming: Incoming
   readonly #events: DeviceEvent[] = []
   #life: Life = 'new'
@@ -71,7 +70,6 @@ export class DeviceCore {
     this.#wallAheadMs = now.wallMs - now.monotonicMs
     this.#stored = stored === null ? newDeviceState() : readDeviceState(stored, this.#publicKey)
     const boot = drawBoot(random, this.#stored.bootSeconds, now.wallMs)
-    this.#bootSeconds = bootSeconds(boot)
     this.#saves = new SaveGate(() => this.#write())
     const asking = new Asking()
     const outlet: Outlet = {
@@ -186,7 +184,10 @@ export class DeviceCore {
     if (channel.hasSession) {
       asking.restart()
       asking.put(PING, null)
-      if (channel.ids.move(channel.view)) this.#holdUntilSaved()
+      if (channel.ids.move(channel.view)) {
+        this.parts.renewBoot(now.wallMs)
+        this.#holdUntilSaved()
+      }
     }
     handshake.hurry(!channel.hasSession, now)
     this.handleTimeout(now)
@@ -215,11 +216,12 @@ export class DeviceCore {
   /** The two clocks drifted apart: one was set, or the monotonic one stood still in a sleep. wire-spec §12.2-1 */
   #compareClocks(now: Now): void {
     const aheadMs = now.wallMs - now.monotonicMs
-    const driftMs = Math.abs(aheadMs - this.#wallAheadMs)
-    if (driftMs < CLOCK_DRIFT_MS) return
+    const driftMs = aheadMs - this.#wallAheadMs
+    if (Math.abs(driftMs) < CLOCK_DRIFT_MS) return
     this.#wallAheadMs = aheadMs
-    const { clock, channel } = this.parts
+    const { clock, channel, rings } = this.parts
     clock.forget()
+    rings.handleDrift(driftMs, now)
     if (channel.hasSession) this.parts.askSync()
   }
 
@@ -374,7 +376,7 @@ export class DeviceCore {
     const session = channel.save()
     if (session !== null) this.parts.ratchet.save(session)
     const state: DeviceState = {
-      bootSeconds: this.#bootSeconds,
+      bootSeconds: bootSeconds(this.parts.boot),
       stampMs,
       serverKeys,
       session: this.#life === 'new' ? this.#stored.session : session,

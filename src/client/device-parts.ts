@@ -4,6 +4,7 @@ import type { Random } from '../base/random.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { ThresholdsFrame } from '../frame/frame.js'
 import { BOOT_BYTES, KEEPALIVE_S, SILENCE_MAX_S } from '../packet/constants.js'
+import { bootSeconds } from '../session/keys.js'
 import { Acks } from './acks.js'
 import type { Asking } from './asking.js'
 import { Contact } from './contact.js'
@@ -42,6 +43,9 @@ export interface DeviceOptions {
 /** All parts of a device. Each owns its fields, timers and frames; the machine routes between them. */
 export class DeviceParts {
   readonly outlet: Outlet
+  /** boot value, 12 B; the session's context holds the same array. wire-spec §5.3 */
+  readonly boot: Uint8Array
+  readonly #random: Random
   readonly asking: Asking
   readonly channel: DeviceChannel
   readonly acks = new Acks()
@@ -71,6 +75,8 @@ export class DeviceParts {
     const { secretKey, publicKey, psk } = credentials
     const own = { secretKey, publicKey }
     this.outlet = outlet
+    this.boot = boot
+    this.#random = random
     this.asking = asking
     this.channel = new DeviceChannel({ crypto, random, boot })
     this.keepalive = new Keepalive(random, keepaliveS)
@@ -88,6 +94,11 @@ export class DeviceParts {
     this.seen = state.seen
     this.rings = new RingBook(outlet, this.clock, state.seen, visible)
     this.puids = new Puids(outlet)
+  }
+
+  /** The last network has seen the boot value, which would link it with the next. Save its seconds with the move. [R-5.3-7] */
+  renewBoot(wallMs: number): void {
+    this.boot.set(drawBoot(this.#random, bootSeconds(this.boot), wallMs))
   }
 
   /** Sets what THRESHOLDS says; null says nothing. */

@@ -13,6 +13,9 @@ const VERDICT_REPEAT_MS = [1000, 2000, 4000, 8000] as const
 /** A ring that waits for the server's clock or the list is dropped after this, ms: no deadline is further away. */
 const HELD_MAX_MS = 600_000
 
+/** After a sleep that may have outlasted the deadline a ring stops, if no CLOCK came within this, ms. */
+const WAKE_CLOCK_MS = 2000
+
 /** Rings open at once; more are acked and not shown. Of one datagram each, so 70 KB at most. */
 const OPEN_MAX = 64
 
@@ -36,6 +39,8 @@ interface OpenRing extends SeenRing {
   payload: Uint8Array
   /** monotonic ms until which it waits, or is kept, while the server's clock is not known */
   heldUntilMs: number
+  /** when it stops should the server's clock not be known then, monotonic ms */
+  stopAtMs: number
   verdict: 0 | 1
   reply: Uint8Array | null
   repeats: number
@@ -106,6 +111,7 @@ export class RingBook {
       notify: frame.id,
       notifies: new Set([frame.id]),
       heldUntilMs: now.monotonicMs + HELD_MAX_MS,
+      stopAtMs: Infinity,
       verdict: 0,
       reply: null,
       repeats: 0,
@@ -124,6 +130,17 @@ export class RingBook {
     }
     this.#earlyOutcomes.push({ notify: frame.notify, atMs: now.monotonicMs })
     if (this.#earlyOutcomes.length > EARLY_OUTCOMES) this.#earlyOutcomes.shift()
+  }
+
+  /**
+   * Our clocks drifted apart: the wall clock was set, or we slept for so long and the monotonic one did not notice. The
+   * server's clock is not known until the next CLOCK; a ring that may be over by now waits for it a moment only.
+   */
+  handleDrift(driftMs: number, now: Now): void {
+    for (const ring of this.#open.values()) {
+      const earliestMs = Math.min(ring.stopAtMs, now.monotonicMs + WAKE_CLOCK_MS)
+      ring.stopAtMs = Math.max(earliestMs, ring.stopAtMs - Math.max(driftMs, 0))
+    }
   }
 
   /** The server's clock or our list changed: looks again at rings that were held for it. */
@@ -214,6 +231,7 @@ export class RingBook {
       return
     }
     ring.state = 'shown'
+    ring.stopAtMs = this.#lateAt(ring)
     const { ring: id, app, title, body, url, payload } = ring
     this.#outlet.emit({ kind: 'ring', ring: id, app, title, body, url, payload, remainingMs: ring.deadlineMs - latest })
   }
@@ -277,16 +295,16 @@ export class RingBook {
     this.#outlet.ask(key, { kind: 'verdict', id: ring.notify, what, reply })
   }
 
-  /** Whether the deadline may have passed. False while the server's clock is not known. */
+  /** Whether the deadline may have passed. Of a ring that was never shown false while the server's clock is not known. */
   #isLate(ring: OpenRing, now: Now): boolean {
     const latest = this.#clock.latest(now.monotonicMs)
-    return latest !== null && latest > ring.deadlineMs
+    return latest === null ? now.monotonicMs >= ring.stopAtMs : latest > ring.deadlineMs
   }
 
   /** First monotonic ms at which `#isLate` holds. */
   #lateAt(ring: OpenRing): number {
     const offset = this.#clock.latest(0)
-    return offset === null ? Infinity : ring.deadlineMs - offset + 1
+    return offset === null ? ring.stopAtMs : ring.deadlineMs - offset + 1
   }
 
   /** When a shown ring stops; when an answered or stopped one is forgotten: then its deadline surely passed by 10 s. */

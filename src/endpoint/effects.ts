@@ -49,6 +49,11 @@ export class Effects {
     this.#endings = parts.endings
   }
 
+  /** Another address is proven: what waits went to the last one, where nobody may have been, and goes again at once. */
+  moved(view: SessionView, nowMs: number): void {
+    this.#frames.restart(view.slot, nowMs)
+  }
+
   /**
    * @param view  at the confirmed session that the packet opened on.
    * @param fresh whether the hub is to send STATE.

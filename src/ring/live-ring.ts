@@ -74,6 +74,8 @@ export interface LiveRing {
   endRow: Uint8Array | null
   /** from when on it is tried on devices whose person's list is not here, monotonic ms; 0 not known yet */
   tryFromMs: number
+  /** it went out, and nobody acked it for a while */
+  isUnanswered: boolean
   /** when telling stops, monotonic ms; Infinity before the end */
   tellUntilMs: number
   /** requests that created it, or repeat that: true for the first */
@@ -82,6 +84,7 @@ export interface LiveRing {
   waits: Waiting[]
   // Timers, 0 none.
   deadlineTimer: number
+  silenceTimer: number
   retryTimer: number
   tellTimer: number
   writeTimer: number
@@ -113,11 +116,13 @@ export function liveRing(
     dismissed: new Set(),
     endRow: null,
     tryFromMs: 0,
+    isUnanswered: false,
     tellUntilMs: Infinity,
     creators: [],
     withdrawers: [],
     waits: [],
     deadlineTimer: 0,
+    silenceTimer: 0,
     retryTimer: 0,
     tellTimer: 0,
     writeTimer: 0,

@@ -34,8 +34,8 @@ export const RING_BEHAVIOUR: Readonly<Record<Reach, RingBehaviour>> = {
   unknown: 'try',
 }
 
-/** Why a ring is still queued. */
-export type QueueReason = '' | 'offline' | 'unavailable'
+/** Why a ring is still queued; `unanswered`: it went out, and no device has acked it for a while. */
+export type QueueReason = '' | 'offline' | 'unavailable' | 'unanswered'
 
 /** Why a ring is queued, from what it does for each person it goes to. '' if it rings for one of them. */
 export function queueReason(behaviours: readonly RingBehaviour[]): QueueReason {

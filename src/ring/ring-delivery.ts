@@ -27,6 +27,8 @@ export interface DeliveryListener {
 /** Where a ring stands after it was offered to all devices that may have it. */
 export interface Offer {
   isSent: boolean
+  /** it went out to a device just now */
+  isNew: boolean
   isReceived: boolean
   reason: QueueReason
 }
@@ -66,14 +68,16 @@ export class RingDelivery {
   /** Sends an open ring to each device that may have it and has not. */
   offer(ring: LiveRing, now: Now): Offer {
     const behaviours = this.behaviours(ring.record)
+    const offer: Offer = { isSent: false, isNew: false, isReceived: false, reason: queueReason(behaviours) }
     ring.record.targets.forEach(({ person, dismissedBy }, target) => {
       const behaviour = behaviours[target]
       if (dismissedBy >= 0 || (behaviour !== 'ring' && behaviour !== 'try')) return
       const devices = this.#people.devicesInContact(person)
       if (behaviour === 'try' && devices.length > 0 && !this.#mayTry(ring, now)) return
-      for (const device of devices) this.#offerTo(ring, target, device, behaviour === 'try', now)
+      for (const device of devices) {
+        if (this.#offerTo(ring, target, device, behaviour === 'try', now)) offer.isNew = true
+      }
     })
-    const offer: Offer = { isSent: false, isReceived: false, reason: queueReason(behaviours) }
     for (const leg of ring.legs.values()) {
       if (behaviours[leg.target] === 'ring') leg.isTentative = false
       if (leg.isTentative || leg.isRefused) continue
@@ -181,15 +185,16 @@ export class RingDelivery {
     return false
   }
 
-  #offerTo(ring: LiveRing, target: number, device: number, isTentative: boolean, now: Now): void {
+  /** @returns whether it went out. */
+  #offerTo(ring: LiveRing, target: number, device: number, isTentative: boolean, now: Now): boolean {
     const held = ring.legs.get(device)
-    if (held !== undefined && (held.isSent || held.isRefused)) return
+    if (held !== undefined && (held.isSent || held.isRefused)) return false
     const used = held?.notifies.length ?? 0
     const isAgain = held !== undefined && !held.isRenewed
     const id = isAgain ? held.notify : this.#freeNotifyId(ring, device, ring.firstTry + used)
     if (id === 0 || !this.#channel.isIdFree(device, id)) {
       this.#listener.delayed(ring, now)
-      return
+      return false
     }
     const leg = held ?? this.#addLeg(ring, target, device, id)
     if (held === undefined) leg.isTentative = isTentative
@@ -200,6 +205,7 @@ export class RingDelivery {
     }
     leg.isSent = true
     this.#channel.send(device, [this.#notify(ring, id)], ring.deadlineMonotonicMs, this.#ownerOf(ring))
+    return true
   }
 
   /** A notify id that is free on the device, or 0. @param first the one to try first, modulo their number. */

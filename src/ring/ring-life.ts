@@ -14,6 +14,8 @@ import type { RingWaits } from './ring-waits.js'
 
 /** How long after a frame could not go out it is tried again, ms. */
 const RETRY_MS = 2_000
+/** A ring that no device has acked so long after it went out is queued again, as `unanswered`, ms: after its first three repeats. */
+const SILENCE_MS = 8_000
 /** How often ended rings are looked through for those past their time, ms. */
 const EXPIRE_MS = 600_000
 
@@ -28,6 +30,7 @@ export class RingLife {
   readonly #delivery: RingDelivery
   readonly #ledger: RingLedger
   readonly #deadlines: RingTimers
+  readonly #silences: RingTimers
   readonly #retries: RingTimers
   readonly #tellings: RingTimers
   readonly #expiry: RingTimers
@@ -68,6 +71,10 @@ export class RingLife {
     this.#deadlines = onLive((ring, now) => {
       ring.deadlineTimer = 0
       this.end(ring, 'deadline', now)
+    })
+    this.#silences = onLive((ring) => {
+      ring.silenceTimer = 0
+      this.#handleSilence(ring)
     })
     this.#retries = onLive((ring, now) => {
       ring.retryTimer = 0
@@ -130,6 +137,8 @@ export class RingLife {
     this.#index.close(ring)
     this.#deadlines.disarm(ring.deadlineTimer)
     ring.deadlineTimer = 0
+    this.#silences.disarm(ring.silenceTimer)
+    ring.silenceTimer = 0
     this.#delivery.stop(ring)
     this.#ledger.write(ring)
   }
@@ -235,13 +244,31 @@ export class RingLife {
   #offer(ring: LiveRing, now: Now): void {
     const { record } = ring
     const offer = this.#delivery.offer(ring, now)
-    let isNew = offer.isSent && this.#advance(ring, 'send')
+    if (offer.isNew) this.#awaitAck(ring, now)
+    if (ring.isUnanswered && offer.reason === '') offer.reason = 'unanswered'
+    let isNew = offer.isSent && !ring.isUnanswered && this.#advance(ring, 'send')
     if (offer.isReceived && this.#setDelivered(ring, now)) isNew = true
     if (record.state === 'queued' && record.reason !== offer.reason) {
       record.reason = offer.reason
       isNew = true
     }
     if (isNew) this.#ledger.write(ring)
+  }
+
+  /** It went out to one more device, or to one that is new: that one may answer. */
+  #awaitAck(ring: LiveRing, now: Now): void {
+    ring.isUnanswered = false
+    this.#silences.disarm(ring.silenceTimer)
+    ring.silenceTimer = this.#silences.arm(ring.number, now.monotonicMs + SILENCE_MS)
+  }
+
+  /** Nobody acked it: it waits for the next packet of a device, and its sender sees why. */
+  #handleSilence(ring: LiveRing): void {
+    if (ring.record.state !== 'sent') return
+    ring.isUnanswered = true
+    this.#advance(ring, 'silence')
+    ring.record.reason = 'unanswered'
+    this.#ledger.write(ring)
   }
 
   #handleCommitted(ring: LiveRing, now: Now): void {

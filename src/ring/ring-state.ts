@@ -7,6 +7,7 @@ export type RingState = 'queued' | 'sent' | 'delivered' | 'accepted' | 'dismisse
  * | event | when |
  * |---|---|
  * | send | it went out to a device of somebody who shows themselves to the sender |
+ * | silence | no device that it went to has acked it for a while: their mappings may be gone, it waits for their next packet |
  * | deliver | such a device acked it, or any device showed it or answered |
  * | accept | a device accepted |
  * | dismiss | everybody it went to dismissed it |
@@ -14,7 +15,7 @@ export type RingState = 'queued' | 'sent' | 'delivered' | 'accepted' | 'dismisse
  * | withdraw | the sender withdrew it |
  * | fail | the sender's application is gone, or we cannot go on |
  */
-export type RingEvent = 'send' | 'deliver' | 'accept' | 'dismiss' | 'deadline' | 'withdraw' | 'fail'
+export type RingEvent = 'send' | 'silence' | 'deliver' | 'accept' | 'dismiss' | 'deadline' | 'withdraw' | 'fail'
 
 type Row = Readonly<Record<RingEvent, RingState>>
 
@@ -30,6 +31,7 @@ const ends = {
 function stays(state: RingState): Row {
   const row = {
     send: state,
+    silence: state,
     deliver: state,
     accept: state,
     dismiss: state,
@@ -42,12 +44,12 @@ function stays(state: RingState): Row {
 
 /**
  * The state machine as one table: `queued -> sent -> delivered -> (accepted | dismissed | missed | withdrawn | failed)`.
- * No event leads back.
+ * Only `silence` leads back, from `sent` to `queued`.
  */
 export const RING_TRANSITIONS: Readonly<Record<RingState, Row>> = {
-  queued: { send: 'sent', deliver: 'delivered', ...ends },
-  sent: { send: 'sent', deliver: 'delivered', ...ends },
-  delivered: { send: 'delivered', deliver: 'delivered', ...ends },
+  queued: { send: 'sent', silence: 'queued', deliver: 'delivered', ...ends },
+  sent: { send: 'sent', silence: 'queued', deliver: 'delivered', ...ends },
+  delivered: { send: 'delivered', silence: 'delivered', deliver: 'delivered', ...ends },
   accepted: stays('accepted'),
   dismissed: stays('dismissed'),
   missed: stays('missed'),

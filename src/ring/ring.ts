@@ -14,7 +14,7 @@ export interface RingView {
   /** 32 hex digits */
   ring: string
   state: RingState
-  /** why it is queued or failed: '' | 'offline' | 'unavailable' | 'app-removed' */
+  /** why it is queued or failed: '' | 'offline' | 'unavailable' | 'unanswered' | 'app-removed' */
   reason: string
   createdMs: number
   deadlineMs: number

@@ -5,6 +5,9 @@ import type { Crypto } from '../crypto/crypto.js'
 export interface SessionContext {
   readonly crypto: Crypto
   readonly random: Random
-  /** This process's boot value, 12 B: 4 B of seconds and 8 random bytes. wire-spec §5.3 */
+  /**
+   * Boot value, 12 B: 4 B of seconds and 8 random bytes. A device's is written over when it moves to another network.
+   * wire-spec §5.3, [R-5.3-7]
+   */
   readonly boot: Uint8Array
 }

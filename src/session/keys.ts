@@ -99,8 +99,8 @@ export function changeServerBoot(view: SessionView, context: SessionContext, boo
 }
 
 /**
- * Device only: makes this process's boot value the D of a session that was begun in this process, before an
- * asking packet is repeated. Packets under the old s2d key are taken until the first under the new one. Does
+ * Device only: makes the boot value the D of a session that was begun in this process, or of one that moved to another
+ * network since, before an asking packet is repeated. Packets under the old s2d key are taken until the first under the new one. Does
  * nothing when D is the boot value already. [R-5.3-2]
  */
 export function takeDeviceBoot(view: SessionView, context: SessionContext): void {

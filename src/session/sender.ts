@@ -86,8 +86,9 @@ export class Sender {
   /** Whether this packet carries our boot value, which then is D or S. [R-5.3-1] [R-5.3-2] [R-5.3-5] */
   #boot(view: SessionView, packet: OutgoingPacket): boolean {
     if (view.role === 'device') {
-      if (packet.ask && packet.retry) takeDeviceBoot(view, this.#context)
-      return (packet.ask && packet.retry) || view.has(SessionFlag.bootPending)
+      const isSent = (packet.ask && packet.retry) || view.has(SessionFlag.bootPending)
+      if (isSent) takeDeviceBoot(view, this.#context)
+      return isSent
     }
     if (view.confirmed && !view.has(SessionFlag.bootPending)) return false
     if (!view.matches(Offset.serverBoot, this.#context.boot)) changeServerBoot(view, this.#context, this.#context.boot)

@@ -3,6 +3,9 @@ import type { SeededRandom } from '../base/seeded-random.js'
 import type { AppKey, HubReply, HubRequest, PresenceView } from '../hub/message.js'
 import type { Checker } from './checker.js'
 
+/** A pool of more is refused. */
+const POOL_MAX = 64
+
 export interface AppServiceSetting {
   app: AppKey
   appId: string
@@ -27,10 +30,11 @@ export class AppService {
     this.appId = setting.appId
   }
 
-  /** Listens anew: at start, and after each restart of the server. */
+  /** Listens anew: at start, and after each restart of the server, when it asks what became of its rings. */
   subscribe(): void {
     const { app, request } = this.#setting
     request({ kind: 'subscribe', stream: this.#name(++this.#stream), app, puids: null, heardBootMs: null })
+    this.#readRings()
   }
 
   ring(): void {
@@ -39,7 +43,7 @@ export class AppService {
     if (puids.length === 0) return
     const first = random.int(puids.length)
     const isPool = random.uniform() < 0.3
-    const to = isPool ? puids : [puids[first]!]
+    const to = isPool ? puids.slice(first, first + POOL_MAX) : [puids[first]!]
     const deadlineInMs = 5000 + random.int(40_000)
     const text = { title: 'Ring', body: `number ${this.#request}`, url: 'https://example.net/ring', payload: '' }
     const idempotencyKey = random.uniform() < 0.5 ? `key ${this.#request}` : ''
@@ -56,9 +60,13 @@ export class AppService {
 
   /** Reads every ring and every presence. */
   readAll(): void {
+    this.#readRings()
+    this.readPresence()
+  }
+
+  /** Reads every presence; the answers are in `read` when this returns, if the server is up. */
+  readPresence(): void {
     const { app, request } = this.#setting
-    for (const ring of this.#rings)
-      request({ kind: 'ring-get', request: this.#name(++this.#request), app, ring, waitMs: 0 })
     const puids = [...this.puids.values()]
     if (puids.length > 0) request({ kind: 'presence', request: this.#name(++this.#request), app, puids })
   }
@@ -94,6 +102,12 @@ export class AppService {
       default:
         break
     }
+  }
+
+  #readRings(): void {
+    const { app, request } = this.#setting
+    for (const ring of this.#rings)
+      request({ kind: 'ring-get', request: this.#name(++this.#request), app, ring, waitMs: 0 })
   }
 
   /** Request and stream numbers of different services must differ. */

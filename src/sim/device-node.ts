@@ -6,14 +6,19 @@ import { DeviceMachine } from '../client/device-machine.js'
 import type { DeviceEvent } from '../client/event.js'
 import type { StepPeriods } from '../client/ratchet.js'
 import type { Crypto } from '../crypto/crypto.js'
+import type { DeviceHandle } from '../endpoint/message.js'
+import { DeviceClock } from './device-clock.js'
 import type { EventQueue } from './event-queue.js'
 import { DevicePath, type LinkConditions, type Network } from './network.js'
 
 /** Virtual ms that a save to the phone's flash takes at most. */
 const SAVE_MS_MAX = 20
+/** Datagrams that the kernel keeps for a process that does not read. */
+const SOCKET_QUEUE_MAX = 32
 
 export interface DeviceSetting {
   name: string
+  handle: DeviceHandle
   credentials: Credentials
   crypto: Crypto
   random: SeededRandom
@@ -28,10 +33,20 @@ export interface DeviceSetting {
   onEvent: (device: DeviceNode, event: DeviceEvent) => void
 }
 
+/** What a phone does to a process in the background. */
+export interface Suspension {
+  seconds: number
+  /** the monotonic clock stands still meanwhile */
+  standsStill: boolean
+  /** datagrams that come meanwhile are lost; else they wait in the socket */
+  closesSocket: boolean
+}
+
 export class DeviceNode {
   readonly name: string
   readonly path: DevicePath
-  readonly #setting: DeviceSetting
+  readonly clock: DeviceClock
+  readonly setting: DeviceSetting
   readonly #queue: EventQueue
   /** what is on its flash */
   #stored: Uint8Array | null = null
@@ -39,19 +54,27 @@ export class DeviceNode {
   /** grows with each start, so that timers and saves of a killed process do nothing */
   #life = 0
   #timerMs = Number.POSITIVE_INFINITY
+  #suspended: { closesSocket: boolean; waiting: (() => void)[] } | null = null
   handshakes = 0
+  /** when the process last went on after a suspension, virtual ms */
+  resumedMs = 0
+  /** The process dies at its save of this number from now on, before or after it is durable; null: it does not. */
+  killAtSave: { saves: number; isAfter: boolean } | null = null
 
   constructor(setting: DeviceSetting) {
     this.name = setting.name
-    this.#setting = setting
+    this.setting = setting
     this.#queue = setting.network.queue
-    this.path = new DevicePath(setting.network, setting.port, setting.link, (bytes) => {
-      this.#with((machine, now) => machine.handleDatagram(bytes, now))
-    })
+    this.clock = new DeviceClock(setting.now)
+    this.path = new DevicePath(setting.network, setting.port, setting.link, (bytes) => this.#receive(bytes))
   }
 
   get isRunning(): boolean {
     return this.#machine !== null
+  }
+
+  get isSuspended(): boolean {
+    return this.#suspended !== null
   }
 
   /** What is on its flash now; give it to `restoreFlash` later to model an old copy. */
@@ -65,9 +88,10 @@ export class DeviceNode {
 
   /** Starts the process on what is stored. */
   start(): void {
-    const { credentials, crypto, random, keepaliveS, steps, now } = this.#setting
+    const { credentials, crypto, random, keepaliveS, steps } = this.setting
     this.#life++
     this.#timerMs = Number.POSITIVE_INFINITY
+    this.#suspended = null
     const processRandom = random.fork(`life-${this.#life}`)
     const options = {
       credentials,
@@ -77,19 +101,35 @@ export class DeviceNode {
       keepaliveS,
       ...(steps && { steps }),
     }
-    this.#machine = new DeviceMachine(options, now())
-    this.#with((machine, at) => machine.start(at))
+    this.#machine = new DeviceMachine(options, this.clock.now())
+    this.do((machine, at) => machine.start(at))
   }
 
   /** The process is gone at once; nothing is said. */
   kill(): void {
     this.#machine = null
+    this.#suspended = null
     this.#life++
   }
 
-  /** Runs a command and whatever follows from it. */
+  /** Runs a command and whatever follows from it; a suspended process does nothing. */
   do(command: (machine: DeviceMachine, now: Now) => void): void {
-    this.#with(command)
+    const machine = this.#machine
+    if (machine === null || this.#suspended !== null) return
+    command(machine, this.clock.now())
+    this.#drain(machine)
+  }
+
+  /** The process is not run for a while: its timers come late, all at once. */
+  suspend({ seconds, standsStill, closesSocket }: Suspension): void {
+    if (this.#machine === null || this.#suspended !== null) return
+    const life = this.#life
+    const suspended = { closesSocket, waiting: [] }
+    this.#suspended = suspended
+    this.#queue.at(this.#queue.nowMs + seconds * 1000, () => {
+      if (standsStill) this.clock.stood(seconds * 1000)
+      if (life === this.#life && this.#suspended === suspended) this.#resume(suspended.waiting)
+    })
   }
 
   /** The machine, to look at. */
@@ -97,44 +137,70 @@ export class DeviceNode {
     return this.#machine
   }
 
-  #with(command: (machine: DeviceMachine, now: Now) => void): void {
-    const machine = this.#machine
-    if (machine === null) return
-    command(machine, this.#setting.now())
-    this.#drain(machine)
+  /** Puts a state on the flash. */
+  protected store(bytes: Uint8Array): void {
+    this.#stored = bytes
+  }
+
+  /** Hands an event of the machine on. */
+  protected tell(event: DeviceEvent): void {
+    this.setting.onEvent(this, event)
+  }
+
+  #resume(waiting: readonly (() => void)[]): void {
+    this.#suspended = null
+    this.#timerMs = Number.POSITIVE_INFINITY
+    this.resumedMs = this.#queue.nowMs
+    this.do((machine, now) => machine.handleTimeout(now))
+    for (const run of waiting) run()
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const suspended = this.#suspended
+    const handle = () => this.do((machine, now) => machine.handleDatagram(bytes, now))
+    if (suspended === null) handle()
+    else if (!suspended.closesSocket && suspended.waiting.length < SOCKET_QUEUE_MAX) suspended.waiting.push(handle)
   }
 
   #drain(machine: DeviceMachine): void {
     for (let save = machine.pollSave(); save !== null; save = machine.pollSave()) {
-      const { bytes } = save
       const request = save
       const life = this.#life
-      const doneMs = this.#queue.nowMs + this.#setting.random.uniform() * SAVE_MS_MAX
+      const doneMs = this.#queue.nowMs + this.setting.random.uniform() * SAVE_MS_MAX
       this.#queue.at(doneMs, () => {
-        if (life !== this.#life) return
-        this.#stored = bytes
-        this.#with((running, now) => running.handleSaved(request, now))
+        if (life === this.#life) this.#saved(request.bytes, () => machine.handleSaved(request, this.clock.now()))
       })
     }
     for (let bytes = machine.pollTransmit(); bytes !== null; bytes = machine.pollTransmit()) {
       if (bytes[0] === 1 || bytes[0] === 2) this.handshakes++
       this.path.send(bytes)
     }
-    for (let event = machine.pollEvent(); event !== null; event = machine.pollEvent()) {
-      this.#setting.onEvent(this, event)
-    }
+    for (let event = machine.pollEvent(); event !== null; event = machine.pollEvent()) this.tell(event)
     if (this.#machine === machine) this.#arm(machine)
   }
 
+  /** A save is done, unless the process dies there. */
+  #saved(bytes: Uint8Array, goOn: () => void): void {
+    const dies = this.killAtSave !== null && --this.killAtSave.saves < 0
+    if (!dies || this.killAtSave?.isAfter === true) this.store(bytes)
+    if (dies) {
+      this.killAtSave = null
+      this.tell({ kind: 'stopped', confirmed: false })
+      return
+    }
+    if (this.#suspended !== null) this.#suspended.waiting.unshift(() => this.do(goOn))
+    else this.do(goOn)
+  }
+
   #arm(machine: DeviceMachine): void {
-    const atMs = machine.nextTimeout()
+    const atMs = this.clock.trueMs(machine.nextTimeout())
     if (atMs === Number.POSITIVE_INFINITY || atMs >= this.#timerMs) return
     const life = this.#life
     this.#timerMs = atMs
     this.#queue.at(atMs, () => {
       if (life !== this.#life || this.#timerMs !== atMs) return
       this.#timerMs = Number.POSITIVE_INFINITY
-      this.#with((running, now) => running.handleTimeout(now))
+      this.do((running, now) => running.handleTimeout(now))
     })
   }
 }

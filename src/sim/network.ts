@@ -4,6 +4,8 @@
  */
 import type { SeededRandom } from '../base/seeded-random.js'
 import type { EventQueue } from './event-queue.js'
+import { BurstState, type Bursts } from './loss.js'
+import { drawNat, type Nat, NatMapping, type NatSetting } from './nat.js'
 
 export interface LinkConditions {
   latencyMs: number
@@ -11,10 +13,12 @@ export interface LinkConditions {
   jitterMs: number
   /** 0..1, each direction, independent */
   lossRatio: number
+  /** loss in bursts beside that, or null */
+  bursts: Bursts | null
   /** 0..1 */
   duplicateRatio: number
-  /** NAT mapping idle time; Infinity: no NAT timeout */
-  natIdleMs: number
+  /** null: no NAT, a mapping lives until `rebind` */
+  nat: NatSetting | null
 }
 
 /** A datagram as an observer on the path sees it. */
@@ -37,23 +41,35 @@ export class DevicePath {
   readonly #receive: (bytes: Uint8Array) => void
   /** Which of the server's ports it talks to. */
   readonly #port: number
+  readonly #bursts: BurstState
   conditions: LinkConditions
   /** No network at all: everything is lost. */
   dark = false
-  #outside: Uint8Array | null = null
-  #lastUseMs = 0
+  #nat: Nat
+  #host: number
+  #mapping: NatMapping | null = null
 
   constructor(network: Network, port: number, conditions: LinkConditions, receive: (bytes: Uint8Array) => void) {
     this.#network = network
     this.#port = port
     this.conditions = conditions
     this.#receive = receive
+    this.#bursts = new BurstState(network.random.fork(`bursts ${network.nextHost}`))
+    this.#host = network.nextHost++
+    this.#nat = drawNat(conditions.nat, network.random)
   }
 
-  /** The next packet leaves from a new outside address; the device does not notice. */
+  /** The device comes to another network, with a NAT of its own. */
+  join(): void {
+    this.rebind()
+    this.#host = this.#network.nextHost++
+    this.#nat = drawNat(this.conditions.nat, this.#network.random)
+  }
+
+  /** The NAT forgets the mapping: the next packet leaves from a new outside address; the device does not notice. */
   rebind(): void {
-    if (this.#outside !== null) this.#network.unmap(this.#outside)
-    this.#outside = null
+    if (this.#mapping !== null) this.#network.unmap(this.#mapping.outside)
+    this.#mapping = null
   }
 
   /** Something that an attacker on the path made. */
@@ -61,44 +77,62 @@ export class DevicePath {
     this.#receive(bytes)
   }
 
+  /** Whether a datagram is lost now. */
+  loses(): boolean {
+    const { bursts, lossRatio } = this.conditions
+    const { random, queue } = this.#network
+    const isBad = bursts !== null && this.#bursts.isBad(bursts, queue.nowMs)
+    const isLost = random.uniform() < (isBad ? bursts.lossRatio : lossRatio)
+    return this.dark || isLost
+  }
+
   send(bytes: Uint8Array): void {
     const network = this.#network
     const { nowMs } = network.queue
-    if (nowMs - this.#lastUseMs > this.conditions.natIdleMs) this.rebind()
-    this.#outside ??= network.map(this)
-    this.#lastUseMs = nowMs
-    const outside = this.#outside
+    if (this.#mapping?.isAlive(nowMs) === false) this.rebind()
+    this.#mapping ??= this.#map(nowMs)
+    this.#mapping.sent(nowMs)
+    const { outside } = this.#mapping
     const seen = { toServer: true, port: this.#port, bytes: bytes.slice(), outside }
     network.carry(this, seen, (arrived) => network.sendToServer(this.#port, arrived, outside))
   }
 
   /** From the network: a datagram to one of this path's outside addresses. */
   deliver(bytes: Uint8Array, outside: Uint8Array): void {
-    const nowMs = this.#network.queue.nowMs
-    if (this.#outside !== outside || nowMs - this.#lastUseMs > this.conditions.natIdleMs) return
-    this.#lastUseMs = nowMs
+    const { nowMs } = this.#network.queue
+    if (this.#mapping?.outside !== outside || !this.#mapping.isAlive(nowMs)) return
+    this.#mapping.received(nowMs)
     this.#receive(bytes)
+  }
+
+  #map(nowMs: number): NatMapping {
+    if (this.#nat.changesAddress) this.#host = this.#network.nextHost++
+    return new NatMapping(this.#nat, this.#network.map(this, this.#host), nowMs)
   }
 }
 
 export class Network {
   readonly queue: EventQueue
-  readonly #random: SeededRandom
+  readonly random: SeededRandom
   readonly #paths = new Map<string, { path: DevicePath; outside: Uint8Array }>()
   #nextPort = 1024
+  /** Number of the next outside IP address. */
+  nextHost = 1
   /** The server's ports; null: it is down. */
   servers: readonly ServerPort[] | null = null
+  /** Where a datagram goes that does not reach the server; null: it does. */
+  straysTo: () => readonly ServerPort[] | null = () => null
   /** Told of every datagram put on the wire. */
   observe: (seen: Seen) => void = () => {}
   datagrams = 0
 
   constructor(queue: EventQueue, random: SeededRandom) {
     this.queue = queue
-    this.#random = random
+    this.random = random
   }
 
-  map(path: DevicePath): Uint8Array {
-    const outside = outsideAddress(this.#nextPort++)
+  map(path: DevicePath, host: number): Uint8Array {
+    const outside = outsideAddress(host, this.#nextPort++)
     this.#paths.set(outside.join('.'), { path, outside })
     return outside
   }
@@ -108,7 +142,8 @@ export class Network {
   }
 
   sendToServer(port: number, bytes: Uint8Array, outside: Uint8Array): void {
-    this.servers?.[port]?.receive(bytes, outside)
+    const ports = this.straysTo() ?? this.servers
+    ports?.[port]?.receive(bytes, outside)
   }
 
   /** From a port of the server to an address; nobody there: lost. */
@@ -126,21 +161,22 @@ export class Network {
   carry(path: DevicePath, seen: Seen, arrive: (bytes: Uint8Array) => void): void {
     this.datagrams++
     this.observe(seen)
-    const { latencyMs, jitterMs, lossRatio, duplicateRatio } = path.conditions
-    const copies = this.#random.uniform() < duplicateRatio ? 2 : 1
+    const { latencyMs, jitterMs, duplicateRatio } = path.conditions
+    const copies = this.random.uniform() < duplicateRatio ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
-      const lost = path.dark || this.#random.uniform() < lossRatio
-      const delayMs = latencyMs + this.#random.uniform() * jitterMs
+      const lost = path.loses()
+      const delayMs = latencyMs + this.random.uniform() * jitterMs
       if (!lost) this.queue.at(this.queue.nowMs + delayMs, () => arrive(seen.bytes.slice()))
     }
   }
 }
 
-/** 10.x.y.z as IPv4-mapped IPv6, and a port: distinct for each number. */
-function outsideAddress(number: number): Uint8Array {
+/** 10.x.y.z as IPv4-mapped IPv6, and a port: distinct for each pair, until 64,512 ports are used up. */
+function outsideAddress(host: number, port: number): Uint8Array {
   const address = new Uint8Array(18)
-  address.set([0xff, 0xff, 10, (number >> 16) & 255, (number >> 8) & 255, number & 255], 10)
-  address[16] = 4
-  address[17] = 1
+  address.set([0xff, 0xff, 10, (host >> 16) & 255, (host >> 8) & 255, host & 255], 10)
+  const low = 1024 + (port % 64_512)
+  address[16] = low >> 8
+  address[17] = low & 255
   return address
 }

@@ -1,76 +1,162 @@
 /** What a simulated life is like, as data. Times in virtual seconds. */
+
+import type { NatSetting } from './nat.js'
+import type { NatDistributionName } from './nat-distributions.js'
 import type { LinkConditions } from './network.js'
+
+/** Mean seconds between such happenings; 0 never. */
+export interface Rates {
+  // each device
+  stateS: number
+  /** its NAT forgets the mapping, early and unseen */
+  rebindS: number
+  /** it comes to another network, and knows it */
+  networkChangeS: number
+  /** everything is lost for a while, unseen */
+  darkS: number
+  /** no network at all, and then another one, as it knows */
+  airplaneS: number
+  /** a network that lets no UDP pass, then another one, as it knows */
+  blockedS: number
+  appKillS: number
+  /** its process dies at one of its next saves */
+  saveKillS: number
+  /** its process is not run, for up to an hour */
+  suspendS: number
+  /** its wall clock is set */
+  clockSetS: number
+  /** an old state of its flash is put in */
+  oldFlashS: number
+  /** a copy of its flash runs on another phone for a while */
+  cloneS: number
+  // each person, each AppService
+  listEditS: number
+  ringS: number
+  // the server
+  /** kill -9 */
+  serverCrashS: number
+  /** a planned stop */
+  serverStopS: number
+  /** it dies at one of its next commits, before or after */
+  commitCrashS: number
+  /** yesterday's disk is put in */
+  oldDiskS: number
+  /** a copy of its disk runs beside it for a while */
+  serverCopyS: number
+  // attackers
+  /** somebody on the path acts */
+  hostileS: number
+  /** a flood of message 1 with a right mac1 */
+  floodS: number
+  /** a device that knows the protocol and means ill acts */
+  peerS: number
+}
 
 export interface Scenario {
   name: string
   persons: number
   devicesPerPerson: number
+  /** devices of attackers, enrolled like any other */
+  hostilePeers: number
   /** endpoints, each with devices of its own, behind one hub */
   workers: number
   keepaliveS: number
   link: LinkConditions
-  /** mean seconds between such happenings; 0 never */
-  every: {
-    stateS: number
-    ringS: number
-    listEditS: number
-    rebindS: number
-    networkChangeS: number
-    darkS: number
-    appKillS: number
-    serverCrashS: number
-    hostileS: number
-  }
+  every: Rates
   /** when key steps are due, in place of an hour and a day */
   steps?: { everyS: number; keyEveryS: number }
   /** whether nothing in it is a reason for a second handshake of a device */
   isOneHandshake?: boolean
+  /** whether everybody comes back at once, with their sessions and then without */
+  storm: boolean
   /** how long the turmoil lasts */
   turmoilS: number
+  /** how long the calm lasts after it, in which everything comes to rest */
+  calmS: number
 }
 
 const QUIET_LINK: LinkConditions = {
   latencyMs: 40,
   jitterMs: 20,
   lossRatio: 0,
+  bursts: null,
   duplicateRatio: 0,
-  natIdleMs: Number.POSITIVE_INFINITY,
+  nat: null,
 }
-const NEVER = {
+const NEVER: Rates = {
   stateS: 60,
-  ringS: 20,
-  listEditS: 0,
   rebindS: 0,
   networkChangeS: 0,
   darkS: 0,
+  airplaneS: 0,
+  blockedS: 0,
   appKillS: 0,
+  saveKillS: 0,
+  suspendS: 0,
+  clockSetS: 0,
+  oldFlashS: 0,
+  cloneS: 0,
+  listEditS: 0,
+  ringS: 20,
   serverCrashS: 0,
+  serverStopS: 0,
+  commitCrashS: 0,
+  oldDiskS: 0,
+  serverCopyS: 0,
   hostileS: 0,
+  floodS: 0,
+  peerS: 0,
 }
+/** Rings, rounds of asking, refusals and pauses are over after this. */
+const CALM_S = 700
+/** Longer than the longest silence, after which a restarted server calls the unheard offline. */
+const RESTART_CALM_S = 1900
 const BASE: Scenario = {
   name: 'calm',
   persons: 3,
   devicesPerPerson: 2,
+  hostilePeers: 0,
   workers: 3,
   keepaliveS: 30,
   link: QUIET_LINK,
   every: NEVER,
-  turmoilS: 600,
+  storm: false,
+  turmoilS: 320,
+  calmS: CALM_S,
 }
+const BURSTS = { goodS: 20, badS: 3, lossRatio: 0.9 }
+
+/** Behind NATs of one distribution of research on them; the keepalive is longer than many of them last. */
+function behind(lifetimes: NatDistributionName): Scenario {
+  const nat: NatSetting = { lifetimes, inboundRefreshRatio: 0.5, addressChangeRatio: 0.5 }
+  return {
+    ...BASE,
+    name: lifetimes,
+    keepaliveS: 50,
+    link: { ...QUIET_LINK, lossRatio: 0.02, nat },
+    every: { ...NEVER, networkChangeS: 150, rebindS: 200 },
+  }
+}
+const CELLULAR: NatSetting = { lifetimes: 'udp.cgn.cellular', inboundRefreshRatio: 0.5, addressChangeRatio: 0.5 }
 
 export const SCENARIOS: readonly Scenario[] = [
   BASE,
   {
     ...BASE,
     name: 'lossy',
-    link: { ...QUIET_LINK, lossRatio: 0.2, duplicateRatio: 0.05, jitterMs: 400 },
+    link: { ...QUIET_LINK, lossRatio: 0.1, bursts: BURSTS, duplicateRatio: 0.05, jitterMs: 400 },
     every: { ...NEVER, listEditS: 60 },
   },
+  behind('udp.cpe.oneway'),
+  behind('udp.cpe.bidir'),
+  behind('udp.cgn.cellular'),
+  behind('udp.cgn.fixed'),
+  behind('ipv6.firewall'),
   {
     ...BASE,
     name: 'moving',
-    link: { ...QUIET_LINK, lossRatio: 0.05, natIdleMs: 65_000 },
-    every: { ...NEVER, rebindS: 40, networkChangeS: 60, darkS: 120 },
+    link: { ...QUIET_LINK, lossRatio: 0.05, nat: CELLULAR },
+    every: { ...NEVER, rebindS: 40, networkChangeS: 60, darkS: 120, airplaneS: 200, blockedS: 200 },
   },
   {
     ...BASE,
@@ -81,28 +167,95 @@ export const SCENARIOS: readonly Scenario[] = [
     steps: { everyS: 15, keyEveryS: 30 },
     isOneHandshake: true,
   },
-  { ...BASE, name: 'crashes', every: { ...NEVER, serverCrashS: 60, appKillS: 90, listEditS: 80 } },
+  {
+    ...BASE,
+    name: 'sleepers',
+    every: { ...NEVER, suspendS: 100, clockSetS: 100, rebindS: 200, appKillS: 300 },
+  },
+  {
+    ...BASE,
+    name: 'crashes',
+    keepaliveS: 45,
+    every: { ...NEVER, serverCrashS: 100, serverStopS: 100, appKillS: 90, listEditS: 80 },
+    calmS: RESTART_CALM_S,
+  },
+  {
+    ...BASE,
+    name: 'every step',
+    keepaliveS: 45,
+    link: { ...QUIET_LINK, lossRatio: 0.02 },
+    every: { ...NEVER, commitCrashS: 15, saveKillS: 60, networkChangeS: 60, listEditS: 60 },
+    calmS: RESTART_CALM_S,
+  },
+  {
+    ...BASE,
+    name: 'old copies',
+    keepaliveS: 45,
+    link: { ...QUIET_LINK, lossRatio: 0.02 },
+    every: {
+      ...NEVER,
+      oldFlashS: 120,
+      cloneS: 200,
+      oldDiskS: 150,
+      serverCopyS: 150,
+      listEditS: 60,
+      networkChangeS: 150,
+    },
+    calmS: RESTART_CALM_S,
+  },
   {
     ...BASE,
     name: 'hostile',
+    keepaliveS: 45,
+    hostilePeers: 1,
     link: { ...QUIET_LINK, lossRatio: 0.02 },
-    every: { ...NEVER, hostileS: 1, rebindS: 120, serverCrashS: 200 },
+    every: { ...NEVER, hostileS: 1, floodS: 200, peerS: 4, rebindS: 120, serverCrashS: 200 },
+    calmS: RESTART_CALM_S,
   },
   {
     ...BASE,
     name: 'everything',
-    link: { ...QUIET_LINK, lossRatio: 0.1, duplicateRatio: 0.03, jitterMs: 200, natIdleMs: 120_000 },
+    keepaliveS: 45,
+    hostilePeers: 1,
+    link: { ...QUIET_LINK, lossRatio: 0.05, bursts: BURSTS, duplicateRatio: 0.03, jitterMs: 200, nat: CELLULAR },
     every: {
       stateS: 30,
-      ringS: 10,
-      listEditS: 60,
       rebindS: 90,
       networkChangeS: 120,
       darkS: 150,
-      appKillS: 120,
-      serverCrashS: 120,
+      airplaneS: 300,
+      blockedS: 300,
+      appKillS: 150,
+      saveKillS: 200,
+      suspendS: 200,
+      clockSetS: 200,
+      oldFlashS: 400,
+      cloneS: 0,
+      listEditS: 60,
+      ringS: 10,
+      serverCrashS: 200,
+      serverStopS: 300,
+      commitCrashS: 150,
+      oldDiskS: 0,
+      serverCopyS: 0,
       hostileS: 3,
+      floodS: 300,
+      peerS: 5,
     },
     steps: { everyS: 60, keyEveryS: 300 },
+    calmS: RESTART_CALM_S,
   },
 ]
+
+/** Everybody comes back at once. Not among the seeds of `SCENARIOS`: each is a run of its own. */
+export const STORMS: readonly Scenario[] = [500, 10_000].map((devices) => ({
+  ...BASE,
+  name: `storm of ${devices}`,
+  persons: devices,
+  devicesPerPerson: 1,
+  keepaliveS: 120,
+  every: { ...NEVER, stateS: 0, ringS: 1 },
+  storm: true,
+  turmoilS: 150,
+  calmS: 400,
+}))

@@ -10,10 +10,15 @@ import { Hub } from '../hub/hub.js'
 import type { AppKey, HubReply, HubRequest, PersonKey } from '../hub/message.js'
 import type { EventQueue } from './event-queue.js'
 import type { Network, ServerPort } from './network.js'
+import type { ServerWatch } from './server-watch.js'
 import { type Disk, SimStore } from './sim-store.js'
 
 /** Virtual ms that a commit takes at most. */
 const COMMIT_MS_MAX = 30
+/** Handshakes that wait at once; fewer than the default, as a start of a server costs their memory. */
+const PENDING_MAX = 256
+/** Messages 1 in a second above which cookies are asked for; fewer than the default, so that a flood costs less here. */
+const LOAD_PER_SECOND = 50
 
 export interface ServerSetting {
   crypto: Crypto
@@ -21,6 +26,8 @@ export interface ServerSetting {
   network: Network
   /** endpoints, each with a port of its own; a device stays with one */
   workers: number
+  /** slots of each */
+  slots: number
   staticKeys: KeyPair[]
   cidKey: Uint8Array
   resetKey: Uint8Array
@@ -28,12 +35,16 @@ export interface ServerSetting {
   apps: Map<AppKey, Uint8Array>
   /** Unix ms of virtual time 0 */
   epochMs: number
+  watch: ServerWatch
+  /** The ports are open, or closed (null). */
+  attach: (ports: readonly ServerPort[] | null) => void
   onReply: (reply: HubReply) => void
-  onEvent: (event: EndpointEvent) => void
+  /** It crashed by `crashAtCommit`. */
+  onCrash: () => void
 }
 
 export class ServerNode {
-  readonly #setting: ServerSetting
+  readonly setting: ServerSetting
   readonly #queue: EventQueue
   /** what survives a crash */
   disk: Disk
@@ -41,10 +52,17 @@ export class ServerNode {
   #hub: Hub | null = null
   #life = 0
   #timerMs = Number.POSITIVE_INFINITY
+  /** commits that were asked for and are not done */
+  #commits: ((store: SimStore) => void)[] = []
+  #lastCommitMs = 0
   bootedMs = 0
+  /** Its ports while it is up; null while it is down. */
+  ports: readonly ServerPort[] | null = null
+  /** The process dies at its commit of this number from now on, before or after it is durable; null: it does not. */
+  crashAtCommit: { commits: number; isAfter: boolean } | null = null
 
   constructor(setting: ServerSetting, disk: Disk) {
-    this.#setting = setting
+    this.setting = setting
     this.#queue = setting.network.queue
     this.disk = disk
   }
@@ -57,21 +75,27 @@ export class ServerNode {
     return this.#endpoints
   }
 
+  /** Of the hub; null while it is down. */
+  metrics(): Record<string, number> | null {
+    return this.#hub?.metrics() ?? null
+  }
+
   start(): void {
-    const { crypto, random, workers, staticKeys, cidKey, resetKey, puidKey, apps, network } = this.#setting
+    const { crypto, random, workers, slots, staticKeys, cidKey, resetKey, puidKey, apps, watch } = this.setting
     const now = this.#now()
     this.#life++
     this.#timerMs = Number.POSITIVE_INFINITY
+    this.#commits = []
     this.bootedMs = now.wallMs
     this.disk.bootSeconds = Math.max(this.disk.bootSeconds + 1, Math.floor(now.wallMs / 1000))
     const life = random.fork(`life-${this.#life}`)
     const boot = life.fill(new Uint8Array(12))
     new DataView(boot.buffer).setUint32(0, this.disk.bootSeconds)
-    this.#endpoints = Array.from({ length: workers }, (_, worker) => {
-      const options = { worker, slots: 4096, staticKeys, boot, cidKey, resetKey }
-      return new Endpoint(crypto, life.fork(`endpoint-${worker}`), options, now)
+    this.#endpoints = watch.start(workers, slots).map((slab, worker) => {
+      const limits = { pendingHandshakesMax: PENDING_MAX, handshakesPerSecondBeforeCookie: LOAD_PER_SECOND }
+      const options = { worker, slots, staticKeys, boot, cidKey, resetKey, ...limits }
+      return new Endpoint(crypto, life.fork(`endpoint-${worker}`), options, now, slab)
     })
-    const zones = { offsetAt: () => ({ offsetMinutes: 0, untilMs: Number.POSITIVE_INFINITY }) }
     const { bootSeconds } = this.disk
     this.#hub = new Hub({
       crypto,
@@ -80,12 +104,20 @@ export class ServerNode {
       bootSeconds,
       bootedMs: now.wallMs,
       bootedMonotonicMs: now.monotonicMs,
-      zones,
+      zones: { offsetAt: () => ({ offsetMinutes: 0, untilMs: Number.POSITIVE_INFINITY }) },
     })
     for (const [app, appId] of apps) this.#hub.addApp(app, appId, `app ${app}`)
     this.#load(this.#hub)
-    network.servers = Array.from({ length: workers }, (_, port) => this.#port(port))
+    this.ports = Array.from({ length: workers }, (_, port) => this.#port(port))
+    this.setting.attach(this.ports)
     this.#drain()
+  }
+
+  /** A planned stop: what was asked of the store is done first. */
+  stop(): void {
+    const store = new SimStore(this.disk)
+    for (const commit of this.#commits) commit(store)
+    this.crash()
   }
 
   /** `kill -9`: what was not committed is lost. */
@@ -93,7 +125,10 @@ export class ServerNode {
     this.#life++
     this.#hub = null
     this.#endpoints = []
-    this.#setting.network.servers = null
+    this.#commits = []
+    this.setting.watch.contact.reset()
+    this.ports = null
+    this.setting.attach(null)
   }
 
   request(request: HubRequest): void {
@@ -101,12 +136,30 @@ export class ServerNode {
     this.#drain()
   }
 
+  /** Hands an event on to the hub. */
+  protected tellHub(hub: Hub, event: EndpointEvent, now: Now): void {
+    hub.handleEvent(event, now)
+  }
+
+  /** Hands a reply on to the AppServices. */
+  protected reply(reply: HubReply): void {
+    this.setting.onReply(reply)
+  }
+
+  /** Puts a datagram on the wire. */
+  protected transmit(worker: number, remote: Uint8Array, bytes: Uint8Array): void {
+    this.setting.watch.left(bytes, remote)
+    this.setting.network.sendToDevice(worker, remote, bytes)
+  }
+
   #load(hub: Hub): void {
     const persons = new Set<PersonKey>()
+    const now = this.#now()
     for (const row of this.disk.devices.values()) {
       if (!persons.has(row.person)) hub.addPerson(row.person, this.disk.lists.get(row.person)?.version ?? 0)
       persons.add(row.person)
       this.#endpointOf(row.device).loadSession(row.device, row.session, row.rotation)
+      this.setting.watch.look(row.device, now)
       hub.addDevice(row.device, row.person, row.name, row.publicKey)
     }
     for (const { row } of this.disk.rings.values()) hub.loadRing(row)
@@ -114,10 +167,13 @@ export class ServerNode {
 
   #port(port: number): ServerPort {
     const life = this.#life
+    const { watch } = this.setting
     return {
       receive: (bytes, remote) => {
         if (life !== this.#life) return
+        watch.came(bytes, remote)
         this.#endpoints[port]!.handleDatagram(bytes, remote, this.#now())
+        watch.handled(bytes, port, this.#now())
         this.#drain()
       },
     }
@@ -129,7 +185,7 @@ export class ServerNode {
 
   #now(): Now {
     const monotonicMs = this.#queue.nowMs
-    return { monotonicMs, wallMs: Math.floor(this.#setting.epochMs + monotonicMs) }
+    return { monotonicMs, wallMs: Math.floor(this.setting.epochMs + monotonicMs) }
   }
 
   #drain(): void {
@@ -142,25 +198,28 @@ export class ServerNode {
         moved = this.#drainEndpoint(hub, endpoint, worker) || moved
       moved = this.#drainHub(hub) || moved
     }
-    this.#arm()
+    if (this.#hub === hub) this.#arm(hub)
   }
 
   #drainEndpoint(hub: Hub, endpoint: Endpoint, worker: number): boolean {
     let moved = false
     for (let sent = endpoint.pollTransmit(); sent !== null; sent = endpoint.pollTransmit()) {
-      this.#setting.network.sendToDevice(worker, sent.remote, sent.bytes)
+      this.transmit(worker, sent.remote, sent.bytes)
       moved = true
     }
     for (let event = endpoint.pollEvent(); event !== null; event = endpoint.pollEvent()) {
-      this.#setting.onEvent(event)
-      hub.handleEvent(event, this.#now())
+      this.setting.watch.handleEvent(event, this.#now())
+      this.tellHub(hub, event, this.#now())
       moved = true
     }
     for (let request = endpoint.pollStore(); request !== null; request = endpoint.pollStore()) {
       const asked = request
       this.#commit((store) => {
         const reply = store.endpoint(asked)
-        if (reply !== null) endpoint.handleStored(reply, this.#now())
+        return () => {
+          if (reply !== null) endpoint.handleStored(reply, this.#now())
+          if ('device' in asked) this.setting.watch.look(asked.device, this.#now())
+        }
       })
       moved = true
     }
@@ -177,34 +236,45 @@ export class ServerNode {
       const asked = request
       this.#commit((store) => {
         const reply = store.hub(asked)
-        if (reply !== null) hub.handleStored(reply, this.#now())
+        return () => {
+          if (reply !== null) hub.handleStored(reply, this.#now())
+        }
       })
       moved = true
     }
     for (let reply = hub.pollReply(); reply !== null; reply = hub.pollReply()) {
-      this.#setting.onReply(reply)
+      this.reply(reply)
       moved = true
     }
     return moved
   }
 
-  /** Commits are done in order, each some time after it was asked for. */
-  #commit(run: (store: SimStore) => void): void {
+  /** Commits are done in order, each some time after it was asked for; `write` gives what follows its reply. */
+  #commit(write: (store: SimStore) => () => void): void {
     const life = this.#life
-    const doneMs = Math.max(this.#lastCommitMs, this.#queue.nowMs + this.#setting.random.uniform() * COMMIT_MS_MAX)
+    const doneMs = Math.max(this.#lastCommitMs, this.#queue.nowMs + this.setting.random.uniform() * COMMIT_MS_MAX)
     this.#lastCommitMs = doneMs
+    this.#commits.push(write)
     this.#queue.at(doneMs, () => {
       if (life !== this.#life) return
-      run(new SimStore(this.disk))
+      this.#commits.shift()
+      const crash = this.crashAtCommit
+      const dies = crash !== null && --crash.commits < 0
+      const goOn = dies && !crash.isAfter ? null : write(new SimStore(this.disk))
+      if (dies) {
+        this.crashAtCommit = null
+        this.crash()
+        this.setting.onCrash()
+        return
+      }
+      goOn?.()
       this.#drain()
     })
   }
-  #lastCommitMs = 0
 
-  #arm(): void {
-    const hub = this.#hub
-    if (hub === null) return
-    const atMs = Math.min(hub.nextTimeout(), ...this.#endpoints.map((endpoint) => endpoint.nextTimeout()))
+  #arm(hub: Hub): void {
+    let atMs = hub.nextTimeout()
+    for (const endpoint of this.#endpoints) atMs = Math.min(atMs, endpoint.nextTimeout())
     if (atMs === Number.POSITIVE_INFINITY || atMs >= this.#timerMs) return
     const life = this.#life
     this.#timerMs = atMs

@@ -1,6 +1,7 @@
 /**
  * The store of the simulated server: commits take time, and a crash loses what was not committed. Same messages as the real one.
  */
+import { hex } from '../base/bytes.js'
 import type { DeviceHandle, EndpointStoreReply, EndpointStoreRequest } from '../endpoint/message.js'
 import type { HubStoreReply, HubStoreRequest, PersonKey } from '../hub/message.js'
 
@@ -19,26 +20,31 @@ export interface StoredDevice {
 export interface Disk {
   bootSeconds: number
   devices: Map<DeviceHandle, StoredDevice>
+  /** handles by public key, hex */
+  handles: Map<string, DeviceHandle>
   lists: Map<PersonKey, { version: number; sealed: Uint8Array | null }>
   rings: Map<string, { ring: Uint8Array; row: Uint8Array }>
 }
 
-/** An independent copy: a backup. */
-export function copyDisk(disk: Disk): Disk {
-  return structuredCopy(disk)
+/** Enrols a device. */
+export function addStoredDevice(disk: Disk, row: StoredDevice): void {
+  disk.devices.set(row.device, row)
+  disk.handles.set(hex(row.publicKey), row.device)
 }
 
-function structuredCopy(disk: Disk): Disk {
+/** An independent copy: a backup. */
+export function copyDisk(disk: Disk): Disk {
   return {
     bootSeconds: disk.bootSeconds,
     devices: new Map([...disk.devices].map(([key, one]) => [key, { ...one, session: one.session?.slice() ?? null }])),
+    handles: new Map(disk.handles),
     lists: new Map([...disk.lists].map(([key, one]) => [key, { ...one }])),
     rings: new Map([...disk.rings].map(([key, one]) => [key, { ring: one.ring.slice(), row: one.row.slice() }])),
   }
 }
 
 export function emptyDisk(): Disk {
-  return { bootSeconds: 0, devices: new Map(), lists: new Map(), rings: new Map() }
+  return { bootSeconds: 0, devices: new Map(), handles: new Map(), lists: new Map(), rings: new Map() }
 }
 
 /** Executes requests against the disk, in order, at commit time. */
@@ -50,9 +56,9 @@ export class SimStore {
   }
 
   endpoint(request: EndpointStoreRequest): EndpointStoreReply | null {
-    const { devices } = this.disk
+    const { devices, handles } = this.disk
     if (request.kind === 'find-device') {
-      const found = [...devices.values()].find((one) => sameBytes(one.publicKey, request.publicKey))
+      const found = devices.get(handles.get(hex(request.publicKey)) ?? -1)
       const device = found && { device: found.device, psk: found.psk, stampMs: found.stampMs, rotation: found.rotation }
       return { kind: 'found', request: request.request, device: device ?? null }
     }
@@ -60,7 +66,7 @@ export class SimStore {
     if (row !== undefined) {
       row.rotation = request.rotation
       row.session = request.kind === 'erase-session' ? null : request.session.slice()
-      if (request.kind === 'commit-session' && request.stampMs !== 0) row.stampMs = request.stampMs
+      if (request.kind === 'commit-session') row.stampMs = Math.max(row.stampMs, request.stampMs)
     }
     return request.kind === 'commit-session'
       ? { kind: 'committed', request: request.request, ok: row !== undefined }
@@ -88,8 +94,4 @@ export class SimStore {
         return null
     }
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
 }

@@ -193,6 +193,33 @@ t.test(
   },
 )
 
+t.test('[R-12.2-1] while no CLOCK comes after a step of the clocks a ring stops by the monotonic clock', async (t) => {
+  for (const stepMs of [-3_600_000, 15_000]) {
+    const rig = ready()
+    rig.send(rig.server.notify({ deadlineMs: rig.wallMs + 30_000 }))
+    rig.advance(10_000)
+    rig.stepWall(stepMs)
+    rig.do((machine, now) => machine.handleTimeout(now))
+    rig.advance(stepMs < 0 ? 20_000 : 5000)
+    t.equal(rig.eventsOf('ring-ended').length, 0)
+    rig.advance(1)
+    t.match(rig.eventsOf('ring-ended'), [{ outcome: 'missed' }], `${stepMs}`)
+  }
+})
+
+t.test(
+  '[R-12.2-1] after a sleep that may have outlasted the deadline a ring stops, should no CLOCK come',
+  async (t) => {
+    const rig = ready()
+    rig.send(rig.server.notify({ deadlineMs: rig.wallMs + 30_000 }))
+    rig.stepWall(60_000)
+    rig.do((machine, now) => machine.handleTimeout(now))
+    t.equal(rig.eventsOf('ring-ended').length, 0, 'the CLOCK may be on its way')
+    rig.advance(2000)
+    t.match(rig.eventsOf('ring-ended'), [{ outcome: 'missed' }])
+  },
+)
+
 t.test('[R-12.2-2] a ring that comes before the first STATE waits for it', async (t) => {
   const rig = ready()
   const next = rig.restarted()

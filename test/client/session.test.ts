@@ -136,6 +136,35 @@ t.test('[R-5.4-5] numbers skip by 2^16 to 2^32 - 2^17 when the ID changes', asyn
   }
 })
 
+t.test('[R-5.3-7] each network sees another boot value, with greater seconds', async (t) => {
+  const rig = Rig.online(crypto).restarted()
+  const first = rig.takePacket()
+  rig.deliver(rig.server.answer(first))
+  rig.take()
+  giveSpare(rig)
+  rig.do((machine, now) => machine.networkChanged(now))
+  const moved = rig.takePacket()
+  t.equal(moved.boot, null, 'not needed yet')
+  rig.advance(1000)
+  const repeat = rig.takePacket()
+  t.ok(readU32(repeat.boot!, 0) > readU32(first.boot!, 0))
+  t.not(hex(repeat.boot!.subarray(4)), hex(first.boot!.subarray(4)))
+  rig.deliver(rig.server.answer(repeat))
+  t.equal(ping(rig).boot, null, 'answered')
+})
+
+t.test('[R-5.3-7] a boot value that was never answered stays behind on the network that saw it', async (t) => {
+  const online = Rig.online(crypto)
+  giveSpare(online)
+  const rig = online.restarted()
+  const first = rig.takePacket()
+  rig.do((machine, now) => machine.networkChanged(now))
+  const moved = rig.takePacket()
+  t.ok(readU32(moved.boot!, 0) > readU32(first.boot!, 0))
+  rig.deliver(rig.server.answer(moved))
+  t.equal(ping(rig).boot, null, 'answered')
+})
+
 t.test('[R-6-2] the move is durable before a packet goes out on the new ID', async (t) => {
   const rig = Rig.online(crypto)
   giveSpare(rig)

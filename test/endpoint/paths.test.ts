@@ -48,6 +48,17 @@ t.test('[R-8.1-2] the RESPONSE is answered on the address that it proves', async
   t.equal(pair.endpoint.metrics().challengesSent, 1, 'no other CHALLENGE')
 })
 
+t.test('[R-8.1-3] what was sent to the last address a moment ago goes to the proven one at once', async (t) => {
+  const pair = new Pair(crypto)
+  const device = pair.join()
+  state(pair, device.handle, 4000)
+  const frames = device.exchange([PING], B)
+  const { challenge } = frames.find((frame) => frame.kind === 'challenge')!
+  const sent = pair.deliver(device.seal([PING, { kind: 'response', challenge }]), B)
+  t.ok(device.openAll(sent).some((frame) => frame.kind === 'state' && frame.id === 4000))
+  t.ok(remotes(sent).every((remote) => remote === hex(B)))
+})
+
 t.test('[R-8.1-3] a RESPONSE with other bytes, or from elsewhere, proves nothing', async (t) => {
   const pair = new Pair(crypto)
   const device = pair.join()

@@ -2,14 +2,14 @@ import t from 'tap'
 import { queueReason, RING_BEHAVIOUR } from '../../src/ring/ring-behaviour.js'
 import { isTerminal, nextRingState, RING_STATES, RING_TRANSITIONS, type RingEvent } from '../../src/ring/ring-state.js'
 
-const EVENTS: readonly RingEvent[] = ['send', 'deliver', 'accept', 'dismiss', 'deadline', 'withdraw', 'fail']
+const EVENTS: readonly RingEvent[] = ['send', 'silence', 'deliver', 'accept', 'dismiss', 'deadline', 'withdraw', 'fail']
 
 t.test('the state machine, whole', (t) => {
   const ends = ['accepted', 'dismissed', 'missed', 'withdrawn', 'failed']
   const table: Record<string, string[]> = {
-    queued: ['sent', 'delivered', ...ends],
-    sent: ['sent', 'delivered', ...ends],
-    delivered: ['delivered', 'delivered', ...ends],
+    queued: ['sent', 'queued', 'delivered', ...ends],
+    sent: ['sent', 'queued', 'delivered', ...ends],
+    delivered: ['delivered', 'delivered', 'delivered', ...ends],
   }
   for (const end of ends) table[end] = EVENTS.map(() => end)
   t.same([...RING_STATES].sort(), Object.keys(table).sort())

@@ -5,15 +5,18 @@ import { keyPair } from '../../src/crypto/key-pair.js'
 import { nobleCrypto as crypto } from '../../src/crypto/noble.js'
 import { deviceHandle } from '../../src/endpoint/device-handle.js'
 import { EMPTY_LIST, encodePersonList } from '../../src/frame/person-list.js'
+import { AnswerMeter } from '../../src/sim/answer-meter.js'
+import { ContactModel } from '../../src/sim/contact-model.js'
 import { DeviceNode } from '../../src/sim/device-node.js'
 import { EventQueue } from '../../src/sim/event-queue.js'
-import { Network } from '../../src/sim/network.js'
+import { Network, type ServerPort } from '../../src/sim/network.js'
 import { ServerNode } from '../../src/sim/server-node.js'
+import { ServerWatch } from '../../src/sim/server-watch.js'
 import { emptyDisk } from '../../src/sim/sim-store.js'
 
 const EPOCH_MS = 1_700_000_000_000
 const CID_KEY = new SeededRandom('cid').fill(new Uint8Array(32))
-const LINK = { latencyMs: 20, jitterMs: 20, lossRatio: 0, duplicateRatio: 0, natIdleMs: Infinity }
+const LINK = { latencyMs: 20, jitterMs: 20, lossRatio: 0, duplicateRatio: 0, bursts: null, nat: null }
 
 const appOf = (number: number): string => number.toString(16).padStart(16, '0')
 
@@ -33,7 +36,14 @@ class Family {
     const bytes = (name: string) => random.fork(name).fill(new Uint8Array(32))
     const statics = keyPair(crypto, bytes('static'))
     const keys = { cidKey: CID_KEY, resetKey: bytes('reset'), puidKey: bytes('puid'), staticKeys: [statics] }
-    const silent = { onReply: () => {}, onEvent: () => {} }
+    const fail = (what: string): never => {
+      throw new Error(what)
+    }
+    const watch = new ServerWatch(new ContactModel(fail), new AnswerMeter(fail), CID_KEY)
+    const attach = (ports: readonly ServerPort[] | null) => {
+      network.servers = ports
+    }
+    const silent = { watch, attach, slots: 8, onReply: () => {}, onCrash: () => {} }
     const server = { crypto, random: random.fork('server'), network, workers: 1, apps: new Map(), epochMs: EPOCH_MS }
     this.#server = new ServerNode({ ...server, ...keys, ...silent }, emptyDisk())
     for (const slot of [0, 1]) this.#addDevice(slot, random.fork(`device ${slot}`), statics.publicKey)
@@ -75,6 +85,7 @@ class Family {
     const keys = { secretKey, publicKey, psk, serverKeys: [serverKey] }
     const device = new DeviceNode({
       name: `${slot}`,
+      handle,
       credentials: { deviceId: `dev_${slot}`, ...keys, endpoints: ['udp://sim:1'] },
       crypto,
       random,

@@ -1,0 +1,41 @@
+/** Who lives in a simulated world, for those that act on it. */
+import type { SeededRandom } from '../base/seeded-random.js'
+import type { Now } from '../base/time.js'
+import type { AppService } from './app-service.js'
+import type { Checker } from './checker.js'
+import type { DeviceNode } from './device-node.js'
+import type { EventQueue } from './event-queue.js'
+import type { Hostile } from './hostile.js'
+import type { HostilePeer } from './hostile-peer.js'
+import type { Network } from './network.js'
+import type { Scenario } from './scenario.js'
+import type { ServerNode } from './server-node.js'
+
+export interface Person {
+  number: number
+  devices: DeviceNode[]
+}
+
+export interface House {
+  readonly scenario: Scenario
+  readonly random: SeededRandom
+  readonly queue: EventQueue
+  readonly network: Network
+  readonly checker: Checker
+  readonly server: ServerNode
+  readonly persons: readonly Person[]
+  readonly services: readonly AppService[]
+  readonly devices: readonly DeviceNode[]
+  readonly hostile: Hostile
+  readonly peers: readonly HostilePeer[]
+  now(): Now
+  /** Runs something in so many virtual seconds. */
+  later(seconds: number, run: () => void): void
+  /** Starts the server, and the AppServices listen anew. */
+  startServer(): void
+  killDevice(device: DeviceNode): void
+  /** Another phone with the same papers and nothing on its flash. */
+  cloneOf(device: DeviceNode): DeviceNode
+  /** Another server with the same keys and disk, at no port yet. */
+  copyOfServer(): ServerNode
+}

@@ -1,0 +1,100 @@
+/** Goes through a world every few seconds, and once more at the end, and looks whether its promises are kept. */
+import type { AppService } from './app-service.js'
+import type { ContactModel } from './contact-model.js'
+import type { DeviceNode } from './device-node.js'
+import type { House, Person } from './house.js'
+
+/** Seconds between two looks. */
+const EVERY_S = 20
+/** After a start of the server somebody who was not heard reads `unknown` until this, ms: the longest silence. */
+const UNKNOWN_MS = 1_800_000
+/** Steps that a device must have taken where they are frequent. */
+const LEAST_STEPS = 50
+/** Numbers of the hub that are 0 when nothing is going on. */
+const AT_REST = ['ringsOpen', 'ringsTelling', 'ringWaits', 'ringWrites', 'listTransfers'] as const
+
+export class Inspector {
+  readonly #house: House
+  readonly #contact: ContactModel
+  readonly #fail: (what: string) => void
+
+  constructor(house: House, contact: ContactModel, fail: (what: string) => void) {
+    this.#house = house
+    this.#contact = contact
+    this.#fail = fail
+  }
+
+  /** From now on. */
+  start(): void {
+    this.#house.later(EVERY_S, () => {
+      this.#look()
+      this.start()
+    })
+  }
+
+  /** At the end of the calm. */
+  finish(): void {
+    const { checker, persons, services } = this.#house
+    checker.finish()
+    for (const person of persons) {
+      const running = person.devices.filter((one) => one.isRunning)
+      const lists = new Set(running.map((one) => one.machine!.parts.list.version))
+      if (lists.size > 1) this.#fail(`devices of person ${person.number} hold lists ${[...lists].join(', ')}`)
+      for (const service of services) this.#judgePresence(person, service)
+    }
+    for (const device of persons.flatMap(({ devices }) => devices)) this.#judgeSession(device)
+    this.#judgeRest()
+  }
+
+  /** A key step costs no handshake, whatever is lost and whoever dies, and steps go on to the end. */
+  #judgeSession(device: DeviceNode): void {
+    if (this.#house.scenario.isOneHandshake !== true) return
+    if (device.handshakes !== 1) this.#fail(`${device.name} sent ${device.handshakes} messages 1`)
+    const epoch = device.machine?.parts.channel.view.epoch
+    if (epoch !== undefined && epoch < LEAST_STEPS) this.#fail(`${device.name} is in epoch ${epoch}`)
+  }
+
+  #look(): void {
+    const { server, checker, services, persons, queue } = this.#house
+    if (!server.isUp) return
+    this.#contact.check(queue.nowMs)
+    checker.checkOpen(this.#house.now().wallMs, server.bootedMs)
+    for (const service of services) {
+      service.readPresence()
+      for (const person of persons) this.#lookAt(person, service)
+    }
+  }
+
+  /** Nobody reads present of whom no device is in contact. */
+  #lookAt(person: Person, service: AppService): void {
+    const view = service.read.get(service.puids.get(person.number) ?? '')
+    if (view === undefined) return
+    if (person.devices.some(({ setting }) => this.#contact.isInContact(setting.handle))) return
+    const upMs = this.#house.now().wallMs - this.#house.server.bootedMs
+    const isFine = view.state === 'offline' || (view.state === 'unknown' && upMs <= UNKNOWN_MS + EVERY_S * 1000)
+    if (!isFine) this.#fail(`person ${person.number} reads ${view.state} (${view.cause}) with no device in contact`)
+  }
+
+  #judgePresence(person: Person, service: AppService): void {
+    const view = service.read.get(service.puids.get(person.number) ?? '')
+    const device = person.devices.find((one) => one.isRunning)
+    const isShown = device?.machine?.parts.list.isVisible(service.appId) ?? false
+    const expected = isShown ? 'online' : 'offline'
+    if (view === undefined) this.#fail(`presence of person ${person.number} cannot be read`)
+    else if (view.state !== expected) {
+      this.#fail(`person ${person.number} reads ${view.state} (${view.cause}) for ${service.appId}, is ${expected}`)
+    }
+  }
+
+  /** A device at rest is its record and nothing else. */
+  #judgeRest(): void {
+    const { server } = this.#house
+    const metrics = server.metrics() ?? {}
+    for (const name of AT_REST) if (metrics[name] !== 0) this.#fail(`at rest, ${name} is ${metrics[name]}`)
+    for (const [worker, endpoint] of server.endpoints.entries()) {
+      const { handshakesPending, lookupsPending } = endpoint.metrics()
+      if (handshakesPending + lookupsPending > 0)
+        this.#fail(`at rest, worker ${worker} has ${handshakesPending} handshakes and ${lookupsPending} look-ups`)
+    }
+  }
+}

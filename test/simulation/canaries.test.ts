@@ -1,0 +1,134 @@
+/** Worlds with something broken in them: the checker must find each. The breakage is here, none of it in src. */
+import t from 'tap'
+import { SeededRandom } from '../../src/base/seeded-random.js'
+import type { DeviceEvent } from '../../src/client/event.js'
+import { nobleCrypto } from '../../src/crypto/noble.js'
+import type { EndpointEvent } from '../../src/endpoint/message.js'
+import type { Hub } from '../../src/hub/hub.js'
+import type { HubReply } from '../../src/hub/message.js'
+import { DeviceNode, type DeviceSetting } from '../../src/sim/device-node.js'
+import { withIdealDh } from '../../src/sim/ideal-dh.js'
+import { SCENARIOS } from '../../src/sim/scenario.js'
+import { ServerNode } from '../../src/sim/server-node.js'
+import { World, type WorldParts } from '../../src/sim/world.js'
+
+const crypto = withIdealDh(nobleCrypto)
+
+/** What a world finds within some seeds. */
+function finds(scenario: string, parts: Partial<WorldParts>, seeds = 6): string {
+  const named = SCENARIOS.find(({ name }) => name === scenario)!
+  for (let seed = 1; seed <= seeds; seed++) {
+    const world = new World({ ...named, turmoilS: 200 }, seed, crypto, parts)
+    world.run()
+    if (world.checker.violations.length > 0) return world.checker.violations.join('\n')
+  }
+  return ''
+}
+
+const server = (broken: typeof ServerNode): Partial<WorldParts> => ({
+  server: (setting, disk) => new broken(setting, disk),
+})
+const device = (broken: typeof DeviceNode): Partial<WorldParts> => ({ device: (setting) => new broken(setting) })
+
+t.test('a hub that ends a ring twice', async (t) => {
+  class EndsTwice extends ServerNode {
+    protected override reply(reply: HubReply): void {
+      super.reply(reply)
+      if (reply.kind === 'ring-change' && reply.ring.state === 'accepted')
+        super.reply({ ...reply, ring: { ...reply.ring, state: 'missed' } })
+    }
+  }
+  t.match(finds('calm', server(EndsTwice)), /ended accepted, then reads missed/)
+})
+
+t.test('a hub that loses a ring', async (t) => {
+  class LosesEnds extends ServerNode {
+    protected override reply(reply: HubReply): void {
+      if (!('ring' in reply) || reply.ring.state !== 'missed') super.reply(reply)
+    }
+  }
+  t.match(finds('calm', server(LosesEnds)), /is open \d+ ms after its deadline/)
+})
+
+t.test('a device that forgets what it showed', async (t) => {
+  class Forgets extends DeviceNode {
+    protected override store(bytes: Uint8Array): void {
+      const state = JSON.parse(new TextDecoder().decode(bytes))
+      super.store(new TextEncoder().encode(JSON.stringify({ ...state, seen: [] })))
+    }
+  }
+  t.match(finds('crashes', device(Forgets)), /showed ring \w+ twice/)
+})
+
+t.test('a phone whose notifications come late', async (t) => {
+  class Late extends DeviceNode {
+    protected override tell(event: DeviceEvent): void {
+      const tell = (): void => super.tell(event)
+      if (event.kind === 'ring') this.setting.network.queue.at(this.setting.network.queue.nowMs + 60_000, tell)
+      else tell()
+    }
+  }
+  t.match(finds('calm', device(Late)), /showed ring \w+ \d+ ms late/)
+})
+
+t.test('a server that repeats presence events', async (t) => {
+  class Repeats extends ServerNode {
+    protected override reply(reply: HubReply): void {
+      super.reply(reply)
+      if (reply.kind === 'change') super.reply(reply)
+    }
+  }
+  t.match(finds('crashes', server(Repeats)), /presence of \w+: version/)
+})
+
+t.test('a hub that does not hear that contact is lost', async (t) => {
+  class Deaf extends ServerNode {
+    protected override tellHub(hub: Hub, event: EndpointEvent, now: { monotonicMs: number; wallMs: number }): void {
+      if (event.kind !== 'lost') super.tellHub(hub, event, now)
+    }
+  }
+  t.match(finds('moving', server(Deaf)), /reads online \(\w+\) with no device in contact|reads away/)
+})
+
+t.test('a server that says everything thrice', async (t) => {
+  class Amplifies extends ServerNode {
+    protected override transmit(worker: number, remote: Uint8Array, bytes: Uint8Array): void {
+      for (let i = 0; i < 3; i++) super.transmit(worker, remote, bytes)
+    }
+  }
+  const found = finds('hostile', server(Amplifies))
+  t.match(found, /B of kind \d to .* for a datagram of 0 B/)
+  t.match(finds('moving', server(Amplifies)), /B to .*, which is not proven, for \d+ B|for a datagram of 0 B/)
+})
+
+t.test('a phone without a clock, without randomness, and with a flash that takes nothing new', async (t) => {
+  class SameAgain extends SeededRandom {
+    override fork(label: string): SeededRandom {
+      return super.fork(label.startsWith('life') ? 'life' : label)
+    }
+  }
+  class Frozen extends DeviceNode {
+    constructor(setting: DeviceSetting) {
+      const now = () => ({ ...setting.now(), wallMs: 1_700_000_000_000 })
+      super({ ...setting, now, random: new SameAgain(setting.name) })
+    }
+    protected override store(bytes: Uint8Array): void {
+      super.store(new TextEncoder().encode(JSON.stringify({ ...JSON.parse(new TextDecoder().decode(bytes)), boot: 0 })))
+    }
+  }
+  t.match(finds('crashes', device(Frozen)), /a key and nonce are used again/)
+})
+
+t.test('a device that our own code breaks', async (t) => {
+  class Throws extends DeviceNode {
+    protected override tell(event: DeviceEvent): void {
+      if (event.kind === 'ring-ended') throw new Error('planted')
+      super.tell(event)
+    }
+  }
+  t.match(finds('calm', device(Throws)), /thrown at \d+ ms: Error: planted/)
+})
+
+t.test('without anything broken nothing is found', async (t) => {
+  t.equal(finds('calm', {}, 1), '')
+})

@@ -1,0 +1,40 @@
+/** The server dies at each of its commits, before and after; the device at each of its saves. */
+import t from 'tap'
+import { nobleCrypto } from '../../src/crypto/noble.js'
+import { withIdealDh } from '../../src/sim/ideal-dh.js'
+import { SCENARIOS } from '../../src/sim/scenario.js'
+import { World } from '../../src/sim/world.js'
+
+/** Commits and saves of the first minute: handshake, spare IDs, list, grants, rings. */
+const STEPS = 16
+const SHORT = {
+  ...SCENARIOS.find(({ name }) => name === 'every step')!,
+  persons: 2,
+  devicesPerPerson: 1,
+  workers: 1,
+  keepaliveS: 120,
+  turmoilS: 60,
+}
+const every = { ...SHORT.every, stateS: 0, commitCrashS: 0, saveKillS: 0, ringS: 10 }
+const crypto = withIdealDh(nobleCrypto)
+
+for (const isAfter of [false, true]) {
+  const when = isAfter ? 'after' : 'before'
+  t.test(`the server dies ${when} each commit`, async (t) => {
+    for (let commits = 0; commits < STEPS; commits++) {
+      const world = new World({ ...SHORT, every }, 1, crypto)
+      world.server.crashAtCommit = { commits, isAfter }
+      world.run()
+      t.same(world.checker.violations, [], `${commits}`)
+    }
+  })
+
+  t.test(`a device dies ${when} each save`, async (t) => {
+    for (let saves = 0; saves < STEPS; saves++) {
+      const world = new World({ ...SHORT, every }, 1, crypto)
+      world.devices[0]!.killAtSave = { saves, isAfter }
+      world.run()
+      t.same(world.checker.violations, [], `${saves}`)
+    }
+  })
+}
