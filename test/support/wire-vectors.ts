@@ -23,7 +23,6 @@ import { STEPS } from './step-example.js'
 import type { Json } from './vector-json.js'
 import {
   DEVICE_BOOT,
-  type ExamplePacket,
   filled,
   HANDSHAKE,
   ID_KEY,
