@@ -1,0 +1,43 @@
+import type { RunRecord, ScenarioRecord } from './run.js'
+import type { Table } from './scenario.js'
+
+/** `report.md`: where it was measured, then each scenario's tables. */
+export function reportText({ machine, seed, scenarios }: RunRecord): string {
+  return [
+    '# Bench report',
+    '',
+    `${machine.cpu}, ${machine.cores} cores, ${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB, ${machine.os}, ` +
+      `Node ${machine.node}, commit ${machine.commit ?? 'unknown'}, seed ${seed}, ${machine.startedAt}.`,
+    ...scenarios.flatMap(scenarioLines),
+  ].join('\n')
+}
+
+/** A Markdown table. */
+export function tableText({ columns, rows }: Pick<Table, 'columns' | 'rows'>): string {
+  const cells = rows.map((row) => row.map(cell))
+  const widths = columns.map((column, index) => Math.max(column.length, ...cells.map((row) => row[index]!.length)))
+  const line = (row: readonly string[]) => `| ${row.map((each, index) => each.padEnd(widths[index]!)).join(' | ')} |`
+  return [line(columns), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...cells.map(line)].join('\n')
+}
+
+function scenarioLines({ name, action, repetitions, tables }: ScenarioRecord): string[] {
+  const count = repetitions.length === 1 ? '' : ` (first of ${repetitions.length} repetitions; spread in result.json)`
+  return [
+    '',
+    `## ${name}${action === null ? '' : ` ${action}`}${count}`,
+    ...tables.flatMap((table) => [
+      '',
+      `### ${table.title}`,
+      '',
+      tableText(table),
+      ...(table.notes ?? []).flatMap((note) => ['', note]),
+    ]),
+  ]
+}
+
+/** Numbers with four digits that count; `|` must not end a cell. */
+function cell(value: string | number | null): string {
+  if (value === null) return ''
+  if (typeof value === 'string') return value.replaceAll('|', '\\|')
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)))
+}

@@ -1,0 +1,6 @@
+import type { Scenario } from '../scenario.js'
+import { energy } from './energy.js'
+import { keepalive } from './keepalive.js'
+
+/** Every scenario, in the order in which `LIST` shows and `all` runs them. */
+export const SCENARIOS: readonly Scenario[] = [energy, keepalive]

@@ -1,0 +1,126 @@
+import { BenchError } from '../bench-error.js'
+import { loadRadioProfiles } from '../models/load.js'
+import { wholeNumber } from '../options.js'
+import type { Outcome, Request, Scenario, Table } from '../scenario.js'
+import { acceptedProfiles } from './energy/accepted.js'
+import { LIFE_ASSUMPTIONS } from './keepalive/life.js'
+import { OURS } from './keepalive/ours.js'
+import { RIVALS } from './keepalive/rivals/all.js'
+import { keepaliveRows, natPairs, REACHABILITY_MIN, RING_S, type Row } from './keepalive/table.js'
+
+const FULL = { phones: 20, days: 30 }
+const QUICK = { phones: 4, days: 4 }
+const QUICK_PROFILES = ['huang-lte-2012', 'lte-tmobile-2020', 'huang-wifi-2012']
+
+/** Every keepalive policy on every NAT distribution and radio: what a month costs, and how often a ring gets through. */
+export const keepalive: Scenario = {
+  name: 'keepalive',
+  summary: 'a month of phones: joules, wake-ups and reachability of every keepalive policy, NAT x radio',
+  actions: [],
+  options: {
+    quick: { type: 'boolean', placeholder: '', help: 'few phones, few days, three radios' },
+    profile: { type: 'string', placeholder: 'NAME', help: 'this radio profile only' },
+    phones: { type: 'string', placeholder: 'N', help: `phones in each row; ${FULL.phones}` },
+    days: { type: 'string', placeholder: 'N', help: `days of each phone; ${FULL.days}` },
+    rivals: { type: 'boolean', placeholder: '', help: 'every rival of each row in the JSON, not the best alone' },
+  },
+  wordsInAll: [],
+  run: async (request) => run(request),
+}
+
+function run({ values, seed, progress }: Request): Outcome {
+  const defaults = values['quick'] === true ? QUICK : FULL
+  const size = {
+    phones: wholeNumber(values['phones'], 'phones', 1, defaults.phones),
+    days: wholeNumber(values['days'], 'days', 1, defaults.days),
+    seed,
+  }
+  const { accepted, refused } = acceptedProfiles()
+  const profiles = chooseProfiles(accepted, refused, values)
+  for (const { name, reason } of refused) progress(`keepalive: profile ${name} is not used: ${reason}`)
+  const rows = keepaliveRows(profiles, RIVALS, OURS, size, progress)
+  const withRival = rows.filter(({ best }) => best !== null).length
+  const shown = values['rivals'] === true ? rows : rows.map(({ rivals: _, ...row }) => row)
+  return {
+    result: { rows: shown, rowsWithRival: withRival },
+    parameters: {
+      ...size,
+      ringS: RING_S,
+      reachabilityMin: REACHABILITY_MIN,
+      profiles: profiles.map(({ name, source }) => ({ name, source })),
+      profilesNotUsed: refused,
+      nats: natPairs(),
+      life: LIFE_ASSUMPTIONS,
+      policies: RIVALS.map(({ name, source }) => ({ name, source })),
+    },
+    tables: [bestTable(rows), ...(values['rivals'] === true ? rows.map(rivalTable) : [])],
+    exitCode: 0,
+  }
+}
+
+function chooseProfiles(
+  accepted: readonly string[],
+  refused: readonly { name: string; reason: string }[],
+  values: Request['values'],
+) {
+  const all = loadRadioProfiles()
+  const { profile: only, quick } = values
+  if (typeof only === 'string') {
+    const reason = refused.find(({ name }) => name === only)?.reason
+    if (reason !== undefined) throw new BenchError(`profile ${only} is not in this table: ${reason}`)
+    if (!accepted.includes(only)) throw new BenchError(`no radio profile "${only}"; there are ${accepted.join(', ')}`)
+    return [all.get(only)!]
+  }
+  return accepted.filter((name) => quick !== true || QUICK_PROFILES.includes(name)).map((name) => all.get(name)!)
+}
+
+function bestTable(rows: readonly Row[]): Table {
+  return {
+    title: 'Best rival of each row, and ours',
+    columns: [
+      'NAT',
+      'radio',
+      'best rival',
+      'J/day',
+      'wake-ups/day',
+      'reachability',
+      'fewest wake-ups',
+      'its wake-ups/day',
+      'ours J/day',
+      'ours wake-ups/day',
+      'ours reachability',
+    ],
+    rows: rows.map(({ nat, profile, best, fewestWakeups, ours }) => [
+      nat,
+      profile,
+      best?.policy ?? 'none reaches 99 %',
+      best?.joulesPerDay ?? null,
+      best?.wakeupsPerDay ?? null,
+      best?.reachability ?? null,
+      fewestWakeups?.policy ?? null,
+      fewestWakeups?.wakeupsPerDay ?? null,
+      ours?.joulesPerDay ?? null,
+      ours?.wakeupsPerDay ?? null,
+      ours?.reachability ?? null,
+    ]),
+    notes: [
+      'Joules are above idle and above other applications’ traffic. Learning and failed probes are counted. ' +
+        'NAT data are of 2010-2016; the life of the phones is an assumption, see parameters in result.json.',
+    ],
+  }
+}
+
+function rivalTable({ nat, profile, rivals }: Row): Table {
+  return {
+    title: `${nat}, ${profile}: every rival`,
+    columns: ['policy', 'J/day', 'wake-ups/day', 'reachability'],
+    rows: [...rivals]
+      .sort((a, b) => b.reachability - a.reachability)
+      .map(({ policy, joulesPerDay, wakeupsPerDay, reachability }) => [
+        policy,
+        joulesPerDay,
+        wakeupsPerDay,
+        reachability,
+      ]),
+  }
+}
