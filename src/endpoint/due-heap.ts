@@ -1,10 +1,13 @@
 /**
  * Times of the few sessions that are doing something: a binary heap of (time, slot). An entry is never changed; whoever
- * takes one out asks again what is due, so a stale entry costs one look.
+ * takes one out asks again what is due and adds the next times, so only the earliest time of a slot needs an entry. Else
+ * two parts that each add one whenever either is due would double them for ever.
  */
 export class DueHeap {
   readonly #times: number[] = []
   readonly #slots: number[] = []
+  /** earliest time of each slot that has an entry */
+  readonly #earliest = new Map<number, number>()
 
   get size(): number {
     return this.#times.length
@@ -15,9 +18,10 @@ export class DueHeap {
     return this.#times[0] ?? Number.POSITIVE_INFINITY
   }
 
-  /** Adds a time; Infinity is not added. */
+  /** Adds a time, unless the slot has an entry for it or an earlier one; Infinity is not added. */
   add(timeMs: number, slot: number): void {
-    if (timeMs === Number.POSITIVE_INFINITY) return
+    if (timeMs >= (this.#earliest.get(slot) ?? Number.POSITIVE_INFINITY)) return
+    this.#earliest.set(slot, timeMs)
     let at = this.#times.length
     while (at > 0) {
       const parent = (at - 1) >> 1
@@ -31,12 +35,17 @@ export class DueHeap {
 
   /** Takes out the earliest entry if it is due; returns its slot, or -1. */
   take(nowMs: number): number {
-    if (this.nextMs > nowMs) return -1
-    const slot = this.#slots[0] as number
-    const timeMs = this.#times.pop() as number
-    const last = this.#slots.pop() as number
-    if (this.#times.length > 0) this.#sink(timeMs, last)
-    return slot
+    while (this.nextMs <= nowMs) {
+      const slot = this.#slots[0] as number
+      const isEarliest = this.#earliest.get(slot) === this.#times[0]
+      const timeMs = this.#times.pop() as number
+      const last = this.#slots.pop() as number
+      if (this.#times.length > 0) this.#sink(timeMs, last)
+      if (!isEarliest) continue // an earlier time was added later, and has come
+      this.#earliest.delete(slot)
+      return slot
+    }
+    return -1
   }
 
   #sink(timeMs: number, slot: number): void {

@@ -166,6 +166,7 @@ export const SCENARIOS: readonly Scenario[] = [
     every: { ...NEVER, ringS: 60, serverCrashS: 25, appKillS: 60, rebindS: 150 },
     steps: { everyS: 15, keyEveryS: 30 },
     isOneHandshake: true,
+    calmS: RESTART_CALM_S,
   },
   {
     ...BASE,

@@ -34,6 +34,22 @@ t.test('the heap agrees with a sorted list', async (t) => {
   t.pass('5000 steps')
 })
 
+t.test('two parts that each add a time whenever either is due do not fill the heap', async (t) => {
+  const heap = new DueHeap()
+  let looks = 0
+  heap.add(1000, 7)
+  for (let nowMs = 0; nowMs <= 60_000; nowMs += 500) {
+    if (nowMs % 3000 === 0) heap.add(nowMs + 250, 7)
+    for (let slot = heap.take(nowMs); slot >= 0; slot = heap.take(nowMs)) {
+      looks++
+      heap.add(nowMs + 1000, slot)
+      heap.add(nowMs + 8000, slot)
+    }
+  }
+  t.ok(heap.size < 20, `${heap.size} entries`)
+  t.ok(looks < 130, `${looks} looks in a minute`)
+})
+
 t.test('a time that never comes is not added', async (t) => {
   const heap = new DueHeap()
   heap.add(Infinity, 1)
