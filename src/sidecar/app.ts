@@ -44,7 +44,7 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
   const settings = sidecarSettings(options)
   const { nowMs = () => performance.now(), log = { write() {} } } = surroundings
   const { channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } = surroundings
-  const context: Context = { settings, link, channels, nowMs, metrics: new Metrics(link, channels.counts) }
+  const context: Context = { settings, link, channels, nowMs, metrics: new Metrics(link, channels.counts, nowMs) }
   const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
   addReading(app)
   addAnswering(app, context)

@@ -1,6 +1,7 @@
 /** Checks that come before a request is read: readiness, API key, and how often an application may ask. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AppKey } from '../hub/message.js'
+import { limitKey } from './address.js'
 import type { Context } from './context.js'
 import type { AppEntry } from './message.js'
 import { Problem } from './problem.js'
@@ -15,6 +16,9 @@ declare module 'fastify' {
 
 /** Applications whose quota is remembered. */
 const APPS_MAX = 100_000
+/** Addresses whose wrong keys are remembered. */
+const ADDRESSES_MAX = 10_000
+const MINUTE_MS = 60_000
 
 /** Refuses while the server does not serve. */
 export function whenReady(context: Context): () => Promise<void> {
@@ -24,12 +28,15 @@ export function whenReady(context: Context): () => Promise<void> {
   }
 }
 
-/** Demands a live API key. A wrong, an old and a missing key are answered alike. */
+/** Demands a live API key. A wrong, an old and a missing key are answered alike, and seldom to one address. */
 export function withKey(context: Context): (request: FastifyRequest) => Promise<void> {
+  const wrong = new BucketTable<string>(context.settings.wrongKeysPerMinute, MINUTE_MS, ADDRESSES_MAX)
   return async (request) => {
     request.caller = context.link.keys.find(request.headers.authorization)
-    if (request.caller === null)
-      throw new Problem('unauthorized', '', { 'www-authenticate': 'Bearer realm="pilotlight"' })
+    if (request.caller !== null) return
+    const grant = wrong.take(limitKey(request.ip), context.nowMs())
+    if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
+    throw new Problem('unauthorized', '', { 'www-authenticate': 'Bearer realm="pilotlight"' })
   }
 }
 

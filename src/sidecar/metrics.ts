@@ -4,6 +4,9 @@ import type { ChannelCounts } from './channel/channels.js'
 import type { Link } from './link.js'
 import type { MetricSample } from './message.js'
 
+/** The main thread's part is as old as this at most, ms. */
+const SAMPLE_EVERY_MS = 100
+
 /** Upper bounds of the request histogram, seconds. */
 const BUCKETS_S = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60]
 
@@ -14,13 +17,19 @@ export class Metrics {
   readonly #requests: Counter<'method' | 'route' | 'status'>
   readonly #seconds: Histogram<'route'>
   readonly #mainUp: Gauge
+  readonly #nowMs: () => number
+  /** the main thread's part, asked for at `#askedMs` */
+  #samples: Promise<MetricSample[] | null> = Promise.resolve(null)
+  #askedMs = Number.NEGATIVE_INFINITY
 
   /**
    * @param link     whose streams are counted, and that reaches the main thread.
    * @param channels counts of the WebSockets.
+   * @param nowMs    monotonic clock.
    */
-  constructor(link: Link, channels: ChannelCounts) {
+  constructor(link: Link, channels: ChannelCounts, nowMs: () => number) {
     this.#link = link
+    this.#nowMs = nowMs
     const registers = [this.#own]
     this.#requests = new Counter({
       name: 'pilotlight_http_requests_total',
@@ -91,9 +100,16 @@ export class Metrics {
     this.#seconds.observe({ route }, reply.elapsedTime / 1000)
   }
 
-  /** Prometheus text, format 0.0.4. Without the main thread's part if that does not answer. */
+  /**
+   * Prometheus text, format 0.0.4. Without the main thread's part if that does not answer; it is asked ten times a second at
+   * most, so that nobody can slow the devices by reading metrics.
+   */
   async text(): Promise<string> {
-    const samples = await this.#link.metrics().catch(() => null)
+    if (this.#nowMs() - this.#askedMs >= SAMPLE_EVERY_MS) {
+      this.#askedMs = this.#nowMs()
+      this.#samples = this.#link.metrics().catch(() => null)
+    }
+    const samples = await this.#samples
     this.#mainUp.set(samples === null ? 0 : 1)
     const own = await this.#own.metrics()
     return samples === null ? own : `${own}\n${await samplesText(samples)}`

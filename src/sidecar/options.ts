@@ -30,6 +30,8 @@ export interface SidecarOptions {
   rateRequests?: number
   /** Default 10,000. */
   rateWindowMs?: number
+  /** Requests with a wrong or no API key a minute of one address (IPv6: one /64); also the burst. Default 60. */
+  wrongKeysPerMinute?: number
   /** Enrolments a minute of one address (IPv6: one /64); also the burst. Default 5. */
   enrolPerMinute?: number
   /** Enrolments a minute of all addresses together; also the burst. Default 300. */
@@ -79,6 +81,7 @@ const DEFAULTS: SidecarSettings = {
   bootedMs: 0,
   rateRequests: 1000,
   rateWindowMs: 10_000,
+  wrongKeysPerMinute: 60,
   enrolPerMinute: 5,
   enrolPerMinuteTotal: 300,
   answerTimeoutMs: 10_000,

@@ -7,7 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.js'
 import { nobleCrypto } from '../crypto/noble.js'
-import { nativeCrypto } from '../io/crypto-native.js'
+import { nativeCrypto } from '../native/crypto-native.js'
 import type { AnswerMessage, Call, CallMessage, LoneCall, ThreadMessage, ThreadOptions } from './call.js'
 import { packBuffers } from './device-pack.js'
 import { type Engine, openEngine } from './engine.js'

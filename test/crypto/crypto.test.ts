@@ -2,7 +2,7 @@ import t from 'tap'
 import { type Crypto, KEY_BYTES, NONCE_BYTES, TAG_BYTES } from '../../src/crypto/crypto.js'
 import { keyPair } from '../../src/crypto/key-pair.js'
 import { nobleCrypto } from '../../src/crypto/noble.js'
-import { nativeCrypto } from '../../src/io/crypto-native.js'
+import { nativeCrypto } from '../../src/native/crypto-native.js'
 import { everyCrypto, hex, testCrypto } from '../support/crypto.js'
 
 /** Repeatable bytes: each call hashes the seed and a count. Test material, not for keys. */

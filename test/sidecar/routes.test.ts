@@ -358,6 +358,32 @@ t.test('API keys', async (t) => {
   t.same(await status(`Bearer ${API_KEY}`), refused, 'a removed application')
 })
 
+t.test('wrong keys of one address are answered seldom, right ones always', async (t) => {
+  const { app, clock } = await fixture({ wrongKeysPerMinute: 2 })
+  const ask = async (authorization: string, remoteAddress = '192.0.2.1') => {
+    const { statusCode } = await app.inject({ url: `/v1/presence/${PUID}`, headers: { authorization }, remoteAddress })
+    return statusCode
+  }
+  for (const status of [401, 401, 429, 429]) t.equal(await ask('Bearer pl_wrong'), status)
+  t.equal(await ask(`Bearer ${API_KEY}`), 200)
+  t.equal(await ask('Bearer pl_wrong', '192.0.2.2'), 401, 'another address')
+  clock.ms += 30_000
+  t.equal(await ask('Bearer pl_wrong'), 401)
+})
+
+t.test('metrics ask the main thread ten times a second at most', async (t) => {
+  const { app, main, clock } = await fixture()
+  const asked = () => main.sent.filter(({ kind }) => kind === 'metrics').length
+  await Promise.all(Array.from({ length: 20 }, () => app.inject('/metrics')))
+  t.equal(asked(), 1)
+  clock.ms += 99
+  await app.inject('/metrics')
+  t.equal(asked(), 1)
+  clock.ms += 1
+  await app.inject('/metrics')
+  t.equal(asked(), 2)
+})
+
 t.test('quota of an application', async (t) => {
   const { app, clock } = await fixture({ rateRequests: 3, rateWindowMs: 6000 })
   const ask = (authorization: string) => app.inject({ url: `/v1/presence/${PUID}`, headers: { authorization } })

@@ -1,6 +1,6 @@
 import type { Crypto } from '../../src/crypto/crypto.js'
 import { nobleCrypto } from '../../src/crypto/noble.js'
-import { nativeCrypto } from '../../src/io/crypto-native.js'
+import { nativeCrypto } from '../../src/native/crypto-native.js'
 
 /**
  * The primitives for tests that do not care which: the variable PILOTLIGHT_CRYPTO says noble or
