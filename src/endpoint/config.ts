@@ -29,6 +29,8 @@ export interface EndpointOptions {
   readonly handshakesPerSecondBeforeCookie?: number
   /** Handshakes that wait for their first packet, at most; default 1024, at most 65,536. */
   readonly pendingHandshakesMax?: number
+  /** Sessions with a probe of the last second or one that waits for its answer, at most; default 4096, at most 65,536. */
+  readonly probesMax?: number
 }
 
 /** Options with their defaults. */
@@ -55,6 +57,7 @@ export function checkedConfig(options: EndpointOptions): EndpointConfig {
     handshakesPerAddress: { perSecond: 20, burst: 5 },
     handshakesPerSecondBeforeCookie: 200,
     pendingHandshakesMax: 1024,
+    probesMax: 4096,
     ...options,
   }
   expectInteger('worker', config.worker, 0, NODES_MAX - 1)
@@ -69,6 +72,7 @@ export function checkedConfig(options: EndpointOptions): EndpointConfig {
   expectInteger('handshakesPerAddress.burst', config.handshakesPerAddress.burst, 1, 1_000_000)
   expectInteger('handshakesPerSecondBeforeCookie', config.handshakesPerSecondBeforeCookie, 0, 1_000_000)
   expectInteger('pendingHandshakesMax', config.pendingHandshakesMax, 1, 65_536)
+  expectInteger('probesMax', config.probesMax, 1, 65_536)
   return config
 }
 

@@ -8,6 +8,7 @@ import type { Endings } from './endings.js'
 import type { Moves } from './moves.js'
 import type { Offers } from './offers.js'
 import type { Paths } from './paths.js'
+import type { Probes } from './probes.js'
 import type { ReliableFrames } from './reliable-frames.js'
 import type { Sessions } from './sessions.js'
 
@@ -20,6 +21,7 @@ export class Effects {
   readonly #frames: ReliableFrames
   readonly #offers: Offers
   readonly #moves: Moves
+  readonly #probes: Probes
   readonly #endings: Endings
 
   constructor(
@@ -31,6 +33,7 @@ export class Effects {
       frames: ReliableFrames
       offers: Offers
       moves: Moves
+      probes: Probes
       endings: Endings
     },
   ) {
@@ -41,6 +44,7 @@ export class Effects {
     this.#frames = parts.frames
     this.#offers = parts.offers
     this.#moves = parts.moves
+    this.#probes = parts.probes
     this.#endings = parts.endings
   }
 
@@ -62,12 +66,23 @@ export class Effects {
     this.#offers.offer(view, nowMs)
   }
 
+  /** A probe says that the device is there, and wants its answer: nothing else. [R-9.4-2] */
+  takeProbe(view: SessionView, arrival: Arrival, nowMs: number): void {
+    const [probe] = arrival.frames
+    if (probe?.kind !== 'probe') return
+    this.#contact.heard(view, -1, false, nowMs)
+    this.#contact.arm(view)
+    this.#probes.take(view, probe.delayS, arrival, nowMs)
+  }
+
   /** Does what one frame says; false if it ended the session. */
   #takeFrame(view: SessionView, frame: DeviceFrame): boolean {
     switch (frame.kind) {
       case 'ping':
       case 'response':
-        return true // PING is in the arrival, RESPONSE was looked at before
+      case 'learnt':
+      case 'probe':
+        return true // PING is in the arrival, RESPONSE was looked at before, LEARNT is looked at with the answer
       case 'ack':
         this.#takeAck(view, frame.id)
         return true

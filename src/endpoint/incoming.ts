@@ -65,8 +65,14 @@ export class Incoming {
       return
     }
     const pending = this.#first.pendingAt(id.slot, id.rotation)
+    const isProbe = this.#header.probe
     const inSession = slab.has(id.slot) && view.at(id.slot).inUse && isLive(view.rotation, id.rotation)
-    const reason = pending === null ? 'dead-cid' : this.#first.open(pending, this.#header, packet, remote)
+    const mayBegin = pending !== null && !isProbe
+    const reason = mayBegin
+      ? this.#first.open(pending, this.#header, packet, remote)
+      : isProbe
+        ? 'no-session'
+        : 'dead-cid'
     if (reason === null) return
     if (inSession) this.#open(view, packet, remote, nowMs)
     else if (pending !== null) counters.drop(reason)
@@ -89,6 +95,7 @@ export class Incoming {
     arrival.hadBoot = receiver.hadBoot
     arrival.tookBoot = receiver.tookBoot
     arrival.ask = this.#header.ask
+    arrival.isProbe = this.#header.probe
     arrival.rotation = this.#id.rotation
     arrival.bytes = packet.length
     arrival.remote = remote
@@ -101,8 +108,11 @@ export class Incoming {
       this.#endings.end(view, CloseCode.protocolError)
       return
     }
-    this.#paths.prove(view, arrival)
-    this.#effects.take(view, arrival, false, nowMs)
+    if (arrival.isProbe) this.#effects.takeProbe(view, arrival, nowMs)
+    else {
+      this.#paths.prove(view, arrival)
+      this.#effects.take(view, arrival, false, nowMs)
+    }
     if (!view.inUse) return
     if (view.sendNumber >= NUMBER_MAX)
       this.#endings.end(view, CloseCode.keyLimit) // the last number is for CLOSE
@@ -114,6 +124,10 @@ export class Incoming {
   /** A packet that may be a replay: nothing but a RESPONSE that matches has an effect. wire-spec §8.2 */
   #takeUnconfirmed(view: SessionView, arrival: Arrival, isWellFormed: boolean, nowMs: number): void {
     const { counters } = this.#core
+    if (arrival.isProbe) {
+      counters.drop(isWellFormed ? 'unconfirmed' : 'malformed') // [R-9.4-5]
+      return
+    }
     if (!isWellFormed || !this.#paths.prove(view, arrival)) {
       counters.drop(isWellFormed ? 'unconfirmed' : 'malformed')
       if (isWellFormed) this.#paths.answerUnconfirmed(view, arrival, nowMs)

@@ -62,6 +62,8 @@ function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {
     ['resetsSent', 'resets_sent_total', 'Resets sent for connection IDs without a session'],
     ['cookiesSent', 'cookies_sent_total', 'Cookies sent under load'],
     ['challengesSent', 'challenges_sent_total', 'Path challenges sent'],
+    ['probesAnswered', 'probes_answered_total', 'Keepalive probes answered'],
+    ['probesHeld', 'probes_held', 'Sessions with a keepalive probe under way'],
     ['sessionsConfirmed', 'sessions_confirmed_total', 'Sessions confirmed after a restart'],
     ['sessionsEnded', 'sessions_ended_total', 'Sessions that ended by CLOSE, protocol error or key limit'],
     ['sessions', 'sessions', 'Sessions held'],

@@ -43,6 +43,14 @@ export const ASK_ROUNDS = 3
 export const RELIABLE_RETRY_MS = [1000, 2000, 4000, 8000] as const
 /** Reliable frames that wait on a session. */
 export const RELIABLE_MAX = 8
+/** Longest delay that a PROBE may ask for. */
+export const PROBE_DELAY_MAX_S = 1800
+/** Probes of a session that are answered: one at once and one with a delay in this. */
+export const PROBE_INTERVAL_MS = 1000
+/** Reports of LEARNT without which HINT says nothing. */
+export const HINT_REPORTS_MIN = 20
+/** Of those who reported, so many percent learnt at least what HINT says. */
+export const HINT_PERCENT = 90
 export const HANDSHAKE_RETRY_MAX_MS = 600_000
 export const RESET_PAUSE_MAX_MS = 5000
 export const FRAMES_MAX = 64

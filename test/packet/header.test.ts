@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { concat, fromHex, hex } from '../../src/base/bytes.js'
-import type { Direction } from '../../src/packet/constants.js'
+import { type Direction, Flag } from '../../src/packet/constants.js'
 import {
   CID_OFFSET,
   datagramKind,
@@ -70,7 +70,7 @@ t.test('[R-5.1-1] [R-5.1-2] reserved bits are dropped, grease is not', async (t)
     const verdicts = [
       null,
       null,
-      'reserved-bit',
+      null,
       direction === 'd2s' ? null : 'reserved-bit',
       'reserved-bit',
       'length',
@@ -82,6 +82,11 @@ t.test('[R-5.1-1] [R-5.1-2] reserved bits are dropped, grease is not', async (t)
       bytes[0] = (bytes[0] as number) ^ (1 << bit)
       t.equal(parseHeader(bytes, direction, out), verdict, `${direction} bit ${bit}`)
     })
+    for (const other of [Flag.ask, Flag.boot]) {
+      const bytes = concat(good, new Uint8Array(12))
+      bytes[0] = (bytes[0] as number) | Flag.probe | other
+      t.equal(parseHeader(bytes, direction, out), 'reserved-bit', `${direction} PROBE and ${other}`)
+    }
   }
 })
 

@@ -150,14 +150,35 @@ function headers(): Json {
       header: hex(header),
     })
   }
+  for (const direction of ['d2s', 's2d'] as const) {
+    const d2s = direction === 'd2s'
+    const header = writeHeader({
+      cid: d2s ? cid : null,
+      boot: null,
+      long: d2s,
+      ask: false,
+      probe: true,
+      number,
+      grease: 2,
+    })
+    forms.push({
+      direction,
+      flags: hex(header.subarray(0, 1)),
+      'connection ID': d2s ? hex(cid) : null,
+      'boot value': null,
+      'packet number': number,
+      header: hex(header),
+    })
+  }
   return {
     about: 'wire-spec 5.1: headers; the first byte of a dropped packet is good but for the bits named',
     headers: forms,
     dropped: [
       { direction: 'd2s', 'first byte': '90', why: 'PHASE' },
-      { direction: 'd2s', 'first byte': '84', why: 'PROBE' },
+      { direction: 'd2s', 'first byte': '8c', why: 'PROBE and ASK' },
+      { direction: 'd2s', 'first byte': 'a4', why: 'PROBE and BOOT' },
       { direction: 's2d', 'first byte': '90', why: 'PHASE' },
-      { direction: 's2d', 'first byte': '84', why: 'PROBE' },
+      { direction: 's2d', 'first byte': 'a4', why: 'PROBE and BOOT' },
       { direction: 's2d', 'first byte': '88', why: 'ASK' },
     ],
   }
