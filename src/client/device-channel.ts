@@ -10,7 +10,7 @@ import { emptyHeader, parseHeader } from '../packet/header.js'
 import type { SessionContext } from '../session/context.js'
 import { startKeys } from '../session/keys.js'
 import { Receiver } from '../session/receiver.js'
-import { Offset } from '../session/record.js'
+import { Offset, SessionFlag } from '../session/record.js'
 import { loadSession, saveSession } from '../session/saved.js'
 import { confirmNumber, Sender } from '../session/sender.js'
 import { SessionSlab } from '../session/slab.js'
@@ -125,6 +125,19 @@ export class DeviceChannel {
     if (bytes === null) return null
     const changedKey = !hadBoot && view.matches(Offset.deviceBoot, this.#context.boot)
     return { bytes, number: this.#sender.number, changedKey }
+  }
+
+  /** Whether a probe may be sealed: it carries no BOOT, and belongs to a session that the server has. [R-9.4-7] */
+  get mayProbe(): boolean {
+    return this.#hasSession && this.#isConfirmed && !this.view.has(SessionFlag.bootPending)
+  }
+
+  /** Seals a probe. @returns null as `seal` does. [R-9.4-1] */
+  sealProbe(delayS: number): Sealed | null {
+    const plaintext = encodeFrames([{ kind: 'probe', delayS }], 'd2s')
+    const packet = { plaintext, ask: false, retry: false, answers: false, probe: true, padded: false }
+    const bytes = this.#sender.seal(this.view, packet)
+    return bytes === null ? null : { bytes, number: this.#sender.number, changedKey: false }
   }
 
   /** A PONG named this packet, under the present key. wire-spec [R-5.4-3] */

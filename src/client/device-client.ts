@@ -11,6 +11,8 @@ import { DeviceError } from './device-error.js'
 import { appId, DeviceMachine, type Visibility } from './device-machine.js'
 import type { DeviceEvent, MissedRing, RingEnd } from './event.js'
 import type { Host } from './host.js'
+import type { KeepaliveView } from './hosted-device.js'
+import type { Network } from './learning/network.js'
 import type { ChoiceName } from './list-edit.js'
 import { Ring } from './ring.js'
 import type { Storage } from './storage.js'
@@ -23,8 +25,12 @@ export interface ConnectOptions {
   storage: Storage
   transport: Transport
   host: Host
-  /** seconds between pings at most, 1 to 1800; default 30 */
+  /** seconds between pings at most, 1 to 1800; default: learnt, for each network */
   keepaliveS?: number
+  /** every how many pings one asks, 1 to 4; default 1. See `DeviceOptions` */
+  asksEvery?: number
+  /** the network that the device is on; default: nothing is known of it */
+  network?: Network
   /** primitives; default noble */
   crypto?: Crypto
 }
@@ -53,12 +59,21 @@ interface Waiter<Value> {
  * @throws DeviceError PL_BAD_CREDENTIALS, PL_BAD_STORED; whatever the storage throws; PilotlightError PL_BAD_OPTION.
  */
 export async function connect(options: ConnectOptions): Promise<Device> {
-  const { credentials, storage, host, crypto = nobleCrypto, keepaliveS } = options
+  const { credentials, storage, host, crypto = nobleCrypto, keepaliveS, asksEvery, network } = options
   const stored = await storage.load()
   const machine = new DeviceMachine(
-    { credentials, stored, crypto, random: host.random, ...(keepaliveS === undefined ? {} : { keepaliveS }) },
+    {
+      credentials,
+      stored,
+      crypto,
+      random: host.random,
+      canProbe: options.transport.openProbe !== undefined,
+      ...(keepaliveS === undefined ? {} : { keepaliveS }),
+      ...(asksEvery === undefined ? {} : { asksEvery }),
+    },
     host.now(),
   )
+  if (network !== undefined) machine.networkChanged(host.now(), network)
   const device = new Device(machine, options)
   device.start()
   return device
@@ -205,10 +220,41 @@ export class Device {
     this.#driver.run((machine) => machine.clearMissed(ring))
   }
 
-  /** The host's network changed: a new socket, the spare connection ID, a ping at once. */
-  networkChanged(): void {
+  /**
+   * The host's network changed: a new socket, the spare connection ID, a ping at once, the interval learnt there.
+   *
+   * @param network what it is, if the host knows; null: there is none now, and nothing is sent until there is one.
+   */
+  networkChanged(network?: Network | null): void {
     this.#transport.rebind()
-    this.#driver.run((machine, now) => machine.networkChanged(now))
+    this.#driver.run((machine, now) => machine.networkChanged(now, network))
+  }
+
+  /** The radio is up for another reason: what is due soon goes now, at no cost. */
+  radioActive(): void {
+    this.#driver.run((machine, now) => machine.radioActive(now))
+  }
+
+  /** Whether the device is on a charger. */
+  charging(isCharging: boolean): void {
+    this.#driver.run((machine) => machine.charging(isCharging))
+  }
+
+  /** The system suspends the process, or is about to: nothing is sent, and nothing fails, until `resumed`. */
+  suspended(): void {
+    this.#driver.run((machine) => machine.suspended())
+  }
+
+  /** The process goes on: with a new socket if the system closed the old one, and a ping at once if one is late. */
+  resumed(): void {
+    const isClosed = this.#transport.isAlive?.() === false
+    if (isClosed) this.#transport.rebind()
+    this.#driver.run((machine, now) => machine.resumed(isClosed, now))
+  }
+
+  /** How often the device pings, and what it learnt of its networks. */
+  keepalive(): KeepaliveView {
+    return this.#driver.run((machine, now) => machine.keepalive(now))
   }
 
   /** Datagrams and bytes since the start, and what was dropped. */

@@ -3,8 +3,8 @@ import { PilotlightError } from '../base/errors.js'
 import type { Now } from '../base/time.js'
 import type { Window } from '../frame/person-list.js'
 import { REPLY_BYTES_MAX } from '../packet/constants.js'
-import { DeviceCore } from './device-core.js'
 import { DeviceError } from './device-error.js'
+import { HostedDevice } from './hosted-device.js'
 import { type ChoiceName, entryOf, type ListEdit } from './list-edit.js'
 
 /** Bytes of an application id. */
@@ -21,10 +21,10 @@ export interface Visibility {
 }
 
 /**
- * A whole device. See `DeviceCore` for its doors. Each command that changes the list returns the number of an edit; the
+ * A whole device. See `DeviceCore` for its doors and `HostedDevice` for what the host tells. Each command that changes the list returns the number of an edit; the
  * 'list-changed' event that names it in `settled` says that the server has committed it. Edits outlive the process.
  */
-export class DeviceMachine extends DeviceCore {
+export class DeviceMachine extends HostedDevice {
   /**
    * When the server counts an idle person as away and as offline.
    *

@@ -4,7 +4,7 @@ import type { PongFrame, ServerFrame, StateFrame } from '../frame/frame.js'
 import { StateFlag } from '../packet/constants.js'
 import type { Opened } from './device-channel.js'
 import type { DeviceParts } from './device-parts.js'
-import { RESPONSE, SYNC } from './outgoing.js'
+import { RESPONSE, SILENCE, SYNC } from './outgoing.js'
 
 /** RETRY_AFTER holds at most so long, s. wire-spec §7.4 */
 const RETRY_AFTER_MAX_S = 3600
@@ -41,8 +41,10 @@ export class Incoming {
       clock.handleRestart()
       this.#parts.askSync()
       transfer.repeat()
+      this.#parts.outgoing.promise.forget()
       this.#version = -1
     }
+    if (!settles && !opened.isOld) this.#parts.learner.handleChallenge(opened.isRestart, now)
     let askedMs: number | null = null
     for (const frame of frames) {
       if (opened.isOld && OF_SESSION.has(frame.kind)) continue
@@ -66,7 +68,9 @@ export class Incoming {
     if (!settles) return answered.sentAtMs
     if (handshake.isActive) handshake.cancel() // the session lives after all
     contact.handleAnswer()
+    this.#parts.learner.handleAnswered(now)
     for (const key of answered.keys) {
+      if (key === SILENCE) this.#parts.outgoing.promise.handleConfirmed()
       flow.handleConfirmed(key, now)
       puids.handleConfirmed(key)
     }
@@ -129,6 +133,9 @@ export class Incoming {
       }
       case 'puid':
         puids.handlePuid(frame)
+        return
+      case 'hint':
+        this.#parts.learner.handleHint(frame)
     }
   }
 

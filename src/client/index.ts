@@ -16,8 +16,17 @@ export { DeviceMachine, type Visibility } from './device-machine.js'
 export type { DeviceOptions } from './device-parts.js'
 export type * from './event.js'
 export type { Host } from './host.js'
+export type { KeepaliveView } from './hosted-device.js'
+export { falseOfflinesPerDeviceYear } from './learning/false-offline.js'
+export {
+  IntervalPolicy,
+  type LearntNetwork,
+  type PolicyOptions,
+  type ProbeCounts,
+} from './learning/interval-policy.js'
+export type { AddressFamily, Carrier, Network, NetworkKind } from './learning/network.js'
 export type { ChoiceName } from './list-edit.js'
 export { Ring } from './ring.js'
 export type { SaveRequest } from './save-gate.js'
 export { MemoryStorage, type Storage } from './storage.js'
-export type { Transport, TransportListener } from './transport.js'
+export type { ProbeSocket, Transport, TransportListener } from './transport.js'

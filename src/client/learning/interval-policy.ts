@@ -24,7 +24,7 @@ import { expectedStayS, isWorth } from './probe-worth.js'
 const RADIO_UP_MS = 3000
 /** After a probe that failed or could not be made, ms. */
 const PAUSE_MS = 30_000
-/** The server is told, or asked, once in this, ms. wire-spec §9.5-2 */
+/** The server is told once in this, ms. wire-spec §9.5-2 */
 const REPORT_MS = 86_400_000
 /** A mapping of TCP that died is found by an unanswered ping: that counts only after a silence of this part of the interval. */
 const TCP_IDLE_PART = 0.5
@@ -75,9 +75,12 @@ export class IntervalPolicy {
   #current: Remembered
   #isCharging = false
   #isAnswered = false
+  #hasAsked = false
   #radioUpMs = -Infinity
   #pauseEndMs = -Infinity
   #countedMs: number | null = null
+  /** Unix ms of the last call */
+  #wallMs = 0
   /** s of the probe that is out; 0 none */
   #probeS = 0
   /** s of a probe that had no answer, until a ping says whether the network is there; 0 none */
@@ -166,7 +169,13 @@ export class IntervalPolicy {
 
   /** The interval in use, s. */
   intervalS(now: Now): number {
+    this.#wallMs = now.wallMs
     return usedIntervalS(this.#current, now.wallMs)
+  }
+
+  /** As `intervalS`, at the time of the last call that was told one. */
+  get currentS(): number {
+    return usedIntervalS(this.#current, this.#wallMs)
   }
 
   /**
@@ -217,11 +226,18 @@ export class IntervalPolicy {
     this.#pauseEndMs = now.monotonicMs + PAUSE_MS
   }
 
-  /** What to tell the server, or to ask with 0 s; null: nothing now. It is not given twice in a day. wire-spec §9.5 */
+  /** Whether the server should be asked what others learnt here; true once for each stay. wire-spec §9.5 */
+  takeQuestion(): NetworkCode | null {
+    if (this.#network === null || this.#hasAsked || isLearnt(this.#current)) return null
+    this.#hasAsked = true
+    return networkCode(this.#network.kind)
+  }
+
+  /** What to tell the server when the search has ended, once a day; null: nothing now. wire-spec §9.5 */
   takeReport(now: Now): { network: NetworkCode; seconds: number } | null {
     const { reportedAtMs, safeS } = this.#current
-    if (this.#network === null || Math.abs(now.wallMs - reportedAtMs) < REPORT_MS) return null
-    if (isLearnt(this.#current) && (safeS === 0 || this.#nextWorthS(now) !== null)) return null
+    if (this.#network === null || safeS === 0 || Math.abs(now.wallMs - reportedAtMs) < REPORT_MS) return null
+    if (this.#nextWorthS(now) !== null) return null
     this.#current.reportedAtMs = now.wallMs
     return { network: networkCode(this.#network.kind), seconds: Math.round(safeS) }
   }
@@ -272,10 +288,12 @@ export class IntervalPolicy {
     this.#current = current
     this.#countedMs = now.monotonicMs
     this.#pauseEndMs = -Infinity
+    this.#hasAsked = false
   }
 
   /** Counts the time on this network. */
   #spend(now: Now): void {
+    this.#wallMs = now.wallMs
     if (this.#countedMs === null) {
       if (this.#network !== null) this.#countedMs = now.monotonicMs
       return

@@ -13,7 +13,7 @@ export interface Remembered extends LearntInterval {
   spentS: number
   /** Unix ms */
   usedAtMs: number
-  /** when the server was last told or asked, Unix ms; 0 never */
+  /** when the server was last told, Unix ms; 0 never */
   reportedAtMs: number
 }
 
