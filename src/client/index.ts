@@ -14,6 +14,12 @@ export { type ClientEvents, type ConnectOptions, connect, Device, type DeviceCou
 export { DEVICE_ERRORS, DeviceError, type DeviceErrorCode } from './device-error.js'
 export { DeviceMachine, type Visibility } from './device-machine.js'
 export type { DeviceOptions } from './device-parts.js'
+export {
+  type DgramShaped,
+  type DgramShapedOptions,
+  type DgramShapedSocket,
+  DgramShapedTransport,
+} from './dgram-shaped-transport.js'
 export type * from './event.js'
 export type { Host } from './host.js'
 export type { KeepaliveView } from './hosted-device.js'

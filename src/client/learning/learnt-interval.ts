@@ -87,7 +87,7 @@ export function nextProbeS(learnt: LearntInterval, nowMs: number): number | null
 
 /** Whether a probe of these seconds only confirms what the interval rests on: it is worth its tail by itself. */
 export function isCheck(learnt: LearntInterval, probeS: number): boolean {
-  return learnt.safeS > 0 && probeS <= Math.round(learnt.safeS)
+  return probeS <= Math.round(baseS(learnt))
 }
 
 /** A mapping survived so many seconds of silence. */

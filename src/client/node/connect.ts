@@ -1,5 +1,6 @@
 import type { Credentials } from '../credentials.js'
 import { connect as connectOver, type Device } from '../device-client.js'
+import type { Network } from '../learning/network.js'
 import type { Storage } from '../storage.js'
 import type { Transport } from '../transport.js'
 import { DgramTransport } from './dgram-transport.js'
@@ -14,8 +15,10 @@ export interface NodeConnectOptions {
   storage: string | Storage
   /** default UDP to the endpoints of the credentials */
   transport?: Transport
-  /** seconds between pings at most, 1 to 1800; default 30 */
+  /** seconds between pings at most, 1 to 1800; default: learnt, for each network */
   keepaliveS?: number
+  /** the network that the device is on; default: nothing is known of it */
+  network?: Network
 }
 
 /**
@@ -25,12 +28,13 @@ export interface NodeConnectOptions {
  * @throws as `connect` of `pilotlight/client`.
  */
 export function connect(options: NodeConnectOptions): Promise<Device> {
-  const { credentials, storage, transport, keepaliveS } = options
+  const { credentials, storage, transport, keepaliveS, network } = options
   return connectOver({
     credentials,
     storage: typeof storage === 'string' ? new FileStorage(storage) : storage,
     transport: transport ?? new DgramTransport({ endpoints: credentials.endpoints }),
     host: systemHost(),
     ...(keepaliveS === undefined ? {} : { keepaliveS }),
+    ...(network === undefined ? {} : { network }),
   })
 }
