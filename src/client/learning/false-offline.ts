@@ -1,6 +1,12 @@
 /** How often a device that is there is taken for lost, by the loss of single datagrams. wire-spec §7.1, §9.2. */
 import { classFor, graceMs, SILENCE_CLASS_TOLD, silenceSeconds } from '../../frame/silence.js'
-import { ASK_RETRY_MS, SILENCE_MAX_S } from '../../packet/constants.js'
+import {
+  ASK_RETRY_MS,
+  ASK_ROUND_END_MS,
+  ASK_ROUND_PAUSE_MS,
+  ASK_ROUNDS,
+  SILENCE_MAX_S,
+} from '../../packet/constants.js'
 
 const YEAR_S = 31_557_600
 
@@ -45,8 +51,8 @@ export function classOfPromise(seconds: number): number {
  * is lost independently.
  *
  * Between two asking pings all depends on the last packet that was heard: if it is the k-th ping, then its promise and
- * grace must see one of the attempts of the next asking ping. A round that fails is followed by others, which are left
- * out: so the number is at most this. Answers that are lost only add attempts.
+ * grace must see one of the attempts of the next asking ping. Answers that are lost only add attempts: so the number is
+ * at most this.
  *
  * @param loss      of one datagram to the server, 0..1.
  * @param intervalS keepalive interval, s.
@@ -72,13 +78,16 @@ export function falseOfflinesPerDeviceYear(
   return (perCycle * YEAR_S) / (every * intervalS)
 }
 
-/** Attempts of a round within so many seconds after its first. */
+/** Attempts within so many seconds after the first, of all rounds before the device gives the session up. */
 function attemptsWithin(seconds: number, attempts: number): number {
   let atMs = 0
   let count = 0
-  for (let attempt = 0; attempt < attempts; attempt++) {
-    if (atMs / 1000 < seconds) count++
-    atMs += ASK_RETRY_MS[attempt] ?? 0
+  for (let round = 0; round < ASK_ROUNDS; round++) {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      if (atMs < seconds * 1000) count++
+      atMs += ASK_RETRY_MS[attempt] ?? ASK_ROUND_END_MS
+    }
+    atMs += ASK_ROUND_PAUSE_MS
   }
   return count
 }
