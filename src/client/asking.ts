@@ -166,8 +166,12 @@ export class Asking {
     if (this.#phase === 'round' && !this.#hasUrgent()) this.#waitForQuietEnd()
   }
 
-  /** The network changed or the host wants it: a round starts with the next packet, which should go at once. */
+  /**
+   * The network changed, the device woke up, or the host wants it: a round starts with the next packet, which should go
+   * at once, and those that failed before no longer count. [R-9.2-2]
+   */
   restart(): void {
+    this.#failedRounds = 0
     this.#phase = 'quiet'
     this.#nextAtMs = Infinity
     this.#isWanted = true
@@ -181,7 +185,6 @@ export class Asking {
   /** Another session took the place of the last: nothing was sent on it, the frames still wait. */
   startSession(): void {
     this.#flights = []
-    this.#failedRounds = 0
     this.#endQuiet()
     this.restart()
   }

@@ -148,6 +148,19 @@ export class DeviceChannel {
     return { bytes, number: this.#sender.number, changedKey }
   }
 
+  /** Whether a probe may be sealed: it carries no BOOT, and belongs to a session and root that the server has. [R-9.4-7] */
+  get mayProbe(): boolean {
+    return this.mayStep && !this.view.has(SessionFlag.bootPending)
+  }
+
+  /** Seals a probe. @returns null as `seal` does. [R-9.4-1] */
+  sealProbe(delayS: number): Sealed | null {
+    const plaintext = encodeFrames([{ kind: 'probe', delayS }], 'd2s')
+    const packet = { plaintext, ask: false, retry: false, answers: false, probe: true, padded: false }
+    const bytes = this.#sender.seal(this.view, packet)
+    return bytes === null ? null : { bytes, number: this.#sender.number, changedKey: false }
+  }
+
   /** A PONG named this packet, under the present key. wire-spec [R-5.4-3] */
   confirmNumber(number: number): void {
     confirmNumber(this.view, number)

@@ -11,6 +11,8 @@ import { DeviceError } from './device-error.js'
 import { appId, DeviceMachine, type Visibility } from './device-machine.js'
 import type { DeviceEvent, MissedRing, RingEnd } from './event.js'
 import type { Host } from './host.js'
+import type { KeepaliveView } from './hosted-device.js'
+import type { Network } from './learning/network.js'
 import type { ChoiceName } from './list-edit.js'
 import { Ring } from './ring.js'
 import type { Storage } from './storage.js'
@@ -23,10 +25,14 @@ export interface ConnectOptions {
   storage: Storage
   transport: Transport
   host: Host
-  /** seconds between pings at most, 1 to 1800; default 30 */
+  /** seconds between pings at most, 1 to 1800; default: learnt, for each network */
   keepaliveS?: number
-  /** as `keepaliveS`, while datagrams go by TCP; default the same */
+  /** as `keepaliveS`, while datagrams go by TCP; default the same, or learnt */
   tcpKeepaliveS?: number
+  /** every how many pings one asks, 1 to 4; default 1. See `DeviceOptions` */
+  asksEvery?: number
+  /** the network that the device is on; default: nothing is known of it */
+  network?: Network
   /** primitives; default noble */
   crypto?: Crypto
 }
@@ -55,7 +61,7 @@ interface Waiter<Value> {
  * @throws DeviceError PL_BAD_CREDENTIALS, PL_BAD_STORED; whatever the storage throws; PilotlightError PL_BAD_OPTION.
  */
 export async function connect(options: ConnectOptions): Promise<Device> {
-  const { credentials, storage, host, crypto = nobleCrypto, keepaliveS, tcpKeepaliveS } = options
+  const { credentials, storage, host, crypto = nobleCrypto, keepaliveS, tcpKeepaliveS, asksEvery, network } = options
   const stored = await storage.load()
   const machine = new DeviceMachine(
     {
@@ -63,11 +69,14 @@ export async function connect(options: ConnectOptions): Promise<Device> {
       stored,
       crypto,
       random: host.random,
+      canProbe: options.transport.openProbe !== undefined,
       ...(keepaliveS === undefined ? {} : { keepaliveS }),
       ...(tcpKeepaliveS === undefined ? {} : { tcpKeepaliveS }),
+      ...(asksEvery === undefined ? {} : { asksEvery }),
     },
     host.now(),
   )
+  if (network !== undefined) machine.networkChanged(host.now(), network)
   const device = new Device(machine, options)
   device.start()
   return device
@@ -76,6 +85,7 @@ export async function connect(options: ConnectOptions): Promise<Device> {
 export class Device {
   readonly #driver: DeviceDriver
   readonly #transport: Transport
+  readonly #host: Host
   readonly #listeners = new Map<string, Set<(event: never) => void>>()
   readonly #edits = new Map<number, Waiter<void>>()
   readonly #puids = new Map<string, Waiter<string>[]>()
@@ -89,6 +99,7 @@ export class Device {
   /** Use `connect`. */
   constructor(machine: DeviceMachine, { host, storage, transport }: ConnectOptions) {
     this.#transport = transport
+    this.#host = host
     this.#driver = new DeviceDriver(machine, host, storage, transport, {
       onEvent: (event) => this.#handle(event),
       onError: (error) => this.#emit('error', error),
@@ -214,10 +225,41 @@ export class Device {
     this.#driver.run((machine) => machine.clearMissed(ring))
   }
 
-  /** The host's network changed: a new socket, the spare connection ID, a ping at once. */
-  networkChanged(): void {
+  /**
+   * The host's network changed: a new socket, the spare connection ID, a ping at once, the interval learnt there.
+   *
+   * @param network what it is, if the host knows; null: there is none now, and nothing is sent until there is one.
+   */
+  networkChanged(network?: Network | null): void {
     this.#rebind('network')
-    this.#driver.run((machine, now) => machine.networkChanged(now))
+    this.#driver.run((machine, now) => machine.networkChanged(now, network))
+  }
+
+  /** The radio is up for another reason: what is due soon goes now, at no cost. */
+  radioActive(): void {
+    this.#driver.run((machine, now) => machine.radioActive(now))
+  }
+
+  /** Whether the device is on a charger. */
+  charging(isCharging: boolean): void {
+    this.#driver.run((machine) => machine.charging(isCharging))
+  }
+
+  /** The system suspends the process, or is about to: nothing is sent, and nothing fails, until `resumed`. */
+  suspended(): void {
+    this.#driver.run((machine) => machine.suspended())
+  }
+
+  /** The process goes on: with a new socket if the system closed the old one, and a ping at once if one is late. */
+  resumed(): void {
+    const isClosed = this.#transport.isAlive?.() === false
+    if (isClosed) this.#rebind('silence')
+    this.#driver.run((machine, now) => machine.resumed(isClosed, now))
+  }
+
+  /** How often the device pings, and what it learnt of its networks. */
+  keepalive(): KeepaliveView {
+    return this.#driver.run((machine, now) => machine.keepalive(now))
   }
 
   /** Datagrams and bytes since the start, and what was dropped. */
@@ -240,7 +282,7 @@ export class Device {
   /** Told to the machine by itself: what goes out first on another network is `networkChanged`'s. [R-6-2] */
   #rebind(why: 'network' | 'silence'): void {
     this.#transport.rebind(why)
-    this.#driver.machine.usePath(this.#transport.kind)
+    this.#driver.machine.usePath(this.#transport.kind, this.#host.now())
   }
 
   #edit(command: (machine: DeviceMachine, now: Now) => number): Promise<void> {

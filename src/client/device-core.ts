@@ -23,6 +23,7 @@ import type { HandshakeAnswer } from './handshake.js'
 import { Incoming } from './incoming.js'
 import { PING, RESPONSE } from './outgoing.js'
 import type { Outlet } from './outlet.js'
+import { isProbe } from './probing.js'
 import { SaveGate, type SaveRequest } from './save-gate.js'
 
 /** `stop` waits so long for the answer, ms: one packet and its first repeat. */
@@ -40,9 +41,9 @@ const PROTOCOL_ERROR_PAUSE_MS = 600_000
 const SILENT_ATTEMPTS = 3
 
 /** new: not started. running. stopping: the last ping is out. over: stopped, or removed at the server. */
-type Life = 'new' | 'running' | 'stopping' | 'over'
+export type Life = 'new' | 'running' | 'stopping' | 'over'
 
-/** The doors of a device, and its life. `DeviceMachine` adds the commands. */
+/** The doors of a device, and its life. `HostedDevice` adds what the host tells, `DeviceMachine` the commands. */
 export class DeviceCore {
   /** The parts: state to look at, and what commands act on. Use the commands of this class to change anything. */
   readonly parts: DeviceParts
@@ -93,10 +94,16 @@ export class DeviceCore {
     else {
       this.parts.ratchet.load(session, now)
       this.parts.askSync()
+      this.parts.learner.askHint()
       asking.put(PING, null)
-      this.#holdUntilSaved()
+      this.holdUntilSaved()
     }
     this.handleTimeout(now)
+  }
+
+  /** Where its life stands. */
+  protected get life(): Life {
+    return this.#life
   }
 
   /** Takes a datagram from the server's address; borrowed. Anything may be in it. */
@@ -120,21 +127,22 @@ export class DeviceCore {
     const next = Math.min(this.#stopAtMs, ...owners.map((owner) => owner.nextTimeout()))
     // While something must be durable first nothing goes out; `handleSaved` goes on.
     if (outgoing.isHeld) return next
-    return Math.min(next, ...[asking, acks, keepalive, reset].map((owner) => owner.nextTimeout()))
+    const { learner } = this.parts
+    return Math.min(next, ...[asking, acks, keepalive, reset, learner].map((owner) => owner.nextTimeout()))
   }
 
   /** Runs what is due, then sends what waits. Also called by every other door, so a late timer is no harm. */
   handleTimeout(now: Now): void {
     if (this.#life !== 'running' && this.#life !== 'stopping') return
     this.#compareClocks(now)
-    const { keepalive, asking, reset, handshake, rings, flow, transfer, outgoing } = this.parts
+    const { keepalive, reset, handshake, rings, flow, transfer, outgoing, learner } = this.parts
     rings.handleTimeout(now)
     flow.handleTimeout(now)
     transfer.handleTimeout(now)
     if (!outgoing.isHeld) {
       if (keepalive.isDue(now.monotonicMs)) {
         keepalive.stop()
-        asking.put(PING, null)
+        outgoing.ping()
       }
       if (reset.handleTimeout(now.monotonicMs)) handshake.begin(false, now)
       this.#handleAskTimeout(now)
@@ -142,6 +150,7 @@ export class DeviceCore {
     if (handshake.handleTimeout(now)) this.#sendMessage1()
     if (now.monotonicMs >= this.#stopAtMs) this.#finish(false)
     if (!outgoing.flush(now)) this.#endSession(now)
+    learner.handleTimeout(this.#life === 'running' && !outgoing.isHeld, now)
   }
 
   /** The next datagram to send to the server, fresh bytes; null: none. */
@@ -174,22 +183,6 @@ export class DeviceCore {
   setState(state: 'active' | 'idle' | 'gone', now: Now): void {
     if (!this.parts.keepalive.setState(state)) return
     this.parts.asking.put(PING, null)
-    this.handleTimeout(now)
-  }
-
-  /** The device's network changed: the spare connection ID, a ping at once, the shortest pauses. [R-6-2], [R-9.2-2] */
-  networkChanged(now: Now): void {
-    if (this.#life !== 'running') return
-    const { channel, asking, handshake } = this.parts
-    if (channel.hasSession) {
-      asking.restart()
-      asking.put(PING, null)
-      if (channel.ids.move(channel.view)) {
-        this.parts.renewBoot(now.wallMs)
-        this.#holdUntilSaved()
-      }
-    }
-    handshake.hurry(!channel.hasSession, now)
     this.handleTimeout(now)
   }
 
@@ -227,7 +220,7 @@ export class DeviceCore {
 
   #handleChannel(datagram: Uint8Array, now: Now): void {
     const { channel, asking } = this.parts
-    const opened = channel.open(datagram)
+    const opened = isProbe(datagram) ? 'unexpected' : channel.open(datagram) // [R-9.4-6]
     if (typeof opened === 'string') {
       this.#drop(opened)
       return
@@ -259,9 +252,11 @@ export class DeviceCore {
       this.parts.putThresholds()
       flow.startSession()
       transfer.repeat()
+      this.parts.outgoing.promise.forget()
       this.#incoming.startSession()
       this.parts.askSync()
-      this.#holdUntilSaved()
+      this.parts.learner.askHint()
+      this.holdUntilSaved()
     }
   }
 
@@ -289,7 +284,7 @@ export class DeviceCore {
   /** The server broke the frame rules. wire-spec [R-7-2] */
   #endMalformed(now: Now): void {
     const code = CloseCode.protocolError
-    this.parts.outgoing.close(code)
+    this.parts.outgoing.close(code, now)
     const error = new DeviceError('PL_PROTOCOL', 'a packet of the server breaks the rules')
     this.parts.outlet.emit({ kind: 'closed', code, own: true, willRetry: true, error })
     this.#forget('running')
@@ -337,7 +332,10 @@ export class DeviceCore {
   #handleAskTimeout(now: Now): void {
     const { asking, contact, handshake, channel } = this.parts
     const outcome = channel.hasSession ? asking.handleTimeout(now.monotonicMs) : 'none'
-    if (outcome === 'round-failed' || outcome === 'lost') contact.handleSilence('PL_NO_ANSWER')
+    if (outcome === 'round-failed' || outcome === 'lost') {
+      this.parts.learner.handleSilence(now)
+      contact.handleSilence('PL_NO_ANSWER')
+    }
     if (outcome === 'lost' && this.#life === 'running') handshake.begin(false, now)
   }
 
@@ -353,7 +351,7 @@ export class DeviceCore {
   }
 
   /** Nothing goes out on the session until the state as it is now is durable. */
-  #holdUntilSaved(): void {
+  protected holdUntilSaved(): void {
     const { outgoing, outlet } = this.parts
     outgoing.hold()
     outlet.save(() => outgoing.release())
@@ -382,6 +380,7 @@ export class DeviceCore {
       session: this.#life === 'new' ? this.#stored.session : session,
       list: list.memory,
       keyRequest: transfer.request,
+      learnt: this.parts.learner.policy.toStored(),
       seen: this.parts.seen,
     }
     return writeDeviceState(state, this.#publicKey)

@@ -5,9 +5,11 @@ import { DeviceError } from './device-error.js'
 import type { DeviceMachine } from './device-machine.js'
 import type { DeviceEvent } from './event.js'
 import type { Host } from './host.js'
+import type { AddressFamily } from './learning/network.js'
+import type { ProbeStep } from './probing.js'
 import type { SaveRequest } from './save-gate.js'
 import type { Storage } from './storage.js'
-import type { Transport } from './transport.js'
+import type { ProbeSocket, Transport } from './transport.js'
 
 /** A save that failed is tried again after this, ms; it doubles to the longest. */
 const SAVE_RETRY_FIRST_MS = 1000
@@ -35,6 +37,8 @@ export class DeviceDriver {
   #cancelTimer: (() => void) | null = null
   #saving: Promise<void> | null = null
   #saveRetryMs = SAVE_RETRY_FIRST_MS
+  #probe: ProbeSocket | null = null
+  #family: AddressFamily | null = null
 
   constructor(machine: DeviceMachine, host: Host, storage: Storage, transport: Transport, listener: DriverListener) {
     this.machine = machine
@@ -45,12 +49,16 @@ export class DeviceDriver {
     transport.listen({
       onDatagram: (datagram) => {
         this.received.count(datagram)
-        this.run((running, now) => running.handleDatagram(datagram, now))
+        this.run((running, now) => {
+          running.usePath(transport.kind, now) // it may have come by the path that was tried
+          this.#noteFamily(running, now)
+          running.handleDatagram(datagram, now)
+        })
       },
       onWay: () => this.run((running, now) => running.retry(now)),
       onMoved: () => this.run((running, now) => running.pathMoved(transport.kind, now)),
     })
-    machine.usePath(transport.kind)
+    machine.usePath(transport.kind, host.now())
   }
 
   /** Runs a command, then sends, saves and tells what it caused. */
@@ -65,6 +73,7 @@ export class DeviceDriver {
     while (this.#saving !== null) await this.#saving
     this.#isOpen = false
     this.#cancelTimer?.()
+    this.#probe?.close()
     this.#transport.close()
   }
 
@@ -83,6 +92,7 @@ export class DeviceDriver {
         this.sent.count(datagram)
         this.#transport.send(datagram)
       }
+      for (let step = this.machine.pollProbe(); step !== null; step = this.machine.pollProbe()) this.#takeStep(step)
       for (let event = this.machine.pollEvent(); event !== null; event = this.machine.pollEvent()) {
         isBusy = true
         this.#tell(event)
@@ -90,6 +100,31 @@ export class DeviceDriver {
     }
     this.#isDraining = false
     this.#arm()
+  }
+
+  #takeStep(step: ProbeStep): void {
+    if (step.kind === 'send') {
+      this.sent.count(step.datagram)
+      this.#probe?.send(step.datagram)
+      return
+    }
+    this.#probe?.close()
+    this.#probe = null
+    if (step.kind === 'close') return
+    const opened = this.#transport.openProbe?.((datagram) => {
+      if (this.#probe !== opened) return
+      this.received.count(datagram)
+      this.run((machine, now) => machine.handleProbeDatagram(datagram, now))
+    })
+    this.#probe = opened ?? null
+  }
+
+  /** The transport knows which address answers only once it did. */
+  #noteFamily(machine: DeviceMachine, now: Now): void {
+    const family = this.#transport.family ?? null
+    if (family === null || family === this.#family) return
+    this.#family = family
+    machine.useFamily(family, now)
   }
 
   /** What a listener throws is the host's, outside of our loop. */

@@ -3,8 +3,8 @@ import { PilotlightError } from '../base/errors.js'
 import type { Now } from '../base/time.js'
 import type { Window } from '../frame/person-list.js'
 import { REPLY_BYTES_MAX } from '../packet/constants.js'
-import { DeviceCore } from './device-core.js'
 import { DeviceError } from './device-error.js'
+import { HostedDevice } from './hosted-device.js'
 import { type ChoiceName, entryOf, type ListEdit } from './list-edit.js'
 import { PING } from './outgoing.js'
 import type { PathKind } from './transport.js'
@@ -23,10 +23,10 @@ export interface Visibility {
 }
 
 /**
- * A whole device. See `DeviceCore` for its doors. Each command that changes the list returns the number of an edit; the
+ * A whole device. See `DeviceCore` for its doors and `HostedDevice` for what the host tells. Each command that changes the list returns the number of an edit; the
  * 'list-changed' event that names it in `settled` says that the server has committed it. Edits outlive the process.
  */
-export class DeviceMachine extends DeviceCore {
+export class DeviceMachine extends HostedDevice {
   /**
    * When the server counts an idle person as away and as offline.
    *
@@ -42,9 +42,9 @@ export class DeviceMachine extends DeviceCore {
     this.handleTimeout(now)
   }
 
-  /** Which kind of path datagrams go by at the start. */
-  usePath(kind: PathKind): void {
-    this.parts.keepalive.useKind(kind)
+  /** Which kind of path datagrams go by. */
+  usePath(kind: PathKind, now: Now): void {
+    this.parts.learner.useCarrier(kind, now)
   }
 
   /**
@@ -52,11 +52,12 @@ export class DeviceMachine extends DeviceCore {
    * handshake under way goes on with its next message 1. wire-spec §8.3
    */
   pathMoved(kind: PathKind, now: Now): void {
-    const { channel, asking, handshake } = this.parts
-    this.usePath(kind)
+    const { channel, asking, handshake, learner } = this.parts
+    learner.handleMoved(kind, now)
     if (channel.hasSession) {
       asking.restart()
       asking.put(PING, null)
+      learner.askHint()
     }
     handshake.retry(now)
     this.handleTimeout(now)

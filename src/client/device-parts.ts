@@ -1,9 +1,10 @@
 import { hex, writeU32 } from '../base/bytes.js'
 import { PilotlightError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
+import { utf8Bytes } from '../base/text.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { ThresholdsFrame } from '../frame/frame.js'
-import { BOOT_BYTES, KEEPALIVE_S, SILENCE_MAX_S } from '../packet/constants.js'
+import { BOOT_BYTES, SILENCE_MAX_S } from '../packet/constants.js'
 import { bootSeconds } from '../session/keys.js'
 import { Acks } from './acks.js'
 import type { Asking } from './asking.js'
@@ -12,8 +13,10 @@ import { type Credentials, checkCredentials } from './credentials.js'
 import { DeviceChannel } from './device-channel.js'
 import type { DeviceState } from './device-state.js'
 import { Handshake } from './handshake.js'
+import { IntervalLearner } from './interval-learner.js'
 import { Keepalive } from './keepalive.js'
 import { KeyTransfer } from './key-transfer.js'
+import { IntervalPolicy } from './learning/interval-policy.js'
 import { ListFlow } from './list-flow.js'
 import { ListReplica } from './list-replica.js'
 import { Outgoing, SYNC, THRESHOLDS } from './outgoing.js'
@@ -32,13 +35,26 @@ export interface DeviceOptions {
   stored: Uint8Array | null
   crypto: Crypto
   random: Random
-  /** seconds between pings at most, 1 to 1800; default 30. wire-spec §9.1 */
+  /** seconds between pings at most, 1 to 1800; default: it is learnt. wire-spec §9.1 */
   keepaliveS?: number
   /** when key steps are due; default those of wire-spec §14 */
   steps?: StepPeriods
-  /** as `keepaliveS`, while datagrams go by TCP; default the same */
+  /** as `keepaliveS`, while datagrams go by TCP; default the same, or learnt */
   tcpKeepaliveS?: number
+  /**
+   * Every how many pings one asks, 1 to 4; default 1. An answer falls into the tail of its ping, where it is nearly free,
+   * and finds a dead mapping; more than 1 is for radios that are released at once, where it is not. `docs/energy.md`
+   */
+  asksEvery?: number
+  /** whether `pollProbe` is served: there is a second socket; default false */
+  canProbe?: boolean
 }
+
+/** Most pings of which one asks. */
+const ASKS_EVERY_MAX = 4
+
+/** Bytes of the digest that stands for a network. */
+const DIGEST_BYTES = 8
 
 /** All parts of a device. Each owns its fields, timers and frames; the machine routes between them. */
 export class DeviceParts {
@@ -52,6 +68,7 @@ export class DeviceParts {
   readonly reset = new ResetWatch()
   readonly clock = new ServerClock()
   readonly keepalive: Keepalive
+  readonly learner: IntervalLearner
   readonly contact: Contact
   readonly outgoing: Outgoing
   readonly ratchet: Ratchet
@@ -70,8 +87,8 @@ export class DeviceParts {
    * @param asking where frames of all parts wait.
    */
   constructor(options: DeviceOptions, state: DeviceState, boot: Uint8Array, asking: Asking, outlet: Outlet) {
-    const { credentials, crypto, random, keepaliveS = KEEPALIVE_S, tcpKeepaliveS = keepaliveS } = options
-    const { steps = STEP_PERIODS } = options
+    const { credentials, crypto, random, keepaliveS, asksEvery = 1, canProbe = false } = options
+    const { tcpKeepaliveS = keepaliveS, steps = STEP_PERIODS } = options
     const { secretKey, publicKey, psk } = credentials
     const own = { secretKey, publicKey }
     this.outlet = outlet
@@ -79,8 +96,16 @@ export class DeviceParts {
     this.#random = random
     this.asking = asking
     this.channel = new DeviceChannel({ crypto, random, boot })
-    this.keepalive = new Keepalive(random, keepaliveS)
-    this.keepalive.useInterval('tcp', tcpKeepaliveS)
+    const policy = new IntervalPolicy({
+      digest: (identity) => hex(crypto.mac(secretKey, utf8Bytes(`pilotlight network ${identity}`), DIGEST_BYTES)),
+      stored: state.learnt,
+      canProbe,
+    })
+    // Its times are of the last call of a door: an interval does not depend on seconds.
+    const learnt = (): number => policy.currentS
+    this.keepalive = new Keepalive(random, { udp: keepaliveS ?? learnt, tcp: tcpKeepaliveS ?? learnt }, asksEvery)
+    const { channel, keepalive } = this
+    this.learner = new IntervalLearner(policy, keepaliveS === undefined, { channel, asking, keepalive, outlet })
     this.contact = new Contact(outlet)
     this.ratchet = new Ratchet(crypto, random, this.channel, outlet, steps)
     this.outgoing = new Outgoing(this.channel, asking, this.acks, this.keepalive, this.reset, this.ratchet)
@@ -119,15 +144,14 @@ export class DeviceParts {
 }
 
 /** @throws DeviceError PL_BAD_CREDENTIALS; PilotlightError PL_BAD_OPTION. */
-export function checkOptions({
-  credentials,
-  keepaliveS = KEEPALIVE_S,
-  tcpKeepaliveS = keepaliveS,
-}: DeviceOptions): void {
+export function checkOptions({ credentials, keepaliveS = 1, tcpKeepaliveS = 1, asksEvery = 1 }: DeviceOptions): void {
   checkCredentials(credentials)
   for (const intervalS of [keepaliveS, tcpKeepaliveS]) {
     if (intervalS >= 1 && intervalS <= SILENCE_MAX_S) continue
     throw new PilotlightError('PL_BAD_OPTION', `keepaliveS must be 1 to ${SILENCE_MAX_S}`)
+  }
+  if (!(Number.isInteger(asksEvery) && asksEvery >= 1 && asksEvery <= ASKS_EVERY_MAX)) {
+    throw new PilotlightError('PL_BAD_OPTION', `asksEvery must be 1 to ${ASKS_EVERY_MAX}`)
   }
 }
 

@@ -12,6 +12,7 @@
  * | session | `session/saved.ts`, with connection IDs and tokens, or null |
  * | list | version, plaintext (§10), list key or null, whether that key is proven, edits not committed |
  * | keyRequest | nonce and end (Unix ms) of our open request for the list key, or null, §11 |
+ * | learnt | networks, see `learning/network-memory.ts`; missing in states of before |
  * | seen, missed | rings, see `seen-rings.ts` |
  */
 import { base64url, fromBase64url } from '../base/base64.js'
@@ -38,6 +39,8 @@ export interface DeviceState {
   session: Uint8Array | null
   list: ListMemory
   keyRequest: KeyRequest | null
+  /** rows of `NetworkMemory`; what makes no sense is left out there */
+  learnt: readonly unknown[]
   seen: SeenRings
 }
 
@@ -50,6 +53,7 @@ export function newDeviceState(): DeviceState {
     session: null,
     list: emptyListMemory(),
     keyRequest: null,
+    learnt: [],
     seen: new SeenRings(),
   }
 }
@@ -79,6 +83,7 @@ export function writeDeviceState(state: DeviceState, publicKey: Uint8Array): Uin
         edits: list.edits,
       },
       keyRequest: keyRequest === null ? null : { nonce: base64url(keyRequest.nonce), until: keyRequest.untilWallMs },
+      learnt: state.learnt,
       seen,
       missed,
     }),
@@ -118,6 +123,7 @@ function stateOf(stored: Record<string, unknown>): DeviceState {
     session: stored['session'] === null ? null : bytesOf(stored['session'], 'session'),
     list: listOf(stored['list'] as Record<string, unknown>),
     keyRequest: keyRequestOf(stored['keyRequest'] as Record<string, unknown> | null),
+    learnt: Array.isArray(stored['learnt']) ? stored['learnt'] : [],
     seen: SeenRings.fromStored(
       array(stored['seen'], 'seen') as SeenStored[],
       array(stored['missed'], 'missed') as MissedStored[],

@@ -4,7 +4,7 @@ import type { PongFrame, ServerFrame, StateFrame, SteppedFrame } from '../frame/
 import { CLOCK_WIDTH_MAX_MS, RETRY_AFTER_MAX_S, StateFlag } from '../packet/constants.js'
 import type { Opened } from './device-channel.js'
 import type { DeviceParts } from './device-parts.js'
-import { PING, RESPONSE, SYNC } from './outgoing.js'
+import { PING, RESPONSE, SILENCE, SYNC } from './outgoing.js'
 
 /** Frames that are acked, and that mean nothing on a session that is about to end. */
 const OF_SESSION: ReadonlySet<ServerFrame['kind']> = new Set([
@@ -43,8 +43,10 @@ export class Incoming {
       clock.handleRestart()
       this.#parts.askSync()
       transfer.repeat()
+      this.#parts.outgoing.promise.forget()
       this.#version = -1
     }
+    if (!settles && !opened.isOld) this.#parts.learner.handleChallenge(opened.isRestart, now)
     let askedMs: number | null = null
     for (const frame of frames) {
       if (opened.isOld && OF_SESSION.has(frame.kind)) continue
@@ -70,7 +72,9 @@ export class Incoming {
     if (!settles) return answered.sentAtMs
     if (handshake.isActive) handshake.cancel() // the session lives after all
     contact.handleAnswer()
+    this.#parts.learner.handleAnswered(now)
     for (const key of answered.keys) {
+      if (key === SILENCE) this.#parts.outgoing.promise.handleConfirmed()
       flow.handleConfirmed(key, now)
       puids.handleConfirmed(key)
       ratchet.handleConfirmed(key)
@@ -149,6 +153,9 @@ export class Incoming {
         return
       case 'want-step':
         ratchet.handleWanted()
+        return
+      case 'hint':
+        this.#parts.learner.handleHint(frame)
     }
   }
 

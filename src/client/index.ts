@@ -14,15 +14,30 @@ export { type ClientEvents, type ConnectOptions, connect, Device, type DeviceCou
 export { DEVICE_ERRORS, DeviceError, type DeviceErrorCode } from './device-error.js'
 export { DeviceMachine, type Visibility } from './device-machine.js'
 export type { DeviceOptions } from './device-parts.js'
+export {
+  type DgramShaped,
+  type DgramShapedOptions,
+  type DgramShapedSocket,
+  DgramShapedTransport,
+} from './dgram-shaped-transport.js'
 export type * from './event.js'
 export type { Host } from './host.js'
+export type { KeepaliveView } from './hosted-device.js'
+export { falseOfflinesPerDeviceYear } from './learning/false-offline.js'
+export {
+  IntervalPolicy,
+  type LearntNetwork,
+  type PolicyOptions,
+  type ProbeCounts,
+} from './learning/interval-policy.js'
+export type { AddressFamily, Carrier, Network, NetworkKind } from './learning/network.js'
 export type { ChoiceName } from './list-edit.js'
 export { choosePath, type PathFacts, pathJoulesPerDay, RADIO_COSTS, type RadioCosts } from './path-policy.js'
 export { type OpenableTransport, type PathsOptions, PathsTransport } from './paths-transport.js'
 export { Ring } from './ring.js'
 export type { SaveRequest } from './save-gate.js'
 export { MemoryStorage, type Storage } from './storage.js'
-export type { PathKind, Transport, TransportListener } from './transport.js'
+export type { PathKind, ProbeSocket, Transport, TransportListener } from './transport.js'
 export {
   type WebSocketConstructor,
   type WebSocketLike,

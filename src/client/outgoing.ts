@@ -11,12 +11,14 @@ import type { DeviceChannel } from './device-channel.js'
 import type { Keepalive } from './keepalive.js'
 import type { Ratchet } from './ratchet.js'
 import type { ResetWatch } from './reset-watch.js'
+import { SilencePromise } from './silence-promise.js'
 
 /** Keys of frames that the machine itself puts in. */
 export const PING = 'ping'
 export const SYNC = 'sync'
 export const RESPONSE = 'response'
 export const THRESHOLDS = 'thresholds'
+export const SILENCE = 'silence'
 
 /** Frames in one packet: of at most 8 items each they keep the 64 frames and 256 items of [R-7-1]. */
 const FRAMES_PER_PACKET = 32
@@ -28,7 +30,11 @@ export class Outgoing {
   readonly #keepalive: Keepalive
   readonly #reset: ResetWatch
   readonly #ratchet: Ratchet
+  /** What the server knows of our silence. */
+  readonly promise: SilencePromise
   #datagrams: Uint8Array[] = []
+  /** A PING should go out that does not ask. */
+  #isPingWanted = false
   #holds = 0
 
   constructor(
@@ -39,6 +45,7 @@ export class Outgoing {
     reset: ResetWatch,
     ratchet: Ratchet,
   ) {
+    this.promise = new SilencePromise(keepalive.isLearnt)
     this.#channel = channel
     this.#asking = asking
     this.#acks = acks
@@ -73,6 +80,12 @@ export class Outgoing {
     return pingByte(this.#keepalive.state, this.#keepalive.silenceClass)
   }
 
+  /** A PING is due: one that asks, or else one that only tells. */
+  ping(): void {
+    if (this.#keepalive.asks || this.#asking.isUnanswered) this.#asking.put(PING, null)
+    else this.#isPingWanted = true
+  }
+
   /**
    * Sends what is due: an asking packet, or acks alone.
    *
@@ -84,27 +97,45 @@ export class Outgoing {
     const hasAcks = this.#acks.isDue(nowMs)
     if (hasAcks && this.#keepalive.rides(nowMs) && !this.#asking.isQuiet(nowMs)) this.#asking.put(PING, null)
     if (this.#asking.isWanted(nowMs)) return this.#sendAsking(now)
+    if (this.#isPingWanted) return this.#sendTelling(nowMs)
     if (!hasAcks) return true
-    return this.#seal(this.#ackFrames(), false) !== null
+    return this.#seal(this.#ackFrames(), false, nowMs) !== null
   }
 
   /** Sends CLOSE, which nothing repeats. */
-  close(code: (typeof CloseCode)[keyof typeof CloseCode]): void {
-    if (!this.isHeld && this.#channel.hasSession) this.#seal([{ kind: 'close', code }], false)
+  close(code: (typeof CloseCode)[keyof typeof CloseCode], now: Now): void {
+    if (!this.isHeld && this.#channel.hasSession) this.#seal([{ kind: 'close', code }], false, now.monotonicMs)
   }
 
   #sendAsking(now: Now): boolean {
     const nowMs = now.monotonicMs
     if (this.#keepalive.state !== 'gone') this.#ratchet.ride(now)
-    const ping: PingFrame = { kind: 'ping', state: this.#keepalive.state, silenceClass: this.#keepalive.silenceClass }
-    const frames: DeviceFrame[] = [ping, ...this.#ackFrames()]
+    const neededS = this.#keepalive.neededS(true)
+    const silence = this.promise.frameFor(neededS)
+    if (silence !== null) this.#asking.put(SILENCE, silence, true)
+    const frames: DeviceFrame[] = [this.#ping(0), ...this.#ackFrames()]
     const items = this.#fill(frames, this.#asking.waiting(nowMs))
-    const number = this.#seal(frames, true)
+    const hasSilence = items.some(({ key }) => key === SILENCE)
+    frames[0] = this.#ping(this.promise.classOf(neededS, hasSilence))
+    const number = this.#seal(frames, true, nowMs)
     if (number === null) return false
+    this.#isPingWanted = false
     this.#asking.handleSent(number, items, nowMs)
     this.#keepalive.handleAsked(nowMs)
     this.#reset.handleAsked(nowMs)
     return true
+  }
+
+  #sendTelling(nowMs: number): boolean {
+    this.#isPingWanted = false
+    const silenceClass = this.promise.classOf(this.#keepalive.neededS(false), false)
+    if (this.#seal([this.#ping(silenceClass), ...this.#ackFrames()], false, nowMs) === null) return false
+    this.#keepalive.handleTold(nowMs)
+    return true
+  }
+
+  #ping(silenceClass: number): PingFrame {
+    return { kind: 'ping', state: this.#keepalive.state, silenceClass }
   }
 
   /** Adds the items that fit to `frames`. @returns those that are in. */
@@ -127,11 +158,12 @@ export class Outgoing {
     return this.#acks.take().map((id) => ({ kind: 'ack', id }))
   }
 
-  #seal(frames: readonly DeviceFrame[], ask: boolean): number | null {
+  #seal(frames: readonly DeviceFrame[], ask: boolean, nowMs: number): number | null {
     const sealed = this.#channel.seal(frames, ask, this.#asking.isUnanswered)
     if (sealed === null) return null
     if (sealed.changedKey) this.#asking.handleKeyChange()
     this.#datagrams.push(sealed.bytes)
+    this.#keepalive.handleSent(nowMs)
     return sealed.number
   }
 }

@@ -15,7 +15,8 @@ import {
   UDP_TRIAL_LAST_MS,
 } from '../packet/constants.js'
 import type { Host } from './host.js'
-import type { PathKind, Transport, TransportListener } from './transport.js'
+import type { AddressFamily } from './learning/network.js'
+import type { PathKind, ProbeSocket, Transport, TransportListener } from './transport.js'
 
 /** A transport of connections that opens and closes when told to, as `WebSocketTransport`. */
 export interface OpenableTransport extends Transport {
@@ -40,6 +41,8 @@ export class PathsTransport implements Transport {
   readonly #udp: Transport
   readonly #tcp: OpenableTransport
   readonly #host: Pick<Host, 'now' | 'setTimer'>
+  /** Left out if UDP has none. What comes there says nothing of the path. */
+  readonly openProbe?: (onDatagram: (datagram: Uint8Array) => void) => ProbeSocket | null
   #listener: TransportListener | null = null
   #kind: PathKind = 'udp'
   #preferred: PathKind = 'udp'
@@ -56,10 +59,20 @@ export class PathsTransport implements Transport {
     this.#udp = udp
     this.#tcp = tcp
     this.#host = host
+    if (udp.openProbe === undefined) return
+    this.openProbe = (onDatagram) => (this.#kind === 'udp' ? (udp.openProbe?.(onDatagram) ?? null) : null)
   }
 
   get kind(): PathKind {
     return this.#kind
+  }
+
+  get family(): AddressFamily | null {
+    return this.#path.family ?? null
+  }
+
+  isAlive(): boolean {
+    return this.#path.isAlive?.() ?? true
   }
 
   listen(listener: TransportListener): void {

@@ -1,5 +1,15 @@
+import type { AddressFamily } from './learning/network.js'
+
 /** What datagrams travel in: UDP, or a connection of TCP (WebSocket). Middleboxes keep the two for very different times. */
 export type PathKind = 'udp' | 'tcp'
+
+/** The second socket of a device, to the address that the first one sends to. wire-spec §9.4 */
+export interface ProbeSocket {
+  /** As `Transport.send`. */
+  send(datagram: Uint8Array): void
+  /** Nothing is told afterwards. */
+  close(): void
+}
 
 /** What a transport tells the device. */
 export interface TransportListener {
@@ -28,6 +38,18 @@ export interface Transport {
   send(datagram: Uint8Array): void
   /** A new local socket, and so a new address: the network changed, or the old mapping seems dead. */
   rebind(why: 'network' | 'silence'): void
+  /**
+   * Opens a second socket to the server's present address, with a local port of its own. Left out: intervals are not
+   * learnt.
+   *
+   * @param onDatagram told of what comes to it, from the server's address; borrowed until the call returns.
+   * @returns null if that is not possible now.
+   */
+  openProbe?(onDatagram: (datagram: Uint8Array) => void): ProbeSocket | null
+  /** Family of the server's address that answered last, null if not known; left out by a transport that cannot tell. */
+  readonly family?: AddressFamily | null
+  /** Whether the socket still works: systems close sockets of processes that they suspend. Left out: always. */
+  isAlive?(): boolean
   /** Ends it; nothing is told afterwards. */
   close(): void
 }

@@ -15,6 +15,8 @@ export interface Arrival {
   isNewest: boolean
   /** An answer is asked for. */
   ask: boolean
+  /** It is a probe: from the device's second socket, without effect on the session. wire-spec §9.4 */
+  isProbe: boolean
   /** It carried a boot value. */
   hadBoot: boolean
   /** The boot value was a new D. */
@@ -42,6 +44,7 @@ export function emptyArrival(): Arrival {
     number: 0,
     isNewest: false,
     ask: false,
+    isProbe: false,
     hadBoot: false,
     tookBoot: false,
     isFirst: false,
@@ -60,11 +63,12 @@ export function emptyArrival(): Arrival {
 export function readFrames(arrival: Arrival, plaintext: Uint8Array): boolean {
   arrival.frames = NO_FRAMES
   arrival.ping = plaintext.length === 1 ? oneByteValue(plaintext[0] as number) : -1
-  if (arrival.ping >= 0) return true
+  if (arrival.ping >= 0) return !arrival.isProbe
   const frames = decodeFrames(plaintext, 'd2s')
   if (frames === null) return false
   const [first] = frames
   if (first?.kind === 'ping') arrival.ping = PingStateNumber[first.state] * CLASSES + first.silenceClass
   arrival.frames = frames
-  return true
+  // A probe holds its PROBE and nothing else that we know; no other packet holds one. [R-9.4-1]
+  return arrival.isProbe ? frames.length === 1 && first?.kind === 'probe' : frames.every(({ kind }) => kind !== 'probe')
 }

@@ -31,6 +31,8 @@ export interface EndpointOptions {
   readonly pendingHandshakesMax?: number
   /** Key steps with keys that wait for the device's first packet under the new root, at most; default 4096, at most 65,536. */
   readonly stepsPromisedMax?: number
+  /** Sessions with a probe of the last second or one that waits for its answer, at most; default 4096, at most 65,536. */
+  readonly probesMax?: number
 }
 
 /** Options with their defaults. */
@@ -56,6 +58,7 @@ export function checkedConfig(options: EndpointOptions): EndpointConfig {
     handshakesPerSecondBeforeCookie: 200,
     pendingHandshakesMax: 1024,
     stepsPromisedMax: 4096,
+    probesMax: 4096,
     ...options,
   }
   expectInteger('worker', config.worker, 0, NODES_MAX - 1)
@@ -71,6 +74,7 @@ export function checkedConfig(options: EndpointOptions): EndpointConfig {
   expectInteger('handshakesPerSecondBeforeCookie', config.handshakesPerSecondBeforeCookie, 0, 1_000_000)
   expectInteger('pendingHandshakesMax', config.pendingHandshakesMax, 1, 65_536)
   expectInteger('stepsPromisedMax', config.stepsPromisedMax, 1, 65_536)
+  expectInteger('probesMax', config.probesMax, 1, 65_536)
   return config
 }
 

@@ -10,6 +10,7 @@ import type { SessionSlab } from '../session/slab.js'
 import type { SessionView } from '../session/view.js'
 import type { EndpointConfig } from './config.js'
 import { DueHeap } from './due-heap.js'
+import { IntervalHints } from './interval-hints.js'
 import { Counters } from './metrics.js'
 import { Outbox } from './outbox.js'
 import { PromisedSteps } from './promised-steps.js'
@@ -33,6 +34,8 @@ export class Core implements SessionContext {
   readonly dueTimes = new DueHeap()
   /** Steps with keys that are promised. */
   readonly promised: PromisedSteps
+  /** What devices learnt on their networks. wire-spec §9.5 */
+  readonly hints = new IntervalHints()
   /** Unix ms minus monotonic ms, as of the last call of a door. */
   wallAheadMs = 0
   #request = 0

@@ -9,6 +9,7 @@ import type { Endings } from './endings.js'
 import type { Moves } from './moves.js'
 import type { Offers } from './offers.js'
 import type { Paths } from './paths.js'
+import type { Probes } from './probes.js'
 import type { ReliableFrames } from './reliable-frames.js'
 import type { Sessions } from './sessions.js'
 import type { Steps } from './steps.js'
@@ -23,6 +24,7 @@ export class Effects {
   readonly #offers: Offers
   readonly #moves: Moves
   readonly #steps: Steps
+  readonly #probes: Probes
   readonly #endings: Endings
 
   constructor(
@@ -35,6 +37,7 @@ export class Effects {
       offers: Offers
       moves: Moves
       steps: Steps
+      probes: Probes
       endings: Endings
     },
   ) {
@@ -46,6 +49,7 @@ export class Effects {
     this.#offers = parts.offers
     this.#moves = parts.moves
     this.#steps = parts.steps
+    this.#probes = parts.probes
     this.#endings = parts.endings
   }
 
@@ -78,12 +82,23 @@ export class Effects {
     this.#frames.restart(view.slot, nowMs)
   }
 
+  /** A probe says that the device is there, and wants its answer: nothing else. [R-9.4-2] */
+  takeProbe(view: SessionView, arrival: Arrival, nowMs: number): void {
+    const [probe] = arrival.frames
+    if (probe?.kind !== 'probe') return
+    this.#contact.heard(view, -1, false, nowMs)
+    this.#contact.arm(view)
+    this.#probes.take(view, probe.delayS, arrival, nowMs)
+  }
+
   /** Does what one frame says; false if it ended the session. */
   #takeFrame(view: SessionView, frame: DeviceFrame, nowMs: number): boolean {
     switch (frame.kind) {
       case 'ping':
       case 'response':
-        return true // PING is in the arrival, RESPONSE was looked at before
+      case 'learnt':
+      case 'probe':
+        return true // PING is in the arrival, RESPONSE was looked at before, LEARNT is looked at with the answer
       case 'ack':
         this.#takeAck(view, frame.id)
         return true

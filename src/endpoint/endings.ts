@@ -5,6 +5,7 @@ import type { Core } from './core.js'
 import type { DeviceHandle } from './message.js'
 import type { Outgoing } from './outgoing.js'
 import type { Paths } from './paths.js'
+import type { Probes } from './probes.js'
 import type { ReliableFrames } from './reliable-frames.js'
 import type { Sessions } from './sessions.js'
 
@@ -16,11 +17,12 @@ export class Endings {
   readonly #contact: Contact
   readonly #paths: Paths
   readonly #frames: ReliableFrames
+  readonly #probes: Probes
 
   constructor(
     core: Core,
     outgoing: Outgoing,
-    parts: { sessions: Sessions; contact: Contact; paths: Paths; frames: ReliableFrames },
+    parts: { sessions: Sessions; contact: Contact; paths: Paths; frames: ReliableFrames; probes: Probes },
   ) {
     this.#core = core
     this.#outgoing = outgoing
@@ -28,6 +30,7 @@ export class Endings {
     this.#contact = parts.contact
     this.#paths = parts.paths
     this.#frames = parts.frames
+    this.#probes = parts.probes
   }
 
   /**
@@ -66,6 +69,7 @@ export class Endings {
   #forget(view: SessionView): void {
     this.#contact.cancel(view.slot)
     this.#paths.drop(view)
+    this.#probes.drop(view.slot)
     this.#sessions.forget(view)
   }
 }

@@ -32,6 +32,7 @@ import { Offers } from './offers.js'
 import { Outgoing } from './outgoing.js'
 import { Paths } from './paths.js'
 import { PendingHandshakes } from './pending-handshakes.js'
+import { Probes } from './probes.js'
 import { ReliableFrames } from './reliable-frames.js'
 import { Resets } from './resets.js'
 import { Sessions } from './sessions.js'
@@ -58,6 +59,7 @@ export class Endpoint {
   readonly #steps: Steps
   readonly #startMs: number
   readonly #pendings: PendingHandshakes
+  readonly #probes: Probes
   readonly #handshakes: Handshakes
   readonly #first: FirstPackets
   readonly #incoming: Incoming
@@ -81,10 +83,11 @@ export class Endpoint {
     const offers = new Offers(core, frames)
     const pendings = new PendingHandshakes(config.pendingHandshakesMax)
     const moves = new Moves(core, { sessions, pendings, paths, frames, offers })
-    const endings = new Endings(core, outgoing, { sessions, contact, paths, frames })
+    const probes = new Probes(core, outgoing, now.monotonicMs)
+    const endings = new Endings(core, outgoing, { sessions, contact, paths, frames, probes })
     const steps = new Steps(core, outgoing, sessions)
-    const effects = new Effects(core, { sessions, contact, paths, frames, offers, moves, steps, endings })
-    const first = new FirstPackets(core, outgoing, { sessions, pendings, paths, frames, effects })
+    const effects = new Effects(core, { sessions, contact, paths, frames, offers, moves, steps, probes, endings })
+    const first = new FirstPackets(core, outgoing, { sessions, pendings, paths, frames, probes, effects })
     const resets = new Resets(core)
     this.#core = core
     this.#sessions = sessions
@@ -96,6 +99,7 @@ export class Endpoint {
     this.#steps = steps
     this.#startMs = now.monotonicMs
     this.#pendings = pendings
+    this.#probes = probes
     this.#handshakes = new Handshakes(core, sessions, pendings, now.monotonicMs)
     this.#first = first
     this.#incoming = new Incoming(core, { sessions, first, resets, paths, effects, steps, endings })
@@ -191,13 +195,15 @@ export class Endpoint {
       this.#paths.handleDue(view, nowMs)
       this.#frames.handleDue(view, nowMs)
     }
+    this.#probes.expire(nowMs)
     counters.handshakesExpired += this.#pendings.expire(nowMs)
     this.#handshakes.expire(nowMs)
   }
 
   /** When to call `handleTimeout`, in monotonic ms: never later than something is due; Infinity if nothing is. */
   nextTimeout(): number {
-    return Math.min(this.#contact.nextMs, this.#core.dueTimes.nextMs, this.#pendings.nextMs, this.#handshakes.nextMs)
+    const owners = [this.#contact, this.#core.dueTimes, this.#probes, this.#pendings, this.#handshakes]
+    return Math.min(...owners.map(({ nextMs }) => nextMs))
   }
 
   /** The next datagram to send, or null. */
@@ -231,6 +237,7 @@ export class Endpoint {
       resetsSent: packetsOut.reset,
       cookiesSent: packetsOut.cookie,
       challengesSent: counters.challengesSent,
+      probesAnswered: counters.probesAnswered,
       sessionsConfirmed: counters.sessionsConfirmed,
       pathsClosed: counters.pathsClosed,
       sessionsEnded: counters.sessionsEnded,
@@ -238,6 +245,7 @@ export class Endpoint {
       stepsRefused: counters.stepsRefused,
       sessions: this.#sessions.count,
       handshakesPending: this.#pendings.count,
+      probesHeld: this.#probes.count,
       lookupsPending: this.#handshakes.lookups,
       stepsPromised: this.#core.promised.count,
       recordBytes: slab.allocatedBytes,

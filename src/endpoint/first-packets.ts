@@ -11,6 +11,7 @@ import type { EndpointStoreReply } from './message.js'
 import type { Outgoing } from './outgoing.js'
 import type { Paths } from './paths.js'
 import type { PendingHandshake, PendingHandshakes } from './pending-handshakes.js'
+import type { Probes } from './probes.js'
 import type { ReliableFrames } from './reliable-frames.js'
 import type { Sessions } from './sessions.js'
 
@@ -25,6 +26,7 @@ export class FirstPackets {
   readonly #pendings: PendingHandshakes
   readonly #paths: Paths
   readonly #frames: ReliableFrames
+  readonly #probes: Probes
   readonly #effects: Effects
   readonly #commits = new Map<number, PendingHandshake>()
 
@@ -36,6 +38,7 @@ export class FirstPackets {
       pendings: PendingHandshakes
       paths: Paths
       frames: ReliableFrames
+      probes: Probes
       effects: Effects
     },
   ) {
@@ -45,6 +48,7 @@ export class FirstPackets {
     this.#pendings = parts.pendings
     this.#paths = parts.paths
     this.#frames = parts.frames
+    this.#probes = parts.probes
     this.#effects = parts.effects
   }
 
@@ -118,6 +122,7 @@ export class FirstPackets {
     assert(first !== null, 'a committed handshake has its first packet')
     if (!view.inUse) this.#sessions.began()
     this.#paths.drop(view)
+    this.#probes.drop(pending.slot)
     this.#frames.carryOver(pending.slot, nowMs)
     this.#core.promised.drop(pending.slot)
     view.takeSession(this.#pendings.sessionOf(pending))

@@ -1,5 +1,6 @@
 import type { CidParts } from '../packet/connection-id.js'
 import { CloseCode } from '../packet/constants.js'
+import type { DropReason } from '../packet/drop.js'
 import { CID_OFFSET, emptyHeader, parseHeader } from '../packet/header.js'
 import { NUMBER_MAX } from '../packet/packet-number.js'
 import { confirmSession, FAILED_OPENS_MAX } from '../session/receiver.js'
@@ -69,8 +70,14 @@ export class Incoming {
       return
     }
     const pending = this.#first.pendingAt(id.slot, id.rotation)
+    const isProbe = this.#header.probe
     const inSession = slab.has(id.slot) && view.at(id.slot).inUse && isLive(view.rotation, id.rotation)
-    const reason = pending === null ? 'dead-cid' : this.#first.open(pending, this.#header, packet, remote)
+    const mayBegin = pending !== null && !isProbe
+    const reason = mayBegin
+      ? this.#first.open(pending, this.#header, packet, remote)
+      : isProbe
+        ? 'no-session'
+        : 'dead-cid'
     if (reason === null) return
     if (inSession) this.#open(view, packet, remote, nowMs)
     else if (pending !== null) counters.drop(reason)
@@ -82,7 +89,7 @@ export class Incoming {
     const { counters, receiver } = this.#core
     const lastHigh = view.high
     const isStep = this.#header.phase !== view.phase
-    const opened = isStep ? this.#steps.open(view, this.#header, packet) : receiver.open(view, this.#header, packet)
+    const opened = isStep ? this.#openStep(view, packet) : receiver.open(view, this.#header, packet)
     if (typeof opened === 'string') {
       counters.drop(opened)
       if (view.failedOpens >= FAILED_OPENS_MAX) this.#endings.end(view, CloseCode.keyLimit)
@@ -95,6 +102,7 @@ export class Incoming {
     arrival.tookBoot = receiver.tookBoot
     arrival.isFirst = receiver.tookBoot || isStep
     arrival.ask = this.#header.ask
+    arrival.isProbe = this.#header.probe
     arrival.rotation = this.#id.rotation
     arrival.bytes = packet.length
     arrival.remote = remote
@@ -109,17 +117,29 @@ export class Incoming {
       this.#endings.end(view, CloseCode.protocolError)
       return
     }
-    if (this.#paths.prove(view, arrival)) this.#effects.restart(view, nowMs)
-    this.#effects.take(view, arrival, false, nowMs)
+    if (arrival.isProbe) this.#effects.takeProbe(view, arrival, nowMs)
+    else {
+      if (this.#paths.prove(view, arrival)) this.#effects.restart(view, nowMs)
+      this.#effects.take(view, arrival, false, nowMs)
+    }
     if (!view.inUse) return
     if (view.sendNumber >= NUMBER_MAX)
       this.#endings.end(view, CloseCode.keyLimit) // the last number is for CLOSE
     else if (isStep || arrival.tookBoot || crossesSave(view.high, lastHigh)) this.#sessions.save(view)
   }
 
+  /** A probe ends no step. [R-9.4-2] */
+  #openStep(view: SessionView, packet: Uint8Array): Uint8Array | DropReason {
+    return this.#header.probe ? 'phase' : this.#steps.open(view, this.#header, packet)
+  }
+
   /** A packet that may be a replay: nothing but a RESPONSE that matches has an effect. wire-spec §8.2 */
   #takeUnconfirmed(view: SessionView, arrival: Arrival, isWellFormed: boolean, nowMs: number): void {
     const { counters } = this.#core
+    if (arrival.isProbe) {
+      counters.drop(isWellFormed ? 'unconfirmed' : 'malformed') // [R-9.4-5]
+      return
+    }
     if (!isWellFormed || !this.#paths.prove(view, arrival)) {
       counters.drop(isWellFormed ? 'unconfirmed' : 'malformed')
       if (isWellFormed) this.#paths.answerUnconfirmed(view, arrival, nowMs)

@@ -21,11 +21,14 @@ export type EndpointEvent =
     }
   /** Declared silence plus grace ran out. */
   | { kind: 'lost'; device: DeviceHandle }
-  /** An application frame; byte strings in it are copies. Never ping, response, silence, close, step, or an ack of the endpoint's own frames. */
+  /** An application frame; byte strings in it are copies. Never ping, response, silence, close, step, probe, learnt, or an ack of the endpoint's own frames. */
   | {
       kind: 'frame'
       device: DeviceHandle
-      frame: Exclude<DeviceFrame, { kind: 'ping' | 'response' | 'silence' | 'close' | 'step' | 'ack' }>
+      frame: Exclude<
+        DeviceFrame,
+        { kind: 'ping' | 'response' | 'silence' | 'close' | 'step' | 'ack' | 'probe' | 'learnt' }
+      >
     }
   /** A reliable frame that the hub sent was acked (id as in the frame), or given up. */
   | { kind: 'acked'; device: DeviceHandle; id: number }

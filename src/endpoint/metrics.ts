@@ -24,6 +24,8 @@ export interface EndpointMetrics {
   resetsSent: number
   cookiesSent: number
   challengesSent: number
+  /** Probes that were answered, at once or after their delay. wire-spec §9.4 */
+  probesAnswered: number
   /** Sessions that were confirmed by a RESPONSE after a restart. */
   sessionsConfirmed: number
   /** Key steps that devices have taken. */
@@ -38,6 +40,8 @@ export interface EndpointMetrics {
   sessions: number
   /** Gauge: handshakes that wait for their first packet or its commit. */
   handshakesPending: number
+  /** Gauge: sessions with a probe of the last second or one that waits for its answer. */
+  probesHeld: number
   /** Gauge: look-ups that wait for the store. */
   lookupsPending: number
   /** Gauge: steps with keys that wait for the device under the new root. */
@@ -57,6 +61,7 @@ export class Counters {
   commitsFailed = 0
   failedOpens = 0
   challengesSent = 0
+  probesAnswered = 0
   sessionsConfirmed = 0
   pathsClosed = 0
   sessionsEnded = 0

@@ -59,6 +59,23 @@ export class Outgoing {
     return this.#sender.seal(view, packet)
   }
 
+  /**
+   * The answer to a probe: PROBE and a PONG, at most 22 B. It is no answer to an asking packet. [R-9.4-3]
+   *
+   * @param number packet number of the probe.
+   */
+  sealProbePong(view: SessionView, number: number): Uint8Array | null {
+    this.#pong[0] = pongByte(number)
+    return this.#sender.seal(view, {
+      plaintext: this.#pong,
+      ask: false,
+      retry: false,
+      answers: false,
+      probe: true,
+      padded: false,
+    })
+  }
+
   /** Sends a datagram of `seal`; null is none. */
   transmit(datagram: Uint8Array | null, remote: Uint8Array): void {
     if (datagram === null) return

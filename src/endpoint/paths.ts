@@ -41,8 +41,8 @@ export class Paths {
   }
 
   /**
-   * Answers a packet that took effect: PONG if it asked, with CLOCK if it brought SYNC, and CHALLENGE if its address is
-   * not proven. [R-7.2-1] [R-7.5-1] [R-8.1-1]
+   * Answers a packet that took effect: PONG if it asked, with CLOCK if it brought SYNC and HINT if it brought LEARNT, and
+   * CHALLENGE if its address is not proven. [R-7.2-1] [R-7.5-1] [R-9.5-1] [R-8.1-1]
    */
   answer(view: SessionView, arrival: Arrival, nowMs: number): void {
     if (view.isProven(arrival.remote)) {
@@ -113,10 +113,15 @@ export class Paths {
 
   #pong(view: SessionView, arrival: Arrival, nowMs: number): void {
     const clockMs = Math.floor(nowMs + this.#core.wallAheadMs)
-    const wantsClock = arrival.frames.some(({ kind }) => kind === 'sync')
-    const pong = wantsClock
-      ? this.#outgoing.seal(view, [pongTo(arrival.number), { kind: 'clock', clockMs }])
-      : this.#outgoing.sealPong(view, arrival.number)
+    const answers: ServerFrame[] = []
+    for (const frame of arrival.frames) {
+      if (frame.kind === 'sync') answers.push({ kind: 'clock', clockMs })
+      else if (frame.kind === 'learnt') answers.push(this.#core.hints.answer(view.slot, frame, arrival.remote, nowMs))
+    }
+    const pong =
+      answers.length > 0
+        ? this.#outgoing.seal(view, [pongTo(arrival.number), ...answers])
+        : this.#outgoing.sealPong(view, arrival.number)
     this.#outgoing.transmit(pong, arrival.remote)
   }
 

@@ -71,6 +71,8 @@ function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {
     ['resetsSent', 'resets_sent_total', 'Resets sent for connection IDs without a session'],
     ['cookiesSent', 'cookies_sent_total', 'Cookies sent under load'],
     ['challengesSent', 'challenges_sent_total', 'Path challenges sent'],
+    ['probesAnswered', 'probes_answered_total', 'Keepalive probes answered'],
+    ['probesHeld', 'probes_held', 'Sessions with a keepalive probe under way'],
     ['sessionsConfirmed', 'sessions_confirmed_total', 'Sessions confirmed after a restart'],
     ['pathsClosed', 'paths_closed_total', 'Sessions that lost their path because its WebSocket closed'],
     ['sessionsEnded', 'sessions_ended_total', 'Sessions that ended by CLOSE, protocol error or key limit'],

@@ -69,6 +69,14 @@ export const CLOCK_WIDTH_MAX_MS = 2000
 export const VERDICT_AFTER_DEADLINE_MS = 10_000
 /** A request for the list key is kept so long; then the device makes a new one. */
 export const KEY_REQUEST_MS = 900_000
+/** Longest delay that a PROBE may ask for. */
+export const PROBE_DELAY_MAX_S = 1800
+/** Probes of a session that are answered: one at once and one with a delay in this. */
+export const PROBE_INTERVAL_MS = 1000
+/** Reports of LEARNT without which HINT says nothing. */
+export const HINT_REPORTS_MIN = 20
+/** Of those who reported, so many percent learnt at least what HINT says. */
+export const HINT_PERCENT = 90
 export const HANDSHAKE_RETRY_MAX_MS = 600_000
 /** Each pause between messages 1 is times a random factor between these. */
 export const HANDSHAKE_RETRY_FACTOR = [0.75, 1.25] as const

@@ -4,13 +4,13 @@ export const DROP_REASONS = [
   'length',
   /** an unknown first byte, or one of the other direction */
   'kind',
-  /** PROBE set, or ASK from the server */
+  /** ASK from the server, or PROBE with ASK or BOOT */
   'reserved-bit',
   /** message 1 whose mac1 does not verify under any of our static keys */
   'mac1',
   /** message 1 without a valid mac2 while cookies are asked for; or a cookie that does not open */
   'cookie',
-  /** a rate limit or a full table */
+  /** a rate limit or a full table; also the answer to a probe that is withheld for one of these */
   'limit',
   /** handshake message whose Noise part does not verify */
   'noise',

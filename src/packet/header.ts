@@ -55,6 +55,8 @@ export interface Header {
   phase: 0 | 1
   /** ASK: an answer is asked for (d2s only) */
   ask: boolean
+  /** PROBE: it came from, or goes to, the second socket of a device. wire-spec §9.4 */
+  probe: boolean
   /** where the 12 B boot value starts, or -1 without BOOT */
   bootOffset: number
   /** bytes of packet number: 1 or 4 */
@@ -70,7 +72,7 @@ export const CID_OFFSET = 1
 
 /** A header to hand to `parseHeader`. */
 export function emptyHeader(): Header {
-  return { flags: 0, phase: 0, ask: false, bootOffset: -1, numberBytes: 1, numberLow: 0, headerBytes: 0 }
+  return { flags: 0, phase: 0, ask: false, probe: false, bootOffset: -1, numberBytes: 1, numberLow: 0, headerBytes: 0 }
 }
 
 /**
@@ -89,12 +91,14 @@ export function parseHeader(
   if (bytes.length < CHANNEL_BYTES_MIN[direction] || bytes.length > DATAGRAM_BYTES_MAX) return 'length'
   const flags = bytes[0] as number
   if ((flags & Flag.channel) === 0) return 'kind'
-  const reserved = direction === 'd2s' ? Flag.probe : Flag.probe | Flag.ask
+  const probe = (flags & Flag.probe) !== 0
+  const reserved = (direction === 'd2s' ? 0 : Flag.ask) | (probe ? Flag.ask | Flag.boot : 0)
   if ((flags & reserved) !== 0) return 'reserved-bit'
   let at = direction === 'd2s' ? CID_OFFSET + CID_BYTES : CID_OFFSET
   out.flags = flags
   out.phase = (flags & Flag.phase) === 0 ? 0 : 1
   out.ask = (flags & Flag.ask) !== 0
+  out.probe = probe
   out.bootOffset = -1
   if ((flags & Flag.boot) !== 0) {
     out.bootOffset = at
@@ -119,6 +123,8 @@ export interface HeaderFields {
   phase?: 0 | 1
   /** an answer is asked for (d2s only) */
   ask: boolean
+  /** to or from the second socket of a device; false if left out. wire-spec §9.4 */
+  probe?: boolean
   /** packet number, u48; its low bits are written */
   number: number
   /** any random byte; its low 2 bits become GREASE */
@@ -131,7 +137,7 @@ export interface HeaderFields {
  * @returns 2 to 22 B, fresh: the associated data and the start of the packet.
  */
 export function writeHeader(fields: HeaderFields): Uint8Array {
-  const { cid, boot, long, phase, ask, number, grease } = fields
+  const { cid, boot, long, phase, ask, probe = false, number, grease } = fields
   const cidBytes = cid === null ? 0 : CID_BYTES
   const bootBytes = boot === null ? 0 : BOOT_BYTES
   const header = new Uint8Array(1 + cidBytes + bootBytes + (long ? 4 : 1))
@@ -141,6 +147,7 @@ export function writeHeader(fields: HeaderFields): Uint8Array {
     (boot === null ? 0 : Flag.boot) |
     (phase === 1 ? Flag.phase : 0) |
     (ask ? Flag.ask : 0) |
+    (probe ? Flag.probe : 0) |
     (grease & Flag.grease)
   if (cid !== null) header.set(cid, CID_OFFSET)
   if (boot !== null) header.set(boot, CID_OFFSET + cidBytes)

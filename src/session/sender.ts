@@ -21,6 +21,8 @@ export interface OutgoingPacket {
   retry: boolean
   /** Server: a PONG is in it, so it may be the first answer to the last asking packet. Device: false. */
   answers: boolean
+  /** Whether PROBE is set; it must then carry neither ASK nor BOOT. Default false. wire-spec §9.4 */
+  probe?: boolean
   /** Whether it is padded to 128, 256, 512 or 1200 B. wire-spec [R-7-6] */
   padded: boolean
 }
@@ -32,7 +34,16 @@ export class Sender {
   readonly #key = new Uint8Array(KEY_BYTES)
   readonly #grease = new Uint8Array(1)
   readonly #cid = new Uint8Array(CID_BYTES)
-  readonly #fields: HeaderFields = { cid: null, boot: null, long: true, phase: 0, ask: false, number: 0, grease: 0 }
+  readonly #fields: HeaderFields = {
+    cid: null,
+    boot: null,
+    long: true,
+    phase: 0,
+    ask: false,
+    probe: false,
+    number: 0,
+    grease: 0,
+  }
   #number = NO_NUMBER
 
   constructor(context: SessionContext) {
@@ -73,6 +84,7 @@ export class Sender {
     view.lower(SessionFlag.longPending)
     fields.phase = view.phase
     fields.ask = packet.ask
+    fields.probe = packet.probe ?? false
     fields.number = number
     fields.grease = random.fill(this.#grease)[0] as number
     const header = writeHeader(fields)

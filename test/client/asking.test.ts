@@ -394,7 +394,7 @@ t.test('another way to the server: what is unanswered goes out at once as a new 
   t.equal(online.takePackets().length, 2)
 })
 
-t.test('[R-9.2-3] rounds that network changes cut short do not make it a handshake before 60 s', async (t) => {
+t.test('[R-9.2-2] [R-9.2-3] rounds before a change of network do not count', async (t) => {
   const rig = Rig.online(crypto)
   rig.do((machine, now) => machine.setState('idle', now))
   const startMs = rig.atMs
@@ -404,9 +404,9 @@ t.test('[R-9.2-3] rounds that network changes cut short do not make it a handsha
     rig.advance(15_000)
   }
   rig.take()
-  rig.advance(startMs + 60_000 - rig.atMs)
-  t.equal(rig.takeMessages1().length, 0, 'three rounds have failed, but in 45 s')
-  rig.advance(40_000)
+  rig.advance(startMs + 89_000 - rig.atMs)
+  t.equal(rig.takeMessages1().length, 0, 'more than three rounds have failed, but not since')
+  rig.advance(30_000)
   t.ok(rig.takeMessages1().length > 0)
 })
 

@@ -45,7 +45,10 @@ export function guarded(crypto: Crypto, seen: Set<string> = new Set()): Crypto {
 
 export interface RigOptions {
   seed?: string
-  keepaliveS?: number
+  /** default 30; null: learnt */
+  keepaliveS?: number | null
+  canProbe?: boolean
+  asksEvery?: number
   stored?: Uint8Array | null
   server?: ScriptedServer
   /** shared over machines: see `guarded` */
@@ -76,7 +79,7 @@ export class Rig {
   #sent: Sent[] = []
 
   constructor(crypto: Crypto, options: RigOptions = {}) {
-    const { seed = 'rig', keepaliveS, stored = null, wallMs = START_WALL_MS } = options
+    const { seed = 'rig', keepaliveS = 30, stored = null, wallMs = START_WALL_MS } = options
     this.crypto = crypto
     this.server = options.server ?? new ScriptedServer(crypto, PSK)
     this.now = { monotonicMs: 5_000_000, wallMs }
@@ -99,7 +102,9 @@ export class Rig {
         stored,
         crypto: guarded(crypto, options.seen),
         random: new SeededRandom(seed),
-        ...(keepaliveS === undefined ? {} : { keepaliveS }),
+        ...(keepaliveS === null ? {} : { keepaliveS }),
+        canProbe: options.canProbe ?? false,
+        asksEvery: options.asksEvery ?? 1,
       },
       this.now,
     )

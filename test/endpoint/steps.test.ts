@@ -405,3 +405,27 @@ t.test('a STEP from an address that is not proven: STEPPED goes to the proven on
 t.test('a record has the bytes that it had', async (t) => {
   t.same(RECORD_BYTES, { server: 224, device: 312 })
 })
+
+t.test(
+  '[R-9.4-2] a probe of another phase is dropped and ends no step; a delayed answer outlives a step',
+  async (t) => {
+    const pair = new Pair(crypto)
+    const device = pair.join()
+    stepOn(device, null)
+    pair.advance(1000)
+    device.exchange([PING], A)
+    const old = rootOf(pair, device)
+    const delayed = device.probe(5)
+    const number = device.sender.number
+    t.same(pair.deliver(delayed, A), [])
+    takeStepped(device, null, device.exchange([PING, step(null)], A))
+    t.same(pair.deliver(device.probe(0), A), [])
+    t.equal(pair.dropped('phase'), 1)
+    t.equal(rootOf(pair, device), old)
+    t.same(kinds(device.exchange([PING], A)), ['pong'])
+    t.not(rootOf(pair, device), old)
+    const sent = pair.advance(5000)
+    t.equal(sent.length, 1)
+    t.same(device.openAll(sent), [{ kind: 'pong', residue: number % 48 }])
+  },
+)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { concat, fromHex, hex } from '../../src/base/bytes.js'
-import type { Direction } from '../../src/packet/constants.js'
+import { type Direction, Flag } from '../../src/packet/constants.js'
 import {
   CID_OFFSET,
   datagramKind,
@@ -67,21 +67,17 @@ t.test('[R-5.1-1] [R-5.1-2] reserved bits are dropped, grease is not', async (t)
       TAG,
     )
     t.equal(parseHeader(good, direction, out), null)
-    const verdicts = [
-      null,
-      null,
-      'reserved-bit',
-      direction === 'd2s' ? null : 'reserved-bit',
-      null,
-      'length',
-      'length',
-      'kind',
-    ]
+    const verdicts = [null, null, null, direction === 'd2s' ? null : 'reserved-bit', null, 'length', 'length', 'kind']
     verdicts.forEach((verdict, bit) => {
       const bytes = good.slice()
       bytes[0] = (bytes[0] as number) ^ (1 << bit)
       t.equal(parseHeader(bytes, direction, out), verdict, `${direction} bit ${bit}`)
     })
+    for (const other of [Flag.ask, Flag.boot]) {
+      const bytes = concat(good, new Uint8Array(12))
+      bytes[0] = (bytes[0] as number) | Flag.probe | other
+      t.equal(parseHeader(bytes, direction, out), 'reserved-bit', `${direction} PROBE and ${other}`)
+    }
   }
 })
 

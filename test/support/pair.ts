@@ -272,6 +272,7 @@ export function addressOf(n: number): Uint8Array {
 export interface SendOptions {
   ask?: boolean
   retry?: boolean
+  probe?: boolean
 }
 
 /** A device that does what the test says and nothing by itself. */
@@ -376,15 +377,15 @@ export class TestDevice {
   seal(frames: readonly DeviceFrame[], options: SendOptions = {}): Uint8Array {
     const { ask = true, retry = false } = options
     const plaintext = encodeFrames(frames, 'd2s')
-    return this.sealBytes(plaintext, { ask, retry }, needsPadding(frames))
+    return this.sealBytes(plaintext, { ...options, ask, retry }, needsPadding(frames))
   }
 
   /** The next datagram with this plaintext, well-formed or not. */
   sealBytes(plaintext: Uint8Array, options: SendOptions = {}, padded = false): Uint8Array {
-    const { ask = true, retry = false } = options
+    const { ask = true, retry = false, probe = false } = options
     // Numbers under the key that goes are no numbers under the one that comes.
     if (ask && retry && !this.view.matches(Offset.deviceBoot, this.boot)) this.asked.length = 0
-    const datagram = this.sender.seal(this.view, { plaintext, ask, retry, answers: false, padded }) as Uint8Array
+    const datagram = this.sender.seal(this.view, { plaintext, ask, retry, answers: false, probe, padded }) as Uint8Array
     if (ask) this.asked.push(this.sender.number)
     return datagram
   }
@@ -393,6 +394,11 @@ export class TestDevice {
   ping(options: SendOptions & { state?: 'active' | 'idle' | 'gone'; silenceClass?: number } = {}): Uint8Array {
     const { state = 'active', silenceClass = 4 } = options
     return this.seal([{ kind: 'ping', state, silenceClass }], options)
+  }
+
+  /** A probe; the server's answer names `sender.number`. */
+  probe(delayS: number): Uint8Array {
+    return this.seal([{ kind: 'probe', delayS }], { ask: false, probe: true })
   }
 
   /** Opens a datagram of the server; acks and challenges in it are remembered. */

@@ -93,7 +93,7 @@ const NOTIFY: NotifyFrame = {
 const DEVICE_START = 0x0001_0f00
 const SERVER_START = 0xa0b0_c0d0
 
-type Header = Partial<Pick<HeaderFields, 'boot' | 'long' | 'phase' | 'ask' | 'grease'>>
+type Header = Partial<Pick<HeaderFields, 'boot' | 'long' | 'phase' | 'ask' | 'probe' | 'grease'>>
 
 /** A packet of a device. */
 export function packetD2s(
@@ -162,6 +162,12 @@ export const PACKETS: readonly ExamplePacket[] = [
   packetD2s('its ack with a PING that does not ask', KEYS.deviceToServer, DEVICE_START + 2, { grease: 2 }, [
     { kind: 'ping', state: 'active', silenceClass: 6 },
     { kind: 'ack', id: NOTIFY.id },
+  ]),
+  packetD2s('probe with a delay of 120 s', KEYS.deviceToServer, DEVICE_START + 3, { probe: true, grease: 1 }, [
+    { kind: 'probe', delayS: 120 },
+  ]),
+  packetS2d('its answer, after 120 s', KEYS.serverToDevice, SERVER_START + 3, { probe: true, grease: 3 }, [
+    answer(DEVICE_START + 3),
   ]),
   packetD2s(
     'first packet after a new start of the device',

@@ -154,23 +154,28 @@ function headers(): Json {
     })
   }
   for (const direction of ['d2s', 's2d'] as const) {
-    const fields = { long: false, boot: null, phase: 1, ask: direction === 'd2s', grease: 0 } as const
-    const header = writeHeader({ ...fields, cid: direction === 'd2s' ? cid : null, number })
-    forms.push({
-      direction,
-      flags: hex(header.subarray(0, 1)),
-      'connection ID': direction === 'd2s' ? hex(cid) : null,
-      'boot value': null,
-      'packet number': number,
-      header: hex(header),
-    })
+    const d2s = direction === 'd2s'
+    const stepped = { long: false, boot: null, phase: 1, ask: d2s, grease: 0 } as const
+    const probing = { long: d2s, boot: null, ask: false, probe: true, grease: 2 } as const
+    for (const fields of [stepped, probing]) {
+      const header = writeHeader({ ...fields, cid: d2s ? cid : null, number })
+      forms.push({
+        direction,
+        flags: hex(header.subarray(0, 1)),
+        'connection ID': d2s ? hex(cid) : null,
+        'boot value': null,
+        'packet number': number,
+        header: hex(header),
+      })
+    }
   }
   return {
     about: 'wire-spec 5.1: headers; the first byte of a dropped packet is good but for the bits named',
     headers: forms,
     dropped: [
-      { direction: 'd2s', 'first byte': '84', why: 'PROBE' },
-      { direction: 's2d', 'first byte': '84', why: 'PROBE' },
+      { direction: 'd2s', 'first byte': '8c', why: 'PROBE and ASK' },
+      { direction: 'd2s', 'first byte': 'a4', why: 'PROBE and BOOT' },
+      { direction: 's2d', 'first byte': 'a4', why: 'PROBE and BOOT' },
       { direction: 's2d', 'first byte': '88', why: 'ASK' },
     ],
   }

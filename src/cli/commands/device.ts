@@ -1,6 +1,7 @@
 /** `pilotlight device ...`: what the owner of a device does, and the operator's list of devices. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { type NetworkKind, UNKNOWN_NETWORK } from '../../client/learning/network.js'
 import { saveCredentials } from '../../client/node/credentials-file.js'
 import { enrol as enrolDevice } from '../../client/node/enrol.js'
 import { connectCalls } from '../../io/call-socket.js'
@@ -60,7 +61,14 @@ const run = command({
   ].join('\n'),
   options: {
     file: FILE,
-    keepalive: wholeNumber('S', 'seconds between pings at most', { from: 1, to: SILENCE_MAX_S }, 30),
+    keepalive: wholeNumber(
+      'S',
+      'seconds between pings at most; 0: learnt for each network',
+      { from: 0, to: SILENCE_MAX_S },
+      0,
+    ),
+    network: text('ID', 'what names this network, e.g. its SSID; without it nothing is remembered of it', ''),
+    networkKind: text('KIND', 'wifi, cellular or unknown', 'unknown'),
     awayAfter: wholeNumber('S', 'idle seconds until away, 0 never', { from: 0, to: DAY_S }, 300),
     offlineAfter: wholeNumber('S', 'idle seconds until offline, 0 never', { from: 0, to: DAY_S }, 0),
     daemon: onOff('no terminal: only the socket'),
@@ -70,10 +78,12 @@ const run = command({
       'shell command for each ring; the ring is JSON on its stdin, and in PILOTLIGHT_RING_* variables',
     ),
   },
-  async run({ file, keepalive, awayAfter, offlineAfter, daemon, socket, onRing }, _positionals, { json }) {
+  async run(options, _positionals, { json }) {
+    const { file, keepalive, network, networkKind, awayAfter, offlineAfter, daemon, socket, onRing } = options
     await runPhone({
       file,
-      keepaliveS: keepalive,
+      keepaliveS: keepalive === 0 ? null : keepalive,
+      network: { id: network === '' ? null : network, kind: networkKindOf(networkKind) },
       awayAfterS: awayAfter,
       offlineAfterS: offlineAfter,
       daemon,
@@ -104,8 +114,13 @@ const allow = command({
   },
 })
 
+function networkKindOf(word: string): NetworkKind {
+  if (word === 'wifi' || word === 'cellular' || word === 'unknown') return word
+  throw usageError(`--network-kind is ${word}`, 'It must be wifi, cellular or unknown.')
+}
+
 async function allowAlone(file: string, app: string): Promise<unknown> {
-  const options = { file, keepaliveS: null, awayAfterS: null, offlineAfterS: null }
+  const options = { file, keepaliveS: null, network: UNKNOWN_NETWORK, awayAfterS: null, offlineAfterS: null }
   const phone = await openPhone(options, (event) => {
     if (event.event === 'list-key-wanted') process.stderr.write(`confirm ${event['code']} on another device of yours\n`)
   })

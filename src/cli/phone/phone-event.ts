@@ -2,6 +2,7 @@
 import type { Device } from '../../client/device-client.js'
 import type { DeviceError } from '../../client/device-error.js'
 import type { MissedRing } from '../../client/event.js'
+import type { KeepaliveView } from '../../client/hosted-device.js'
 import { timeOfDay } from '../text.js'
 
 /** One object of `device run --json`, and of the daemon's socket. */
@@ -78,12 +79,26 @@ const LINES: Record<string, (event: PhoneEvent) => string> = {
       missed,
       ({ title, app, deadlineMs }) => `${timeOfDay(Number(deadlineMs))}  "${title}" from ${app}`,
     ),
-  status: ({ online, state, choice, device }) =>
-    `${device}: ${online === true ? 'online' : 'no contact'}, ${state}, ${choice}`,
+  status: ({ online, state, choice, device, keepalive }) =>
+    [`${device}: ${online === true ? 'online' : 'no contact'}, ${state}, ${choice}`, ...keepaliveLines(keepalive)].join(
+      '\n',
+    ),
   counters: ({ counters }) => {
     const { datagramsOut, bytesOut, datagramsIn, bytesIn } = counters as Record<string, number>
     return `sent ${datagramsOut} datagrams, ${bytesOut} bytes; received ${datagramsIn}, ${bytesIn} bytes`
   },
+}
+
+function keepaliveLines(keepalive: unknown): string[] {
+  const { intervalS, isLearning, networks } = keepalive as KeepaliveView
+  const seconds = (known: number) => (known === 0 ? 'not known' : `${known} s`)
+  return [
+    `a ping every ${Math.round(intervalS)} s${isLearning ? ', learnt' : ''}`,
+    ...networks.map(
+      ({ network, carrier, safeS, boundS, isCurrent }) =>
+        `${isCurrent ? 'this network' : `network ${network}`}, ${carrier}: safe ${seconds(safeS)}, too long ${seconds(boundS)}`,
+    ),
+  ]
 }
 
 function listLines(none: string, items: unknown, line: (item: Record<string, unknown>) => string): string {

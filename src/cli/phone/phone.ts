@@ -2,6 +2,7 @@
 
 import { hex } from '../../base/bytes.js'
 import type { Device } from '../../client/device-client.js'
+import type { Network } from '../../client/learning/network.js'
 import type { ChoiceName } from '../../client/list-edit.js'
 import { connect } from '../../client/node/connect.js'
 import { nodeTransport } from '../../client/node/node-transport.js'
@@ -19,8 +20,9 @@ import { TrafficCounter } from './traffic.js'
 export interface PhoneOptions {
   /** of `device enrol` */
   file: string
-  /** seconds between pings at most; null: the library's */
+  /** seconds between pings at most; null: learnt */
   keepaliveS: number | null
+  network: Network
   /** seconds of idleness until away and offline, 0 never; null: nothing is said */
   awayAfterS: number | null
   offlineAfterS: number | null
@@ -41,10 +43,11 @@ export async function openPhone(options: PhoneOptions, tell: (event: PhoneEvent)
   const device = await connect({
     credentials,
     storage: stateFile(options.file),
+    network: options.network,
     transport: countedTransport(nodeTransport(credentials.endpoints, systemHost()), traffic),
     ...(options.keepaliveS === null ? {} : { keepaliveS: options.keepaliveS }),
   })
-  const phone = new Phone(device, credentials.deviceId, traffic, tell)
+  const phone = new Phone(device, { deviceId: credentials.deviceId, network: options.network }, traffic, tell)
   const { awayAfterS, offlineAfterS } = options
   if (awayAfterS !== null || offlineAfterS !== null) device.setThresholds(awayAfterS ?? 0, offlineAfterS ?? 0)
   return phone
@@ -54,6 +57,7 @@ export async function openPhone(options: PhoneOptions, tell: (event: PhoneEvent)
 export class Phone {
   readonly device: Device
   readonly #deviceId: string
+  readonly #network: Network
   readonly #traffic: TrafficCounter
   readonly #tell: (event: PhoneEvent) => void
   /** those that ring, the last one last */
@@ -62,9 +66,15 @@ export class Phone {
   #offer: number | null = null
   #state: State = 'active'
 
-  constructor(device: Device, deviceId: string, traffic: TrafficCounter, tell: (event: PhoneEvent) => void) {
+  constructor(
+    device: Device,
+    { deviceId, network }: { deviceId: string; network: Network },
+    traffic: TrafficCounter,
+    tell: (event: PhoneEvent) => void,
+  ) {
     this.device = device
     this.#deviceId = deviceId
+    this.#network = network
     this.#traffic = traffic
     this.#tell = tell
     device.on('ring', (ring) => this.#handleRing(ring))
@@ -120,6 +130,7 @@ export class Phone {
       choice: this.choice,
       ringing: [...this.#rings.keys()],
       missed: this.device.missed.length,
+      keepalive: this.device.keepalive(),
       counters: this.counters(),
     }
   }
@@ -176,7 +187,7 @@ export class Phone {
   }
 
   #changeNetwork(): PhoneEvent {
-    this.device.networkChanged()
+    this.device.networkChanged(this.#network)
     return this.#told({ event: 'network' })
   }
 

@@ -1,5 +1,6 @@
 import type { Credentials } from '../credentials.js'
 import { connect as connectOver, type Device } from '../device-client.js'
+import type { Network } from '../learning/network.js'
 import type { Storage } from '../storage.js'
 import type { Transport } from '../transport.js'
 import { FileStorage } from './file-storage.js'
@@ -14,10 +15,12 @@ export interface NodeConnectOptions {
   storage: string | Storage
   /** default UDP to the endpoints of the credentials, and WebSocket where UDP does not pass */
   transport?: Transport
-  /** seconds between pings at most, 1 to 1800; default 30 */
+  /** seconds between pings at most, 1 to 1800; default: learnt, for each network */
   keepaliveS?: number
-  /** as `keepaliveS`, while datagrams go by TCP; default the same */
+  /** as `keepaliveS`, while datagrams go by TCP; default the same, or learnt */
   tcpKeepaliveS?: number
+  /** the network that the device is on; default: nothing is known of it */
+  network?: Network
 }
 
 /**
@@ -27,7 +30,7 @@ export interface NodeConnectOptions {
  * @throws as `connect` of `pilotlight/client`.
  */
 export function connect(options: NodeConnectOptions): Promise<Device> {
-  const { credentials, storage, transport, keepaliveS, tcpKeepaliveS } = options
+  const { credentials, storage, transport, keepaliveS, tcpKeepaliveS, network } = options
   const host = systemHost()
   return connectOver({
     credentials,
@@ -36,5 +39,6 @@ export function connect(options: NodeConnectOptions): Promise<Device> {
     host,
     ...(keepaliveS === undefined ? {} : { keepaliveS }),
     ...(tcpKeepaliveS === undefined ? {} : { tcpKeepaliveS }),
+    ...(network === undefined ? {} : { network }),
   })
 }

@@ -4,8 +4,10 @@
  */
 import { createSocket, type Socket } from 'node:dgram'
 import { DeviceError } from '../device-error.js'
-import type { Transport, TransportListener } from '../transport.js'
+import type { AddressFamily } from '../learning/network.js'
+import type { ProbeSocket, Transport, TransportListener } from '../transport.js'
 import { parseEndpoint, type Resolve, resolveEndpoints, type ServerAddress } from './endpoint-addresses.js'
+import { UdpProbeSocket } from './probe-socket.js'
 
 /** An address that does not answer within this is joined by the next, ms. RFC 8305 §5, Connection Attempt Delay */
 export const ATTEMPT_DELAY_MS = 250
@@ -72,6 +74,18 @@ export class DgramTransport implements Transport {
   /** Address of the way that won, or null while the race is open. For logs and tests. */
   get remote(): ServerAddress | null {
     return this.#hasWon ? (this.#ways[this.#current]?.address ?? null) : null
+  }
+
+  get family(): AddressFamily | null {
+    const { remote } = this
+    if (remote === null) return null
+    return remote.family === 6 ? 'ipv6' : 'ipv4'
+  }
+
+  /** Only once a way has won: another address of the server might be behind another NAT. */
+  openProbe(onDatagram: (datagram: Uint8Array) => void): ProbeSocket | null {
+    const { remote } = this
+    return remote === null || this.#isClosed ? null : new UdpProbeSocket(remote, onDatagram)
   }
 
   send(datagram: Uint8Array): void {

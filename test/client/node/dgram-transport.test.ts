@@ -266,3 +266,33 @@ t.test('no name resolves, sending to nowhere, sending after close: nothing is th
   unreachable.transport.rebind()
   t.pass('alive')
 })
+
+t.test('the second socket: a port of its own, to the address that answers', async (t) => {
+  const server = await socketOf(t, false)
+  const ports: number[] = []
+  server.on('message', (bytes, { port, address }) => {
+    ports.push(port)
+    server.send(bytes, port, address)
+  })
+  const { transport, next } = transportOf(t, [`udp://127.0.0.1:${portOf(server)}`])
+  t.equal(
+    transport.openProbe(() => {}),
+    null,
+    'no address has answered yet',
+  )
+  t.equal(transport.family, null)
+  transport.send(new Uint8Array([1]))
+  await next()
+  t.equal(transport.family, 'ipv4')
+  const heard = new Promise<number>((resolve) => {
+    const probe = transport.openProbe((bytes) => resolve(bytes[0] as number))
+    t.teardown(() => probe?.close())
+    probe?.send(new Uint8Array([7]))
+  })
+  t.equal(await heard, 7)
+  t.equal(new Set(ports).size, 2)
+  const closed = transport.openProbe(() => t.fail('it was closed'))
+  closed?.send(new Uint8Array([8]))
+  closed?.close()
+  closed?.send(new Uint8Array([9]))
+})
