@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { nobleCrypto } from '../crypto/noble.js'
 import { adminMethods } from '../io/admin-methods.js'
-import { ADMIN_SOCKET, connectCalls, type Params } from '../io/call-socket.js'
+import { ADMIN_SOCKET, type CallClient, connectCalls, type Params } from '../io/call-socket.js'
 import { ServerError } from '../io/server-error.js'
+import { databaseFile, restoredFile } from '../store/folder-layout.js'
 import { openStore } from '../store/open.js'
 import { cliError } from './cli-error.js'
 import { text } from './option.js'
@@ -16,7 +17,7 @@ export const ADMIN_OPTIONS = {
 
 /** Calls one method and gives its result. `mayCreate`: the folder is made if there is none, as `serve` does. */
 export async function callAdmin(folder: string, method: string, params: Params, mayCreate = false): Promise<unknown> {
-  const client = await connectCalls(join(resolve(folder), ADMIN_SOCKET))
+  const client = await connectServer(resolve(folder))
   if (client === null) return callStore(resolve(folder), method, params, mayCreate)
   try {
     return await client.call(method, params)
@@ -25,8 +26,23 @@ export async function callAdmin(folder: string, method: string, params: Params, 
   }
 }
 
+/** The server that runs on a folder, or null. @throws CliError PL_NO_STORE if this user may not speak with it. */
+export async function connectServer(folder: string): Promise<CallClient | null> {
+  try {
+    return await connectCalls(join(folder, ADMIN_SOCKET))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOTDIR') return null // what is no folder has no server; the store says so in words
+    const why = `the server's socket in ${folder} cannot be used (${code ?? 'error'})`
+    throw cliError('PL_NO_STORE', why, 'Run it as the user who runs the server.')
+  }
+}
+
+/** Opening a store makes one where there is none: only what adds to it may do that, not a question with a wrong folder. */
 async function callStore(folder: string, method: string, params: Params, mayCreate: boolean): Promise<unknown> {
   if (!mayCreate && !existsSync(folder)) throw cliError('PL_NO_STORE', `there is no folder ${folder}`)
+  if (!mayCreate && !existsSync(databaseFile(folder)) && !existsSync(restoredFile(folder)))
+    throw cliError('PL_NO_STORE', `${folder} is no folder of a server`)
   const store = await openStore({ folder })
   try {
     const { keys } = await store.boot(Date.now())

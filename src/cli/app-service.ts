@@ -1,7 +1,7 @@
 /** The commands that speak as an AppService, over the library that AppServices use. */
 import { AppService } from '../appservice/app-service.js'
 import { cliError } from './cli-error.js'
-import { text } from './option.js'
+import { isHttpUrl, text } from './option.js'
 
 /** Options of these commands. */
 export const APP_OPTIONS = {
@@ -12,8 +12,7 @@ export const APP_OPTIONS = {
 /** An AppService. @throws CliError PL_NO_API_KEY, PL_BAD_URL. */
 export function appServiceFor(url: string, apiKey: string): AppService {
   if (apiKey === '') throw cliError('PL_NO_API_KEY', 'no API key is given')
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
-    throw cliError('PL_BAD_URL', `"${url}" is no HTTP URL`)
+  if (!isHttpUrl(url)) throw cliError('PL_BAD_URL', `"${url}" is no HTTP URL`)
   return new AppService({ url, apiKey, fetch: tellingFetch })
 }
 

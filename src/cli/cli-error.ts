@@ -56,6 +56,7 @@ export function usageError(message: string, hint?: string): CliError {
 const HTTP_HINTS: Readonly<Record<string, string>> = {
   unreachable: 'Is the server running? Use --url to name another.',
   unauthorized: 'Use --api-key or PILOTLIGHT_API_KEY.',
+  'unknown-puid': 'Give a PUID that `pilotlight device allow` printed for the application of the API key.',
 }
 
 /** Any thrown value as a CliError: errors with a code of ours keep it, all else is PL_INTERNAL. */

@@ -30,5 +30,5 @@ const words = process.argv.slice(2)
 try {
   await main(words)
 } catch (error) {
-  fail(asCliError(error), wantsJson(words))
+  fail(asCliError(error), wantsJson(words, process.env))
 }

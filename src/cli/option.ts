@@ -34,6 +34,11 @@ export function variableName(name: string): string {
   return `PILOTLIGHT_${flagName(name).replaceAll('-', '_').toUpperCase()}`
 }
 
+/** Whether a text is an absolute URL of http or https. */
+export function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+}
+
 /** Any text. */
 export function text(placeholder: string, help: string, fallback = ''): Option<string> {
   return { placeholder, help, fallback, fallbackText: fallback, kind: 'value', read: ([value = '']) => value }

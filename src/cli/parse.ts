@@ -46,8 +46,8 @@ export function parseCommandLine(
 }
 
 /** Whether errors are wanted as JSON, also when the rest of the line cannot be read. */
-export function wantsJson(words: string[]): boolean {
-  return words.includes('--json')
+export function wantsJson(words: string[], environment: Record<string, string | undefined>): boolean {
+  return words.includes('--json') || ['true', '1'].includes(environment[variableName('json')] ?? '')
 }
 
 function findCommand(words: string[], commands: readonly Command[]): Command | null {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type Command, command } from '../../src/cli/command.js'
-import { list, oneOf, onOff, text, wholeNumber } from '../../src/cli/option.js'
+import { isHttpUrl, list, oneOf, onOff, text, wholeNumber } from '../../src/cli/option.js'
 import { parseCommandLine, wantsJson } from '../../src/cli/parse.js'
 
 const OPTIONS = {
@@ -71,7 +71,9 @@ t.test('words', async (t) => {
   for (const line of ['serve --help', 'serve -h', 'help serve', 'account add --help']) {
     t.match(parse(line), { kind: 'help', command: { options: {} } }, line)
   }
-  t.equal(wantsJson(['a', '--json']), true)
+  t.equal(wantsJson(['a', '--json'], {}), true)
+  t.equal(wantsJson(['a'], { PILOTLIGHT_JSON: '1' }), true)
+  t.equal(wantsJson(['a'], { PILOTLIGHT_JSON: 'false' }), false)
 })
 
 t.test('mistakes are told in one line, with code and exit code', async (t) => {
@@ -119,4 +121,9 @@ t.test('a config file that cannot be used', async (t) => {
   t.throws(parseWith('unknown'), bad(/"udp_port" is no option/))
   t.throws(parseWith('object'), bad(/must be a text/))
   t.throws(parseWith('bad'), { code: 'PL_USAGE', message: /"udp-port" in the config file must be/ })
+})
+
+t.test('HTTP URLs', async (t) => {
+  for (const text of ['http://a', 'https://a.example:1/x?y']) t.ok(isHttpUrl(text), text)
+  for (const text of ['', 'a', 'foo:bar', 'ftp://a', '//a', 'http://']) t.notOk(isHttpUrl(text), text)
 })

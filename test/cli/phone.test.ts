@@ -1,7 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { claimDeviceFile } from '../../src/cli/phone/device-file.js'
 import { runOnRing } from '../../src/cli/phone/on-ring.js'
 import { jsonOutlet, lineOutlet, terminalOutlet } from '../../src/cli/phone/outlet.js'
 import { appDigits } from '../../src/cli/phone/phone.js'
@@ -48,6 +49,7 @@ t.test('events as lines', async (t) => {
   t.match(eventLine({ event: 'apps', apps: [{ app: APP, visible: false }] }), `${APP}  does not see you`)
   t.equal(eventLine({ event: 'missed-rings', missed: [] }), 'no missed rings')
   t.match(eventLine({ event: 'missed-rings', missed: [{ app: APP, title: 'T', deadlineMs: 0 }] }), '"T"')
+  t.equal(eventLine({ event: 'on-ring-failed', message: 'why' }), 'why')
   t.equal(eventLine({ event: 'of a later version' }), 'of a later version')
   const title = 'a\u001b[2Jb\u0007\u009bc\nd'
   const line = eventLine({ event: 'ring', title, body: 'B', app: APP, remainingMs: 29_600 })
@@ -91,6 +93,19 @@ t.test('traffic by direction, kind and size', async (t) => {
     rows.slice(1).map(({ kind }) => kind),
     ['handshake message 2', 'unknown', 'unknown'],
   )
+})
+
+t.test('the file of a device that enrols is claimed first', async (t) => {
+  const folder = t.testdir({ there: '' })
+  const refusal = (message: RegExp) => ({ code: 'PL_DEVICE_FILE', exitCode: 1, message })
+  t.throws(() => claimDeviceFile(join(folder, 'there')), refusal(/exists already/))
+  t.throws(() => claimDeviceFile(join(folder, 'there/x')), refusal(/the folder of .* cannot be made/))
+  t.throws(() => claimDeviceFile(`${folder}/`), refusal(/cannot be written \(EISDIR\)|exists already/))
+  const file = join(folder, 'new/folder/ada.json')
+  const release = claimDeviceFile(file)
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  release()
+  t.notOk(existsSync(file))
 })
 
 t.test('--on-ring: the ring is data, whatever is in it', async (t) => {

@@ -12,7 +12,7 @@ import { EventQueue } from '../../src/sim/event-queue.js'
 import { Network, type ServerPort } from '../../src/sim/network.js'
 import { ServerNode } from '../../src/sim/server-node.js'
 import { ServerWatch } from '../../src/sim/server-watch.js'
-import { emptyDisk } from '../../src/sim/sim-store.js'
+import { addStoredDevice, emptyDisk } from '../../src/sim/sim-store.js'
 
 const EPOCH_MS = 1_700_000_000_000
 const CID_KEY = new SeededRandom('cid').fill(new Uint8Array(32))
@@ -81,7 +81,7 @@ class Family {
     const psk = random.fork('psk').fill(new Uint8Array(32))
     const handle = deviceHandle(0, slot, 0)
     const row = { device: handle, person: 1, name: `${slot}`, publicKey, psk, stampMs: 0, rotation: 0, session: null }
-    this.#server.disk.devices.set(handle, row)
+    addStoredDevice(this.#server.disk, row)
     const keys = { secretKey, publicKey, psk, serverKeys: [serverKey] }
     const device = new DeviceNode({
       name: `${slot}`,

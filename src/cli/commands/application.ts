@@ -42,18 +42,29 @@ const presence = command({
   options: { ...APP_OPTIONS, watch: onOff('go on, and print each change until Ctrl-C') },
   async run({ url, apiKey, watch }, [puid = ''], terminal) {
     const service = appServiceFor(url, apiKey)
-    printPresence(await service.presence(puid), terminal)
-    if (watch) await watchPresence(service, puid, terminal)
+    const view = await service.presence(puid)
+    printPresence(view, terminal)
+    if (watch) await watchPresence(service, view, terminal)
   },
 })
 
-async function watchPresence(service: AppService, puid: string, terminal: Terminal): Promise<void> {
-  const ended = new AbortController()
-  process.once('SIGINT', () => ended.abort())
-  process.once('SIGTERM', () => ended.abort())
-  for await (const event of service.stream({ puids: [puid], signal: ended.signal })) {
-    if (event.type === 'presence') printPresence(event.person, terminal)
-    if (event.type === 'restarted') terminal.note('the server restarted: unknown until the person is heard')
+/** Until the process is told to end: nothing waits to be closed, and an open stream would hold it. */
+async function watchPresence(service: AppService, printed: Presence, terminal: Terminal): Promise<void> {
+  let last = printed
+  let bootedMs = Date.parse(printed.asOf)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+  for await (const event of service.stream({ puids: [printed.puid] })) {
+    // A snapshot tells what changed before the stream began, or while it was lost.
+    const persons = event.type === 'presence' ? [event.person] : event.type === 'snapshot' ? event.persons : []
+    for (const person of persons) {
+      if (!('state' in person) || person.version <= last.version) continue
+      last = person
+      printPresence(person, terminal)
+    }
+    // A young server begins every stream with it.
+    if (event.type !== 'restarted' || Date.parse(event.bootedAt) <= bootedMs) continue
+    bootedMs = Date.parse(event.bootedAt)
+    terminal.note('the server restarted: unknown until the person is heard')
   }
 }
 

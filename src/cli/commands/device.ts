@@ -1,16 +1,16 @@
 /** `pilotlight device ...`: what the owner of a device does, and the operator's list of devices. */
-import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type NetworkKind, UNKNOWN_NETWORK } from '../../client/learning/network.js'
 import { saveCredentials } from '../../client/node/credentials-file.js'
 import { enrol as enrolDevice } from '../../client/node/enrol.js'
-import { connectCalls } from '../../io/call-socket.js'
 import { ADMIN_OPTIONS, callAdmin } from '../admin.js'
-import { cliError, usageError } from '../cli-error.js'
+import { type CliError, cliError, usageError } from '../cli-error.js'
 import { type Command, command } from '../command.js'
 import { onOff, text, wholeNumber } from '../option.js'
-import { socketFile } from '../phone/device-file.js'
-import { appDigits, openPhone } from '../phone/phone.js'
+import { connectPhone, openServedPhone, Subscribers } from '../phone/daemon.js'
+import { claimDeviceFile, loadDeviceFile, socketFile } from '../phone/device-file.js'
+import { appDigits } from '../phone/phone.js'
+import type { PhoneEvent } from '../phone/phone-event.js'
 import { runPhone } from '../phone/run-phone.js'
 import { wordsHelp } from '../phone/words.js'
 import { columns } from '../terminal.js'
@@ -22,7 +22,10 @@ const SILENCE_MAX_S = 1800
 const DAY_S = 86_400
 
 const FILE = text('FILE', 'file of the device, as `device enrol` wrote it; must be given')
-const SOCKET = text('FILE', 'unix socket for other programs of this machine', '')
+const SOCKET = text(
+  'FILE',
+  'one more unix socket for other programs of this machine, beside the FILE.sock that is always there',
+)
 
 const enrol = command({
   name: 'device enrol',
@@ -35,16 +38,20 @@ const enrol = command({
     file: text('FILE', 'file to write; must be given'),
   },
   async run({ url, code, name, file }, _positionals, terminal) {
-    if (code === '' || file === '')
-      throw usageError(`--${code === '' ? 'code' : 'file'} is missing`, 'See pilotlight device enrol --help.')
-    if (existsSync(file)) throw cliError('PL_DEVICE_FILE', `${file} exists already`, 'Give another name, or remove it.')
-    const credentials = await enrolDevice({ url, code, name })
-    await saveCredentials(file, credentials)
-    const { deviceId, endpoints } = credentials
-    terminal.result({ deviceId, endpoints, file: resolve(file) }, [
-      `enrolled as ${deviceId}, channel at ${endpoints.join(', ')}`,
-      `next: pilotlight device run --file ${file}`,
-    ])
+    if (code === '' || file === '') throw missing(code === '' ? 'code' : 'file', 'device enrol')
+    const release = claimDeviceFile(file) // before the code is used up
+    try {
+      const credentials = await enrolDevice({ url, code, name })
+      await saveCredentials(file, credentials)
+      const { deviceId, endpoints } = credentials
+      terminal.result({ deviceId, endpoints, file: resolve(file) }, [
+        `enrolled as ${deviceId}, channel at ${endpoints.join(', ')}`,
+        `next: pilotlight device run --file ${file}`,
+      ])
+    } catch (error) {
+      release()
+      throw error
+    }
   },
 })
 
@@ -55,7 +62,7 @@ const run = command({
     'On a terminal single keys, else the same as words, one line each on stdin; its end ends the device:',
     ...wordsHelp(),
     '',
-    'With --json each event is one JSON object. Other programs of this machine share the channel through the socket:',
+    'With --json each event is one JSON object. Other programs of this machine share the channel through the socket FILE.sock:',
     'a line {"id": 1, "method": "subscribe"} brings every event; methods state, choice, accept, dismiss, apps, allow, deny,',
     'missed, network, confirm and status do what the words do, e.g. {"id": 2, "method": "allow", "params": {"app": "app_..."}}.',
   ].join('\n'),
@@ -80,6 +87,7 @@ const run = command({
   },
   async run(options, _positionals, { json }) {
     const { file, keepalive, network, networkKind, awayAfter, offlineAfter, daemon, socket, onRing } = options
+    if (file === '') throw missing('file', 'device run')
     await runPhone({
       file,
       keepaliveS: keepalive === 0 ? null : keepalive,
@@ -87,7 +95,7 @@ const run = command({
       awayAfterS: awayAfter,
       offlineAfterS: offlineAfter,
       daemon,
-      socket: resolve(socket === '' ? socketFile(file) : socket),
+      socket,
       onRing,
       json,
     })
@@ -101,9 +109,10 @@ const allow = command({
   positionals: [{ name: 'APP', help: 'app_..., as its operator gave it to you' }],
   options: { file: FILE, socket: SOCKET },
   async run({ file, socket }, [app = ''], terminal) {
-    if (file === '') throw cliError('PL_DEVICE_FILE', '--file is missing')
+    if (file === '') throw missing('file', 'device allow')
     const digits = appDigits(app)
-    const running = await connectCalls(resolve(socket === '' ? socketFile(file) : socket))
+    await loadDeviceFile(file)
+    const running = (socket === '' ? null : await connectPhone(socket)) ?? (await connectPhone(socketFile(file)))
     const allowed = running === null ? allowAlone(file, digits) : running.call('allow', { app: digits })
     try {
       const result = (await inTime(allowed)) as { app: string; puid: string }
@@ -120,15 +129,21 @@ function networkKindOf(word: string): NetworkKind {
 }
 
 async function allowAlone(file: string, app: string): Promise<unknown> {
-  const options = { file, keepaliveS: null, network: UNKNOWN_NETWORK, awayAfterS: null, offlineAfterS: null }
-  const phone = await openPhone(options, (event) => {
+  const network = UNKNOWN_NETWORK
+  const options = { file, socket: '', keepaliveS: null, network, awayAfterS: null, offlineAfterS: null }
+  const tell = (event: PhoneEvent) => {
     if (event.event === 'list-key-wanted') process.stderr.write(`confirm ${event['code']} on another device of yours\n`)
-  })
+  }
+  const { phone, close } = await openServedPhone(options, new Subscribers(), tell)
   try {
     return await inTime(phone.methods()['allow']?.({ app }) ?? Promise.reject(new Error('no such method')))
   } finally {
-    await phone.device.close()
+    await close()
   }
+}
+
+function missing(flag: string, name: string): CliError {
+  return usageError(`--${flag} is missing`, `See pilotlight ${name} --help.`)
 }
 
 /** @throws CliError PL_TIMEOUT. */

@@ -1,10 +1,8 @@
 /** `pilotlight backup`, `restore`, `keys ...`: what an operator does to the server's files. */
-import { join, resolve } from 'node:path'
-import { ADMIN_SOCKET } from '../../io/call-socket.js'
+import { resolve } from 'node:path'
 import { ServerError } from '../../io/server-error.js'
-import { connectUnix } from '../../io/unix-socket.js'
 import { restore as restoreStore } from '../../store/restore.js'
-import { ADMIN_OPTIONS, callAdmin } from '../admin.js'
+import { ADMIN_OPTIONS, callAdmin, connectServer } from '../admin.js'
 import { type Command, command } from '../command.js'
 import { onOff } from '../option.js'
 import type { Terminal } from '../terminal.js'
@@ -28,8 +26,8 @@ const restore = command({
   options: { ...ADMIN_OPTIONS, force: onOff('replace what is in the folder') },
   async run({ data, force }, [file = ''], terminal) {
     const folder = resolve(data)
-    const running = await connectUnix(join(folder, ADMIN_SOCKET))
-    running?.destroy()
+    const running = await connectServer(folder)
+    running?.close()
     if (running !== null) throw new ServerError('PL_SERVER_RUNNING', folder)
     await restoreStore({ file: resolve(file), folder, force })
     terminal.result({ folder }, `restored ${folder}; next: pilotlight serve --data ${data}`)
@@ -53,6 +51,10 @@ const show = command({
 const rotate = command({
   name: 'keys rotate',
   summary: 'make a new server key; devices learn it in the channel, the old one is accepted for 60 days',
+  details: [
+    'A running server uses and tells the new key from its next start on: restart it.',
+    'Only one old key is kept: rotate again when the devices have learnt this one.',
+  ].join('\n'),
   options: ADMIN_OPTIONS,
   async run({ data }, _positionals, terminal) {
     printKeys((await callAdmin(data, 'keys.rotate', {})) as ShownKeys, terminal)

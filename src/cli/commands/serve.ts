@@ -5,7 +5,7 @@ import { LOG_LEVELS } from '../../io/log.js'
 import { type Server, type ServerOptions, startServer } from '../../io/server.js'
 import { cliError, usageError } from '../cli-error.js'
 import { command } from '../command.js'
-import { list, oneOf, text, wholeNumber } from '../option.js'
+import { isHttpUrl, list, oneOf, text, wholeNumber } from '../option.js'
 import type { Terminal } from '../terminal.js'
 import { PACKAGE_VERSION } from '../version.js'
 
@@ -61,7 +61,7 @@ function serverOptions(
   },
 ): ServerOptions {
   const { publicUrl } = values
-  if (publicUrl !== '' && !URL.canParse(publicUrl)) throw usageError(`--public-url: "${publicUrl}" is no URL`)
+  if (publicUrl !== '' && !isHttpUrl(publicUrl)) throw usageError(`--public-url: "${publicUrl}" is no HTTP URL`)
   return {
     folder: resolve(values.data),
     udpPort: values.udpPort,
@@ -79,7 +79,8 @@ function serverOptions(
 }
 
 function checkEndpoint(endpoint: string): string {
-  if (/^udp:\/\/(\[[0-9A-Fa-f:.]+\]|[^\s:/[\]]+):[0-9]{1,5}$/.test(endpoint)) return endpoint
+  const port = /^udp:\/\/(?:\[[0-9A-Fa-f:.]+\]|[^\s:/[\]]+):([0-9]{1,5})$/.exec(endpoint)?.[1]
+  if (port !== undefined && Number(port) > 0 && Number(port) <= PORTS.to) return endpoint
   throw usageError(`--udp-endpoint: "${endpoint}" is not like udp://HOST:PORT`)
 }
 

@@ -11,7 +11,7 @@ export interface PhoneEvent {
   [field: string]: unknown
 }
 
-/** Tells every event of a device but rings, which have a life of their own. */
+/** Tells every event of a device but rings, which have a life of their own, and pseudonyms, which answer a question. */
 export function tellEvents(device: Device, tell: (event: PhoneEvent) => void): void {
   device.on('online', ({ handshakeBytes }) => tell({ event: 'online', handshakeBytes }))
   device.on('contact-lost', ({ error }) => tell({ event: 'contact-lost', ...shownError(error) }))
@@ -21,7 +21,6 @@ export function tellEvents(device: Device, tell: (event: PhoneEvent) => void): v
   device.on('list-key-wanted', ({ code }) => tell({ event: 'list-key-wanted', code }))
   device.on('list-key-taken', () => tell({ event: 'list-key-taken' }))
   device.on('key-offer', ({ request, name, code }) => tell({ event: 'key-offer', request, name, code }))
-  device.on('puid', ({ app, puid }) => tell({ event: 'puid', app: appText(app), puid }))
   device.on('refused', ({ code, willRetry, error }) =>
     tell({ event: 'refused', refusal: code, willRetry, ...shownError(error) }),
   )
@@ -66,6 +65,7 @@ const LINES: Record<string, (event: PhoneEvent) => string> = {
   refused: ({ message }) => `refused: ${message}`,
   closed: ({ message }) => `the session was closed: ${message}`,
   error: ({ message }) => `error: ${message}`,
+  'on-ring-failed': ({ message }) => `${message}`,
   network: () => 'new socket, as after a change of network',
   apps: ({ apps }) =>
     listLines(

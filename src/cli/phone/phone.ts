@@ -1,6 +1,7 @@
 /** A terminal phone: one device, and what a person or another program on this machine may do with it. */
 
 import { hex } from '../../base/bytes.js'
+import type { Credentials } from '../../client/credentials.js'
 import type { Device } from '../../client/device-client.js'
 import type { Network } from '../../client/learning/network.js'
 import type { ChoiceName } from '../../client/list-edit.js'
@@ -12,7 +13,7 @@ import type { Methods, Params } from '../../io/call-socket.js'
 import { ServerError } from '../../io/server-error.js'
 import { cliError } from '../cli-error.js'
 import { countedTransport } from './counted-transport.js'
-import { loadDeviceFile, stateFile } from './device-file.js'
+import { stateFile } from './device-file.js'
 import { appText, type PhoneEvent, shownMissed, tellEvents } from './phone-event.js'
 import { TrafficCounter } from './traffic.js'
 
@@ -37,15 +38,26 @@ const CHOICES: readonly ChoiceName[] = ['available', 'unavailable', 'invisible']
 const ENTRY_FLAGS = { visible: 1, appearOffline: 2, shareMessages: 4, blocked: 8 } as const
 
 /** Connects the device of a file. @throws CliError PL_DEVICE_FILE; DeviceError. */
-export async function openPhone(options: PhoneOptions, tell: (event: PhoneEvent) => void): Promise<Phone> {
-  const credentials = await loadDeviceFile(options.file)
+export async function openPhone(
+  credentials: Credentials,
+  options: PhoneOptions,
+  tell: (event: PhoneEvent) => void,
+): Promise<Phone> {
   const traffic = new TrafficCounter()
+  const storage = stateFile(options.file)
   const device = await connect({
     credentials,
-    storage: stateFile(options.file),
+    storage,
     network: options.network,
     transport: countedTransport(nodeTransport(credentials.endpoints, systemHost()), traffic),
     ...(options.keepaliveS === null ? {} : { keepaliveS: options.keepaliveS }),
+  }).catch((error: NodeJS.ErrnoException) => {
+    if (error.syscall === undefined) throw error
+    throw cliError(
+      'PL_DEVICE_FILE',
+      `${storage} cannot be read (${error.code})`,
+      'The state of the device is kept there.',
+    )
   })
   const phone = new Phone(device, { deviceId: credentials.deviceId, network: options.network }, traffic, tell)
   const { awayAfterS, offlineAfterS } = options
@@ -178,7 +190,9 @@ export class Phone {
   async #allow(app: string): Promise<{ app: string; puid: string }> {
     const puid = await this.device.puid(app)
     if (puid === '') throw new ServerError('PL_UNKNOWN_APP', appText(app))
-    return { app: appText(app), puid: await this.device.allow(app) }
+    const allowed = { app: appText(app), puid: await this.device.allow(app) }
+    this.#tell({ event: 'puid', ...allowed })
+    return allowed
   }
 
   async #deny(app: string): Promise<{ app: string }> {

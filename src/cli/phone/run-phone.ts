@@ -1,19 +1,16 @@
 /** `device run`: a phone until it is told to end, by a person at a terminal, by words on stdin, or by its socket. */
 import { createInterface } from 'node:readline'
-import type { UnixListener } from '../../io/unix-socket.js'
 import { asCliError, type CliError } from '../cli-error.js'
-import { Subscribers, servePhone } from './daemon.js'
+import { openServedPhone, type ServedPhone, type ServedPhoneOptions, Subscribers } from './daemon.js'
 import { runOnRing } from './on-ring.js'
 import { jsonOutlet, lineOutlet, type Outlet, terminalOutlet } from './outlet.js'
-import { openPhone, type Phone, type PhoneOptions } from './phone.js'
 import type { PhoneEvent } from './phone-event.js'
 import { type Deed, deedOf, parseLine, wordOfKey, wordsHelp } from './words.js'
 
 /** How `device run` was called. */
-export interface RunOptions extends PhoneOptions {
+export interface RunOptions extends ServedPhoneOptions {
   json: boolean
   daemon: boolean
-  socket: string
   /** '' for none */
   onRing: string
 }
@@ -23,6 +20,10 @@ const QUESTIONS = new Set(['apps', 'missed', 'status'])
 
 /** Ctrl-C in raw mode. */
 const CTRL_C = '\u0003'
+
+/** Arrows and the like: ECMA-48 §5.4 (CSI), §8.3.143 (SS3). The Escape key alone is none. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they begin with
+const ESCAPE_SEQUENCES = /\u001b[[O][0-9;?]*[@-~]/g
 
 /** Runs until the end; settles when the server knows that the device is gone. @throws CliError, DeviceError. */
 export async function runPhone(options: RunOptions): Promise<void> {
@@ -39,8 +40,7 @@ class PhoneRun {
   readonly #options: RunOptions
   readonly #outlet: Outlet
   readonly #isTerminal: boolean
-  #phone: Phone | null = null
-  #socket: UnixListener | null = null
+  #served: ServedPhone | null = null
   readonly #subscribers = new Subscribers()
   /** why it cannot go on */
   #failure: CliError | null = null
@@ -58,20 +58,8 @@ class PhoneRun {
     else this.#outlet = lineOutlet(write)
   }
 
-  /** The socket first: it is also what keeps a second process away from the device. */
   async open(): Promise<void> {
-    let opened: (phone: Phone) => void = () => {}
-    const phone = new Promise<Phone>((resolve) => {
-      opened = resolve
-    })
-    this.#socket = await servePhone(this.#options.socket, phone, this.#subscribers)
-    try {
-      this.#phone = await openPhone(this.#options, (event) => this.#tell(event))
-    } catch (error) {
-      await this.#socket.close()
-      throw error
-    }
-    opened(this.#phone)
+    this.#served = await openServedPhone(this.#options, this.#subscribers, (event) => this.#tell(event))
     process.once('SIGTERM', () => this.#end())
     process.once('SIGINT', () => this.#end())
     if (this.#isTerminal) this.#readKeys()
@@ -86,9 +74,9 @@ class PhoneRun {
   async close(): Promise<void> {
     process.stdin.pause()
     if (this.#isTerminal) process.stdin.setRawMode(false)
-    await this.#phone?.device.close()
-    await this.#socket?.close()
-    if (this.#phone !== null) this.#outlet.end({ event: 'counters', counters: this.#phone.counters() })
+    if (this.#served === null) return
+    await this.#served.close()
+    this.#outlet.end({ event: 'counters', counters: this.#served.phone.counters() })
   }
 
   #tell(event: PhoneEvent): void {
@@ -112,7 +100,7 @@ class PhoneRun {
     ]
     const untilMs = Date.now() + Number(event['remainingMs'])
     runOnRing(this.#options.onRing, { ring, app, title, body, url, untilMs }, (why) =>
-      this.#outlet.show({ event: 'error', code: 'PL_ON_RING', message: why }),
+      this.#tell({ event: 'on-ring-failed', ring, message: why }),
     )
   }
 
@@ -122,8 +110,9 @@ class PhoneRun {
     process.stdin.setEncoding('utf8')
     this.#outlet.lines(['? shows the keys.'])
     process.stdin.on('data', (keys: string) => {
-      for (const key of keys) this.#pressed(key)
+      for (const key of keys.replace(ESCAPE_SEQUENCES, '')) this.#pressed(key)
     })
+    process.once('SIGHUP', () => this.#end()) // the window was closed
     process.stdin.resume()
   }
 
@@ -168,7 +157,7 @@ class PhoneRun {
     if (method === 'quit') return this.#end()
     if (method === 'help') return this.#outlet.lines(wordsHelp())
     try {
-      const result = await this.#phone?.methods()[method]?.(params)
+      const result = await this.#served?.phone.methods()[method]?.(params)
       if (QUESTIONS.has(method)) this.#outlet.show(result as PhoneEvent)
     } catch (error) {
       this.#showError(error)
@@ -182,8 +171,8 @@ class PhoneRun {
   }
 
   #statusLine(): string {
-    const phone = this.#phone
-    if (phone === null) return 'connecting'
+    if (this.#served === null) return 'connecting'
+    const { phone } = this.#served
     if (this.#typed !== null) return `application to ${wordOfKey(this.#typed.key)?.word}: ${this.#typed.text}`
     const contact = phone.device.isOnline ? 'online' : 'no contact, trying'
     const rings = phone.ringing === 0 ? '' : ` | ${phone.ringing} ringing: y accepts, n dismisses`
