@@ -136,7 +136,12 @@ t.test("the operator's commands, while the server runs", { timeout: HANGS_MS }, 
     t.same(rotated, { version: 2, publicKeys: [next, old] })
     t.same(await cli('keys', 'show', ...data), rotated)
     const seen = talk(t, ['presence', puid!, ...http, '--watch', '--json'], preload(COLLECTING))
-    t.equal(JSON.parse((await seen.sees(/.*\n/))[0]).state, 'online')
+    const nextView = async () => JSON.parse((await seen.sees(/.*\n/))[0])
+    t.match(await nextView(), { puid, state: 'online' })
+    for (const [choice, state] of [['unavailable', 'unavailable'] as const, ['available', 'online'] as const]) {
+      await device.setChoice(choice)
+      t.match(await nextView(), { puid, state }) // so the stream is open before the server ends
+    }
     await server.end('SIGTERM')
     await server.start()
 
@@ -144,7 +149,7 @@ t.test("the operator's commands, while the server runs", { timeout: HANGS_MS }, 
     await storage.knows(next!)
     t.equal(await handshakes(server), 0, 'the session goes on')
     t.same((await online(t, tablet.credentials)).handshakeBytes, [120, 67], 'enrolled before, handshakes after')
-    t.match(JSON.parse((await seen.sees(/.*\n/))[0]), { puid, state: 'online', cause: 'restart' })
+    t.match(await nextView(), { puid, state: 'online', cause: 'restart' })
     seen.kill('SIGINT')
     t.equal(await seen.ended, 0, 'Ctrl-C ends a watch')
     t.equal(seen.stderr, 'the server restarted: unknown until the person is heard\n')
