@@ -122,7 +122,6 @@ export class RingLedger {
 
   #refuse(ring: LiveRing): void {
     for (const { request } of ring.creators) this.#outlet.refuse(request, 'unavailable', 'the store did not answer', 1)
-    ring.creators = []
     this.#listener.refused(ring)
   }
 }
