@@ -498,6 +498,23 @@ t.test('a ring that ended moments before a restart is told again, for a minute',
   t.end()
 })
 
+t.test('a ring that ended as long before a restart as it is told, or in the future, is not told again', (t) => {
+  for (const [downMs, telling] of [
+    [0, 1],
+    [59_999, 1],
+    [60_000, 0],
+    [-1, 0],
+  ] as const) {
+    const { house, phone } = homely()
+    house.ring(1)
+    phone.acks = false
+    phone.verdict(0)
+    house.crash(downMs)
+    t.equal(house.metrics()['ringsTelling'], telling, `after ${downMs} ms`)
+  }
+  t.end()
+})
+
 t.test('a device that answers before its ack is cancelled once: its id may be of something else by then', (t) => {
   const { house, phone } = homely()
   phone.acks = false
