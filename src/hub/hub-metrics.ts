@@ -64,11 +64,12 @@ export function presenceMetrics(numbers: PresenceNumbers): Record<string, number
 
 /** Numbers of rings by the names of `/metrics`. */
 export function ringMetrics(numbers: RingNumbers): Record<string, number> {
-  const { open, telling, ended, waits, writes, created, outcomes } = numbers
+  const { open, telling, ended, keys, waits, writes, created, outcomes } = numbers
   return {
     ringsOpen: open,
     ringsTelling: telling,
     ringsEndedInMemory: ended,
+    idempotencyKeys: keys,
     ringWaits: waits,
     ringWrites: writes,
     ringsCreated: created,

@@ -87,10 +87,7 @@ export class RingLedger {
     ring.commit = null
     if (ok) this.#publish(ring, commit, now)
     else if (ring.published === null) this.#refuse(ring)
-    else {
-      ring.isDirty = true
-      ring.writeTimer = this.#retries.arm(ring.number, now.monotonicMs + WRITE_RETRY_MS)
-    }
+    else ring.writeTimer = this.#retries.arm(ring.number, now.monotonicMs + WRITE_RETRY_MS)
     return true
   }
 
@@ -122,7 +119,6 @@ export class RingLedger {
 
   #refuse(ring: LiveRing): void {
     for (const { request } of ring.creators) this.#outlet.refuse(request, 'unavailable', 'the store did not answer', 1)
-    ring.creators = []
     this.#listener.refused(ring)
   }
 }
