@@ -13,6 +13,7 @@ import { addOpenapi } from './openapi.js'
 import { type SidecarOptions, sidecarSettings } from './options.js'
 import { PROBLEM_TYPE, Problem, problemDocument, problemOf } from './problem.js'
 import { readQuery } from './query.js'
+import { Quota } from './quota.js'
 import { channelRoutes } from './routes/channel.js'
 import { deviceRoutes } from './routes/devices.js'
 import { operationRoutes } from './routes/operations.js'
@@ -44,7 +45,8 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
   const settings = sidecarSettings(options)
   const { nowMs = () => performance.now(), log = { write() {} } } = surroundings
   const { channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } = surroundings
-  const context: Context = { settings, link, channels, nowMs, metrics: new Metrics(link, channels.counts, nowMs) }
+  const metrics = new Metrics(link, channels.counts, nowMs)
+  const context: Context = { settings, link, channels, nowMs, metrics, quota: new Quota(settings, nowMs) }
   const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
   addReading(app)
   addAnswering(app, context)

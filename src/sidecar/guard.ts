@@ -1,6 +1,5 @@
 /** Checks that come before a request is read: readiness, API key, and how often an application may ask. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AppKey } from '../hub/message.js'
 import { limitKey } from './address.js'
 import type { Context } from './context.js'
 import type { AppEntry } from './message.js'
@@ -14,8 +13,6 @@ declare module 'fastify' {
   }
 }
 
-/** Applications whose quota is remembered. */
-const APPS_MAX = 100_000
 /** Addresses whose wrong keys are remembered. */
 const ADDRESSES_MAX = 10_000
 const MINUTE_MS = 60_000
@@ -40,16 +37,9 @@ export function withKey(context: Context): (request: FastifyRequest) => Promise<
   }
 }
 
-/** Counts a request against the application's quota and tells what is left (draft-ietf-httpapi-ratelimit-headers-10). */
-export function withinQuota(context: Context): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
-  const { rateRequests, rateWindowMs } = context.settings
-  const buckets = new BucketTable<AppKey>(rateRequests, rateWindowMs, APPS_MAX)
-  const policy = `"app";q=${rateRequests};w=${Math.ceil(rateWindowMs / 1000)}`
-  return async (request, reply) => {
-    const grant = buckets.take(callerOf(request).app, context.nowMs())
-    reply.header('ratelimit-policy', policy).header('ratelimit', `"app";r=${grant.remaining};t=${grant.fullInS}`)
-    if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
-  }
+/** Counts a request against the application's quota. */
+export function withinQuota({ quota }: Context): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  return async (request, reply) => quota.charge(request, reply)
 }
 
 /** The application of a request that passed `withKey`. */

@@ -19,6 +19,8 @@ interface Waiting {
   timer: NodeJS.Timeout
   /** whether it waits for something to happen, not only for an answer */
   patient: boolean
+  /** what came of an answer in several parts */
+  views: PresenceView[]
 }
 
 type Answer = Extract<HubReply, { request: number }> | Extract<ToSidecar, { request: number }>
@@ -128,7 +130,7 @@ export class Link {
     listener: (event: StreamEvent) => void,
   ): { stream: number; close(): void } {
     const stream = this.#next++
-    this.#streams.set(stream, listener)
+    this.#streams.set(stream, wholeSnapshots(listener))
     this.#options.post({ kind: 'hub', request: { kind: 'subscribe', stream, app, puids, heardBootMs } })
     const close = () => {
       if (this.#streams.delete(stream)) this.#options.post({ kind: 'hub', request: { kind: 'unsubscribe', stream } })
@@ -179,12 +181,18 @@ export class Link {
     const request = this.#next++
     return new Promise((settle, refuse) => {
       const timer = setTimeout(() => this.#finish(request)?.refuse(unavailable()), timeoutMs)
-      this.#waiting.set(request, { settle, refuse, timer, patient })
+      this.#waiting.set(request, { settle, refuse, timer, patient, views: [] })
       this.#options.post(message(request))
     })
   }
 
   #settle(answer: Answer): void {
+    if (answer.kind === 'presence') {
+      const views = this.#waiting.get(answer.request)?.views ?? []
+      for (const view of answer.views) views.push(view)
+      if (!answer.isLast) return
+      answer.views = views
+    }
     const waiting = this.#finish(answer.request)
     if (waiting === undefined) return
     if (answer.kind !== 'error') waiting.settle(answer)
@@ -206,6 +214,16 @@ export class Link {
   #expect<Kind extends Answer['kind']>(kind: Kind, answer: Answer): Extract<Answer, { kind: Kind }> {
     if (answer.kind !== kind) throw new Problem('internal')
     return answer as Extract<Answer, { kind: Kind }>
+  }
+}
+
+/** A listener that hears a snapshot in one, when its last part has come. */
+function wholeSnapshots(listener: (event: StreamEvent) => void): (event: StreamEvent) => void {
+  const views: PresenceView[] = []
+  return (event) => {
+    if (event.kind !== 'snapshot') return listener(event)
+    for (const view of event.views) views.push(view)
+    if (event.isLast) listener({ ...event, views: views.splice(0) })
   }
 }
 

@@ -26,7 +26,7 @@ export interface SidecarOptions {
   version?: string
   /** When this server started, wall clock in ms: event ids tell by it whether a reader has missed a restart. Default 0. */
   bootedMs?: number
-  /** Requests of one application in `rateWindowMs`; also the burst. Default 1,000. */
+  /** Units of one application in `rateWindowMs`, see `Quota`; also the burst. Default 1,000. */
   rateRequests?: number
   /** Default 10,000. */
   rateWindowMs?: number

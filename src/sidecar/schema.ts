@@ -131,9 +131,10 @@ export function unknownPuid(puid: string): UnknownPuidJson {
 export const LIMIT_HEADERS = {
   'ratelimit-policy': {
     type: 'string',
-    description: 'Your quota: `q` requests in `w` seconds (draft-ietf-httpapi-ratelimit-headers).',
+    description:
+      'Your quota: `q` units in `w` seconds (draft-ietf-httpapi-ratelimit-headers). A request costs one unit; one that names many PUIDs one for each ten begun.',
   },
-  ratelimit: { type: 'string', description: '`r` requests left; full again in `t` seconds.' },
+  ratelimit: { type: 'string', description: '`r` units left; full again in `t` seconds.' },
 } as const
 
 /** Codes that every route can answer with. */

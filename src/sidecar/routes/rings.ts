@@ -91,6 +91,7 @@ function sendRoute(app: App, context: Context): void {
     },
     async (request, reply) => {
       const ring = newRing(request.body, request.headers['idempotency-key'] ?? '')
+      context.quota.chargePuids(request, reply, ring.to.length)
       const accepted = await context.link.ring(callerOf(request).app, ring)
       const json = ringJson(accepted.ring)
       if (!accepted.created) return reply.code(200).send(json)

@@ -76,6 +76,7 @@ export function streamRoutes(app: App, context: Context): void {
     },
     (request, reply) => {
       const { app: key } = callerOf(request)
+      context.quota.chargePuids(request, reply, request.query.puid?.length ?? 0)
       const count = (open.get(key) ?? 0) + 1
       if (count > context.settings.streamsPerApp) throw new Problem('too-many-streams', '', { 'retry-after': '30' })
       const raw = startEvents(reply)
