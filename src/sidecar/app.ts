@@ -4,8 +4,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyError, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify'
 import type { DestinationStream } from 'pino'
 import { Channels } from './channel/channels.js'
+import { withinAddressLimit } from './connections.js'
 import type { App, Context } from './context.js'
-import { whenReady, withinQuota, withKey } from './guard.js'
+import { demandWellFormed, whenReady, withinQuota, withKey } from './guard.js'
 import type { Link } from './link.js'
 import { QuietLog, sidecarLog } from './log.js'
 import { Metrics } from './metrics.js'
@@ -110,6 +111,8 @@ function addAnswering(app: App, context: Context): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
+  app.addHook('onRequest', demandWellFormed)
+  app.addHook('onRequest', withinAddressLimit(context.settings))
   app.addHook('onSend', async (_request, reply) => {
     if (context.link.state === 'stopping') reply.header('connection', 'close')
   })

@@ -17,6 +17,18 @@ declare module 'fastify' {
 const ADDRESSES_MAX = 10_000
 const MINUTE_MS = 60_000
 
+/** Refuses what node lets through, or would refuse without a word: RFC 9112 §3.2, RFC 9110 §10.1.1. */
+export async function demandWellFormed({ raw, headers }: FastifyRequest): Promise<void> {
+  const hosts = raw.rawHeaders.filter((field, i) => i % 2 === 0 && field.toLowerCase() === 'host').length
+  const isOptional = raw.httpVersionMajor === 1 && raw.httpVersionMinor === 0
+  if (hosts > 1 || (hosts === 0 && !isOptional)) {
+    throw new Problem('bad-http', 'A request of HTTP/1.1 has one header Host.', { connection: 'close' })
+  }
+  if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {
+    throw new Problem('expectation-failed', '', { connection: 'close' })
+  }
+}
+
 /** Refuses while the server does not serve. */
 export function whenReady(context: Context): () => Promise<void> {
   return async () => {

@@ -141,6 +141,8 @@ export const LIMIT_HEADERS = {
 const EVERYWHERE: readonly ProblemCode[] = [
   'bad-http',
   'request-timeout',
+  'expectation-failed',
+  'too-many-connections',
   'headers-too-large',
   'internal',
   'unavailable',

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import type { AppKey, PresenceView } from '../../hub/message.js'
+import { AddressCounts } from '../connections.js'
 import type { App, Context } from '../context.js'
 import { EventStream } from '../event-stream.js'
 import { callerOf } from '../guard.js'
@@ -42,6 +43,7 @@ data: {"part":1,"parts":1,"persons":[]}
 /** `GET /v1/presence/stream`. */
 export function streamRoutes(app: App, context: Context): void {
   const open = new Map<AppKey, number>()
+  const addresses = new AddressCounts()
   app.get(
     '/v1/presence/stream',
     {
@@ -79,11 +81,16 @@ export function streamRoutes(app: App, context: Context): void {
       context.quota.chargePuids(request, reply, request.query.puid?.length ?? 0)
       const count = (open.get(key) ?? 0) + 1
       if (count > context.settings.streamsPerApp) throw new Problem('too-many-streams', '', { 'retry-after': '30' })
+      if (addresses.of(request.ip) >= context.settings.streamsPerAddress) {
+        throw new Problem('too-many-streams', 'Too many open streams from this address.', { 'retry-after': '30' })
+      }
       const raw = startEvents(reply)
       if (raw.destroyed) return
       open.set(key, count)
+      const leave = addresses.add(request.ip)
       const asked = { puids: request.query.puid ?? null, heardBootMs: bootOf(request.headers['last-event-id']) }
       run(context, key, asked, raw, () => {
+        leave()
         const left = (open.get(key) ?? 1) - 1
         if (left === 0) open.delete(key)
         else open.set(key, left)
