@@ -1,6 +1,6 @@
 import type { AppKey, HubReply, HubRequest, NewRing, PresenceView, RingView } from '../hub/message.js'
 import { ApiKeys } from './api-keys.js'
-import type { EnrolResult, FromSidecar, MetricSample, ReadyState, ToSidecar } from './message.js'
+import type { AppEntry, EnrolResult, FromSidecar, MetricSample, ReadyState, ToSidecar } from './message.js'
 import { Problem } from './problem.js'
 
 /** What a stream gets from the hub. */
@@ -52,7 +52,9 @@ export class Link {
   readonly #waiting = new Map<number, Waiting>()
   readonly #streams = new Map<number, (event: StreamEvent) => void>()
   readonly #stopListeners = new Set<() => void>()
+  readonly #keyListeners = new Set<() => void>()
   #state: ReadyState = 'starting'
+  #storeProblem: string | null = null
   #next: number
 
   /** @param options how to reach the main thread. */
@@ -66,6 +68,11 @@ export class Link {
     return this.#state
   }
 
+  /** Why nothing can be stored, as last told by the main thread; null if it can. */
+  get storeProblem(): string | null {
+    return this.#storeProblem
+  }
+
   /** Streams that are open. */
   get streams(): number {
     return this.#streams.size
@@ -76,7 +83,8 @@ export class Link {
     if (message.kind === 'hub') {
       if ('stream' in message.reply) this.#streams.get(message.reply.stream)?.(message.reply)
       else this.#settle(message.reply)
-    } else if (message.kind === 'apps') this.keys.replace(message.apps)
+    } else if (message.kind === 'apps') this.#setApps(message.apps)
+    else if (message.kind === 'store') this.#storeProblem = message.problem
     else if (message.kind === 'ready') this.#setState(message.state)
     else if ('request' in message) this.#settle(message)
   }
@@ -144,6 +152,12 @@ export class Link {
     return () => this.#stopListeners.delete(listener)
   }
 
+  /** Calls back whenever the API keys have changed. Returns what takes the listener away. */
+  onKeys(listener: () => void): () => void {
+    this.#keyListeners.add(listener)
+    return () => this.#keyListeners.delete(listener)
+  }
+
   /** Stops: streams are told, requests that wait for an outcome end, the others go on. */
   stop(): void {
     this.#setState('stopping')
@@ -158,6 +172,11 @@ export class Link {
   close(): void {
     this.stop()
     for (const request of this.#waiting.keys()) this.#finish(request)?.refuse(unavailable())
+  }
+
+  #setApps(apps: readonly AppEntry[]): void {
+    this.keys.replace(apps)
+    for (const listener of [...this.#keyListeners]) listener()
   }
 
   #setState(state: ReadyState): void {

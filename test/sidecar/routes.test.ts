@@ -11,6 +11,7 @@ import {
   PUID_2,
   RING_ID,
   ringView,
+  view,
 } from './fake-main.js'
 
 const PUBLIC_KEY = Buffer.alloc(32, 5).toString('base64url')
@@ -508,4 +509,16 @@ t.test('an answer that comes in parts is one answer', async (t) => {
     { puid: PUID_2, state: 'online' },
   ])
   link.handle({ kind: 'hub', reply: { ...part, views: [], isLast: true } }) // late: dropped
+})
+
+t.test('a store that cannot write is not ready, and ready again by itself', async (t) => {
+  const { app, link } = await fixture()
+  link.handle({ kind: 'store', problem: 'the disk is full: /var/lib/secret-place' })
+  const refused = await app.inject('/readyz')
+  t.match(refused.json(), { status: 503, code: 'unavailable', detail: 'The store cannot write.' })
+  t.notMatch(refused.body, 'secret-place')
+  t.equal((await app.inject('/healthz')).statusCode, 200)
+  t.equal((await app.inject({ url: `/v1/presence/${PUID}`, headers: AUTH })).statusCode, 200)
+  link.handle({ kind: 'store', problem: null })
+  t.equal((await app.inject('/readyz')).statusCode, 200)
 })

@@ -28,7 +28,7 @@ const DESCRIPTION = `Server-sent events. Each has an \`id\`.
 | \`snapshot\` | \`{part, parts, persons}\`: the persons now visible to your application, or those you named; comes first, in one or more parts |
 | \`presence\` | a Presence: one person changed |
 | \`ring\` | a Ring: one of your rings changed |
-| \`reset\` | \`{reason}\`: the last event; what you know is out of date, connect again |
+| \`reset\` | \`{reason}\`: the last event; what you know is out of date, connect again. For \`unauthorized\` with another key: this one was rotated away |
 
 A comment line comes every 15 s on an idle stream. Reconnect with \`Last-Event-ID\`. If the server
 has not restarted since, a fresh snapshot follows. If it has, \`restarted\` comes, and then a \`presence\` event for each
@@ -89,7 +89,8 @@ export function streamRoutes(app: App, context: Context): void {
       open.set(key, count)
       const leave = addresses.add(request.ip)
       const asked = { puids: request.query.puid ?? null, heardBootMs: bootOf(request.headers['last-event-id']) }
-      run(context, key, asked, raw, () => {
+      const hasKey = () => context.link.keys.find(request.headers.authorization)?.app === key
+      run(context, { app: key, hasKey }, asked, raw, () => {
         leave()
         const left = (open.get(key) ?? 1) - 1
         if (left === 0) open.delete(key)
@@ -108,6 +109,13 @@ function startEvents(reply: FastifyReply): ServerResponse {
   return reply.raw
 }
 
+/** Who reads. */
+interface Reader {
+  app: AppKey
+  /** whether the API key that opened the stream is still live */
+  hasKey(): boolean
+}
+
 /** What a reader asks for. */
 interface Asked {
   puids: string[] | null
@@ -121,7 +129,7 @@ function bootOf(lastEventId: string | undefined): number | null {
 }
 
 /** Joins one reader and one subscription until either ends. */
-function run(context: Context, app: AppKey, asked: Asked, raw: ServerResponse, onEnd: () => void): void {
+function run(context: Context, { app, hasKey }: Reader, asked: Asked, raw: ServerResponse, onEnd: () => void): void {
   const { heartbeatMs, streamBufferBytes, bootedMs } = context.settings
   const { puids, heardBootMs } = asked
   const stream = new EventStream(raw, {
@@ -131,11 +139,15 @@ function run(context: Context, app: AppKey, asked: Asked, raw: ServerResponse, o
     onEnd: () => {
       subscription.close()
       leaveStop()
+      leaveKeys()
       onEnd()
     },
   })
   const known = puids === null ? null : [...new Set(puids)].filter((puid) => PUID_PATTERN.test(puid))
   const leaveStop = context.link.onStop(() => stream.reset('stopping'))
+  const leaveKeys = context.link.onKeys(() => {
+    if (!hasKey()) stream.reset('unauthorized')
+  })
   const subscription = context.link.subscribe(app, known, heardBootMs, (event) => forward(stream, event, puids))
 }
 
