@@ -2,16 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { limitKey } from './address.js'
 import type { Context } from './context.js'
-import type { AppEntry } from './message.js'
 import { Problem } from './problem.js'
 import { BucketTable } from './token-bucket.js'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** the application whose API key came with the request */
-    caller: AppEntry | null
-  }
-}
 
 /** Addresses whose wrong keys are remembered. */
 const ADDRESSES_MAX = 10_000
@@ -52,10 +44,4 @@ export function withKey(context: Context): (request: FastifyRequest) => Promise<
 /** Counts a request against the application's quota. */
 export function withinQuota({ quota }: Context): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
   return async (request, reply) => quota.charge(request, reply)
-}
-
-/** The application of a request that passed `withKey`. */
-export function callerOf(request: FastifyRequest): AppEntry {
-  if (request.caller === null) throw new Problem('internal')
-  return request.caller
 }

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AppKey } from '../hub/message.js'
-import { callerOf } from './guard.js'
+import { callerOf } from './caller.js'
 import type { SidecarSettings } from './options.js'
 import { Problem } from './problem.js'
 import { BucketTable } from './token-bucket.js'

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { PresenceView } from '../../hub/message.js'
+import { callerOf } from '../caller.js'
 import type { App, Context } from '../context.js'
-import { callerOf } from '../guard.js'
 import { Problem } from '../problem.js'
 import {
   answer,
