@@ -18,6 +18,7 @@ import { ListReads } from './list-reads.js'
 import { ListVisibility } from './list-visibility.js'
 import type { AppKey, HubReply, HubRequest, HubStoreReply, HubStoreRequest, PersonKey } from './message.js'
 import { Outbox } from './outbox.js'
+import { PresenceQuestions } from './presence-questions.js'
 import { PresenceViews } from './presence-views.js'
 import { ReliableFrames } from './reliable.js'
 import { ringOutlet, ringPeople } from './ring-links.js'
@@ -53,7 +54,7 @@ export class Hub {
   readonly #visibility: ListVisibility
   readonly #reads: ListReads
   readonly #keys: KeyTransfers
-  readonly #views: PresenceViews
+  readonly #questions: PresenceQuestions
   readonly #streams: Streams
   readonly #rings: Rings
 
@@ -95,7 +96,7 @@ export class Hub {
     this.#visibility = new ListVisibility(context, states)
     this.#reads = new ListReads(context)
     this.#keys = new KeyTransfers(context, this.#papers, reliable)
-    this.#views = views
+    this.#questions = new PresenceQuestions({ views, outbox, puidsMax: limits.questionPuidsMax }, timers)
     this.#streams = streams
     this.#rings = new Rings({ people, channel: reliable, outlet, crypto, random, limits, timers })
   }
@@ -163,11 +164,9 @@ export class Hub {
   /** A request of the sidecar or of the operator. */
   handleRequest(request: HubRequest, now: Now): void {
     switch (request.kind) {
-      case 'presence': {
-        const views = this.#views.answer(request.app, request.puids, now)
-        this.#outbox.replies.push({ kind: 'presence', request: request.request, views })
+      case 'presence':
+        this.#questions.ask(request, now)
         break
-      }
       case 'subscribe':
         this.#streams.subscribe(request, now)
         break
@@ -254,6 +253,7 @@ export class Hub {
       apps: this.#apps.size,
       streams: streams.streams,
       streamEvents: streams.told,
+      presenceQuestionPuids: this.#questions.waitingPuids,
       listCommits: commits.committed,
       listConflicts: commits.conflicts,
       listsApplied: visibility.applied,

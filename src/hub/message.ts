@@ -69,7 +69,8 @@ export type HubErrorCode =
 
 /** Hub -> sidecar. */
 export type HubReply =
-  | { kind: 'presence'; request: number; views: PresenceView[] }
+  /** a large question is answered in several, the last says so */
+  | { kind: 'presence'; request: number; views: PresenceView[]; isLast: boolean }
   | {
       kind: 'ring'
       request: number
@@ -78,7 +79,8 @@ export type HubReply =
     }
   | { kind: 'error'; request: number; code: HubErrorCode; detail: string; retryAfterS: number }
   | { kind: 'metrics'; request: number; metrics: Record<string, number> }
-  | { kind: 'snapshot'; stream: number; views: PresenceView[] }
+  /** a large snapshot is told in several, the last says so; changes come after it */
+  | { kind: 'snapshot'; stream: number; views: PresenceView[]; isLast: boolean }
   | { kind: 'change'; stream: number; view: PresenceView }
   | { kind: 'restarted'; stream: number; bootedMs: number; offlineMs: number }
   | { kind: 'ring-change'; stream: number; ring: RingView }

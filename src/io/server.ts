@@ -20,6 +20,7 @@ import { deviceEndpoints, resolveHosts } from './hosts.js'
 import { type Log, type LogLevel, serverLog } from './log.js'
 import { metricSamples } from './metrics.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
+import { StoreWatch } from './store-watch.js'
 import { systemNow } from './system-clock.js'
 import { systemRandom } from './system-random.js'
 import { hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
@@ -29,6 +30,10 @@ import type { UnixListener } from './unix-socket.js'
 export interface ServerOptions {
   /** database and keys; made if there is none */
   folder: string
+  /** keys elsewhere than in the folder, or null */
+  keyFile: string | null
+  /** makes a database where there is none but a key file */
+  newDatabase: boolean
   /** addresses or names; none are all of IPv4 and IPv6 */
   hosts: string[]
   /** 0 takes a free one */
@@ -42,6 +47,8 @@ export interface ServerOptions {
   endpoints: string[]
   /** addresses or networks (CIDR) */
   trustedProxies: string[]
+  /** HTTP connections of one address */
+  connectionsPerAddress: number
   crypto: 'native' | 'noble'
   /** longest silence that a device may promise, 15..1800 s */
   silenceMaxS: number
@@ -76,8 +83,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const log = serverLog(options.logLevel)
   const hosts = await resolveHosts(options.hosts)
   const crypto = options.crypto === 'noble' ? nobleCrypto : await nativeCrypto()
-  const store = await openStore({ folder: options.folder, crypto: options.crypto })
-  const house = await newHouse({ options, log, hosts, crypto, store }).catch(async (error: unknown) => {
+  const watch = new StoreWatch(log)
+  const { folder, keyFile, newDatabase } = options
+  const store = await openStore({
+    folder,
+    ...(keyFile !== null && { keyFile }),
+    crypto: options.crypto,
+    newDatabase,
+    onNotice: (notice) => watch.take(notice),
+  })
+  const house = await newHouse({ options, log, hosts, crypto, store, watch }).catch(async (error: unknown) => {
     await store.close()
     throw error
   })
@@ -98,6 +113,7 @@ interface HouseParts {
   hosts: string[]
   crypto: Crypto
   store: Store
+  watch: StoreWatch
 }
 
 async function newHouse(parts: HouseParts): Promise<House> {
@@ -120,7 +136,7 @@ class House {
   #storeErrors = 0
 
   constructor(parts: HouseParts, boot: Boot) {
-    const { options, crypto, store, log } = parts
+    const { options, crypto, store, log, watch } = parts
     this.#parts = parts
     this.#keys = boot.keys
     this.#core = loadCore({ boot, crypto, silenceMaxS: options.silenceMaxS, now: systemNow() })
@@ -139,7 +155,9 @@ class House {
       endpoints: (address) => this.#endpointsFor(address),
       samples: (numbers) => this.#samples(numbers),
       channels: this.#channels,
+      storeProblem: () => watch.problem,
     })
+    watch.onState = () => this.#desk.tellStore()
     this.#driver = new Driver({
       endpoint,
       hub,
@@ -168,6 +186,7 @@ class House {
         tls: options.tls,
         publicUrl: options.publicUrl,
         trustedProxies: options.trustedProxies,
+        connectionsPerAddress: options.connectionsPerAddress,
         logLevel: options.logLevel,
         version: options.version,
         bootedMs: this.#core.bootedMs,
@@ -250,6 +269,7 @@ class House {
       channels: this.#channels.counts,
       udpBufferBytes: { receive: udp.receiveBufferBytes, send: udp.sendBufferBytes },
       storeErrors: this.#storeErrors,
+      store: this.#parts.watch.numbers,
       sidecarRestarts: this.#sidecar?.restarts ?? 0,
       startedS: this.#startedMs / 1000,
       rssBytes: process.memoryUsage.rss(),

@@ -21,6 +21,8 @@ export interface DeskParts {
   samples(hub: Record<string, number>): MetricSample[]
   /** where datagrams of WebSockets go */
   channels: ChannelDesk
+  /** why nothing can be stored; null if it can */
+  storeProblem(): string | null
 }
 
 type EnrolMessage = Extract<SidecarMessage, { kind: 'enrol' }>
@@ -42,6 +44,7 @@ export class SidecarDesk {
     this.#post = post
     this.#parts.channels.start(post)
     await this.tellApps()
+    this.tellStore()
     post({ kind: 'ready', state: 'ready' })
   }
 
@@ -73,6 +76,11 @@ export class SidecarDesk {
     for (const stream of this.#streams) this.#parts.tellHub({ kind: 'unsubscribe', stream })
     this.#streams.clear()
     this.#parts.channels.crashed()
+  }
+
+  /** Tells the sidecar whether the store can write. */
+  tellStore(): void {
+    this.#post({ kind: 'store', problem: this.#parts.storeProblem() })
   }
 
   /** Tells the sidecar all applications and their keys. */

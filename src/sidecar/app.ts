@@ -4,8 +4,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyError, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify'
 import type { DestinationStream } from 'pino'
 import { Channels } from './channel/channels.js'
+import { withinAddressLimit } from './connections.js'
 import type { App, Context } from './context.js'
-import { whenReady, withinQuota, withKey } from './guard.js'
+import { demandWellFormed, whenReady, withinQuota, withKey } from './guard.js'
 import type { Link } from './link.js'
 import { QuietLog, sidecarLog } from './log.js'
 import { Metrics } from './metrics.js'
@@ -13,6 +14,7 @@ import { addOpenapi } from './openapi.js'
 import { type SidecarOptions, sidecarSettings } from './options.js'
 import { PROBLEM_TYPE, Problem, problemDocument, problemOf } from './problem.js'
 import { readQuery } from './query.js'
+import { Quota } from './quota.js'
 import { channelRoutes } from './routes/channel.js'
 import { deviceRoutes } from './routes/devices.js'
 import { operationRoutes } from './routes/operations.js'
@@ -44,7 +46,8 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
   const settings = sidecarSettings(options)
   const { nowMs = () => performance.now(), log = { write() {} } } = surroundings
   const { channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } = surroundings
-  const context: Context = { settings, link, channels, nowMs, metrics: new Metrics(link, channels.counts, nowMs) }
+  const metrics = new Metrics(link, channels.counts, nowMs)
+  const context: Context = { settings, link, channels, nowMs, metrics, quota: new Quota(settings, nowMs) }
   const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
   addReading(app)
   addAnswering(app, context)
@@ -108,6 +111,8 @@ function addAnswering(app: App, context: Context): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
+  app.addHook('onRequest', demandWellFormed)
+  app.addHook('onRequest', withinAddressLimit(context.settings))
   app.addHook('onSend', async (_request, reply) => {
     if (context.link.state === 'stopping') reply.header('connection', 'close')
   })

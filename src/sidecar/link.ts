@@ -1,6 +1,6 @@
 import type { AppKey, HubReply, HubRequest, NewRing, PresenceView, RingView } from '../hub/message.js'
 import { ApiKeys } from './api-keys.js'
-import type { EnrolResult, FromSidecar, MetricSample, ReadyState, ToSidecar } from './message.js'
+import type { AppEntry, EnrolResult, FromSidecar, MetricSample, ReadyState, ToSidecar } from './message.js'
 import { Problem } from './problem.js'
 
 /** What a stream gets from the hub. */
@@ -19,6 +19,8 @@ interface Waiting {
   timer: NodeJS.Timeout
   /** whether it waits for something to happen, not only for an answer */
   patient: boolean
+  /** what came of an answer in several parts */
+  views: PresenceView[]
 }
 
 type Answer = Extract<HubReply, { request: number }> | Extract<ToSidecar, { request: number }>
@@ -50,7 +52,9 @@ export class Link {
   readonly #waiting = new Map<number, Waiting>()
   readonly #streams = new Map<number, (event: StreamEvent) => void>()
   readonly #stopListeners = new Set<() => void>()
+  readonly #keyListeners = new Set<() => void>()
   #state: ReadyState = 'starting'
+  #storeProblem: string | null = null
   #next: number
 
   /** @param options how to reach the main thread. */
@@ -64,6 +68,11 @@ export class Link {
     return this.#state
   }
 
+  /** Why nothing can be stored, as last told by the main thread; null if it can. */
+  get storeProblem(): string | null {
+    return this.#storeProblem
+  }
+
   /** Streams that are open. */
   get streams(): number {
     return this.#streams.size
@@ -74,7 +83,8 @@ export class Link {
     if (message.kind === 'hub') {
       if ('stream' in message.reply) this.#streams.get(message.reply.stream)?.(message.reply)
       else this.#settle(message.reply)
-    } else if (message.kind === 'apps') this.keys.replace(message.apps)
+    } else if (message.kind === 'apps') this.#setApps(message.apps)
+    else if (message.kind === 'store') this.#storeProblem = message.problem
     else if (message.kind === 'ready') this.#setState(message.state)
     else if ('request' in message) this.#settle(message)
   }
@@ -128,7 +138,7 @@ export class Link {
     listener: (event: StreamEvent) => void,
   ): { stream: number; close(): void } {
     const stream = this.#next++
-    this.#streams.set(stream, listener)
+    this.#streams.set(stream, wholeSnapshots(listener))
     this.#options.post({ kind: 'hub', request: { kind: 'subscribe', stream, app, puids, heardBootMs } })
     const close = () => {
       if (this.#streams.delete(stream)) this.#options.post({ kind: 'hub', request: { kind: 'unsubscribe', stream } })
@@ -140,6 +150,12 @@ export class Link {
   onStop(listener: () => void): () => void {
     this.#stopListeners.add(listener)
     return () => this.#stopListeners.delete(listener)
+  }
+
+  /** Calls back whenever the API keys have changed. Returns what takes the listener away. */
+  onKeys(listener: () => void): () => void {
+    this.#keyListeners.add(listener)
+    return () => this.#keyListeners.delete(listener)
   }
 
   /** Stops: streams are told, requests that wait for an outcome end, the others go on. */
@@ -156,6 +172,11 @@ export class Link {
   close(): void {
     this.stop()
     for (const request of this.#waiting.keys()) this.#finish(request)?.refuse(unavailable())
+  }
+
+  #setApps(apps: readonly AppEntry[]): void {
+    this.keys.replace(apps)
+    for (const listener of [...this.#keyListeners]) listener()
   }
 
   #setState(state: ReadyState): void {
@@ -179,12 +200,18 @@ export class Link {
     const request = this.#next++
     return new Promise((settle, refuse) => {
       const timer = setTimeout(() => this.#finish(request)?.refuse(unavailable()), timeoutMs)
-      this.#waiting.set(request, { settle, refuse, timer, patient })
+      this.#waiting.set(request, { settle, refuse, timer, patient, views: [] })
       this.#options.post(message(request))
     })
   }
 
   #settle(answer: Answer): void {
+    if (answer.kind === 'presence') {
+      const views = this.#waiting.get(answer.request)?.views ?? []
+      for (const view of answer.views) views.push(view)
+      if (!answer.isLast) return
+      answer.views = views
+    }
     const waiting = this.#finish(answer.request)
     if (waiting === undefined) return
     if (answer.kind !== 'error') waiting.settle(answer)
@@ -206,6 +233,16 @@ export class Link {
   #expect<Kind extends Answer['kind']>(kind: Kind, answer: Answer): Extract<Answer, { kind: Kind }> {
     if (answer.kind !== kind) throw new Problem('internal')
     return answer as Extract<Answer, { kind: Kind }>
+  }
+}
+
+/** A listener that hears a snapshot in one, when its last part has come. */
+function wholeSnapshots(listener: (event: StreamEvent) => void): (event: StreamEvent) => void {
+  const views: PresenceView[] = []
+  return (event) => {
+    if (event.kind !== 'snapshot') return listener(event)
+    for (const view of event.views) views.push(view)
+    if (event.isLast) listener({ ...event, views: views.splice(0) })
   }
 }
 

@@ -85,6 +85,8 @@ export type ToSidecar =
   | { kind: 'apps'; apps: AppEntry[] }
   | { kind: 'metrics'; request: number; samples: MetricSample[] }
   | { kind: 'ready'; state: ReadyState }
+  /** Why nothing can be stored, or null: at start and after each change. */
+  | { kind: 'store'; problem: string | null }
   | Datagrams
   /** Ends the streams, lets running requests finish, closes, ends the worker. */
   | { kind: 'stop' }

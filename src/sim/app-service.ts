@@ -6,6 +6,9 @@ import type { Checker } from './checker.js'
 /** A pool of more is refused. */
 const POOL_MAX = 64
 
+/** PUIDs of one question for presence. */
+const QUESTION_PUIDS = 16
+
 export interface AppServiceSetting {
   app: AppKey
   appId: string
@@ -68,7 +71,11 @@ export class AppService {
   readPresence(): void {
     const { app, request } = this.#setting
     const puids = [...this.puids.values()]
-    if (puids.length > 0) request({ kind: 'presence', request: this.#name(++this.#request), app, puids })
+    // Small questions: they are answered where they are asked.
+    for (let at = 0; at < puids.length; at += QUESTION_PUIDS) {
+      const some = puids.slice(at, at + QUESTION_PUIDS)
+      request({ kind: 'presence', request: this.#name(++this.#request), app, puids: some })
+    }
   }
 
   /** True for replies to this service's requests and streams. */

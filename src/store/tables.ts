@@ -5,6 +5,7 @@ import { Accounts } from './accounts.js'
 import { Apps } from './apps.js'
 import { Devices } from './devices.js'
 import { EnrolmentCodes } from './enrolment-codes.js'
+import { Health } from './health.js'
 import { Rings } from './rings.js'
 import { RowSealer } from './row-sealer.js'
 import { WriteBehind } from './write-behind.js'
@@ -24,8 +25,14 @@ export interface Tables {
  * The tables of an open database.
  *
  * @param masterKey 32 B, seals them.
+ * @param health    is told of what goes wrong where nobody waits.
  */
-export function openTables(database: Database.Database, crypto: Crypto, masterKey: Uint8Array): Tables {
+export function openTables(
+  database: Database.Database,
+  crypto: Crypto,
+  masterKey: Uint8Array,
+  health = new Health(),
+): Tables {
   const sealer = new RowSealer(crypto, masterKey)
   const devices = new Devices(database, sealer)
   const rings = new Rings(database, crypto, sealer)
@@ -36,6 +43,6 @@ export function openTables(database: Database.Database, crypto: Crypto, masterKe
     devices,
     apps: new Apps(database),
     rings,
-    writeBehind: new WriteBehind(devices, rings),
+    writeBehind: new WriteBehind(devices, rings, health),
   }
 }

@@ -2,6 +2,7 @@ import { hex } from '../base/bytes.js'
 import type { DeviceHandle, EndpointStoreRequest } from '../endpoint/message.js'
 import type { HubStoreRequest } from '../hub/message.js'
 import type { Devices } from './devices.js'
+import type { Health } from './health.js'
 import type { Rings } from './rings.js'
 import { isDiskError } from './store-error.js'
 
@@ -34,14 +35,16 @@ export function isWriteBehind(request: EndpointStoreRequest | HubStoreRequest): 
 export class WriteBehind {
   readonly #devices: Devices
   readonly #rings: Rings
+  readonly #health: Health
   readonly #sessions = new Map<DeviceHandle, PendingSession>()
   readonly #drops = new Map<string, Uint8Array>()
   /** takes back each change since the transaction began, last first */
   #undo: (() => void)[] = []
 
-  constructor(devices: Devices, rings: Rings) {
+  constructor(devices: Devices, rings: Rings, health: Health) {
     this.#devices = devices
     this.#rings = rings
+    this.#health = health
   }
 
   /** Rows that wait. */
@@ -67,7 +70,7 @@ export class WriteBehind {
   writeSession(device: DeviceHandle): void {
     const pending = this.#sessions.get(device)
     if (pending === undefined) return
-    writeRow(() => this.#devices.saveSession(device, pending.rotation, pending.session))
+    writeRow(this.#health, () => this.#devices.saveSession(device, pending.rotation, pending.session))
     this.#set(this.#sessions, device, undefined)
   }
 
@@ -75,7 +78,7 @@ export class WriteBehind {
   writeDrop(ring: Uint8Array): void {
     const name = hex(ring)
     if (!this.#drops.has(name)) return
-    writeRow(() => this.#rings.drop(ring))
+    writeRow(this.#health, () => this.#rings.drop(ring))
     this.#set(this.#drops, name, undefined)
   }
 
@@ -116,11 +119,11 @@ export class WriteBehind {
 }
 
 /** A row that can never be written is our bug, but must not keep all others from the disk. */
-function writeRow(write: () => void): void {
+function writeRow(health: Health, write: () => void): void {
   try {
     write()
   } catch (error) {
     if (isDiskError(error)) throw error
-    process.emitWarning(`a write of the store was dropped: ${String(error)}`, 'PilotlightWarning')
+    health.warn(error, 'a write was dropped')
   }
 }

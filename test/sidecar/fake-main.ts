@@ -134,7 +134,7 @@ export class FakeMain {
     })
     if (request.kind === 'presence') {
       const views = request.puids.filter((puid) => puid === PUID || puid === PUID_2).map((puid) => view(puid))
-      return { kind: 'presence', request: number, views }
+      return { kind: 'presence', request: number, views, isLast: true }
     }
     if (request.kind === 'ring') {
       if (request.ring.to.some((puid) => puid !== PUID && puid !== PUID_2)) return refuse('unknown-puid')

@@ -19,8 +19,8 @@ const add = command({
   summary: 'add an application and print its API key, which is shown only now',
   positionals: [{ name: 'NAME', help: 'what people see when the application rings' }],
   options: ADMIN_OPTIONS,
-  async run({ data }, [name = ''], terminal) {
-    const added = (await callAdmin(data, 'app.add', { name }, true)) as ShownApp & { apiKey: string }
+  async run(place, [name = ''], terminal) {
+    const added = (await callAdmin(place, 'app.add', { name }, true)) as ShownApp & { apiKey: string }
     terminal.result(added, [
       `application ${added.app}  ${added.name}`,
       `API key ${added.apiKey}  (shown only now)`,
@@ -33,8 +33,8 @@ const list = command({
   name: 'app list',
   summary: 'show all applications',
   options: ADMIN_OPTIONS,
-  async run({ data }, _positionals, terminal) {
-    const apps = (await callAdmin(data, 'app.list', {})) as ShownApp[]
+  async run(place, _positionals, terminal) {
+    const apps = (await callAdmin(place, 'app.list', {})) as ShownApp[]
     const rows = apps.map(({ app, name, apiKeys, createdMs }) => [app, name, `${apiKeys}`, dayAndTime(createdMs)])
     terminal.result(apps, columns([['APP', 'NAME', 'API KEYS', 'SINCE'], ...rows]))
   },
@@ -45,8 +45,8 @@ const remove = command({
   summary: 'remove an application and its API keys',
   positionals: [APP],
   options: ADMIN_OPTIONS,
-  async run({ data }, [app = ''], terminal) {
-    const removed = (await callAdmin(data, 'app.remove', { app })) as ShownApp
+  async run(place, [app = ''], terminal) {
+    const removed = (await callAdmin(place, 'app.remove', { app })) as ShownApp
     terminal.result(removed, `removed ${removed.app}  ${removed.name}`)
   },
 })
@@ -56,8 +56,8 @@ const rotate = command({
   summary: 'make a new API key; the last one stays valid until the next rotation',
   positionals: [APP],
   options: ADMIN_OPTIONS,
-  async run({ data }, [app = ''], terminal) {
-    const rotated = (await callAdmin(data, 'app.rotate', { app })) as ShownApp & { apiKey: string }
+  async run(place, [app = ''], terminal) {
+    const rotated = (await callAdmin(place, 'app.rotate', { app })) as ShownApp & { apiKey: string }
     terminal.result(rotated, `API key ${rotated.apiKey}  (shown only now; the last one stays valid)`)
   },
 })
