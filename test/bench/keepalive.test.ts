@@ -278,7 +278,17 @@ t.test('a quick table', async (t) => {
   t.equal(rows.length, natPairs().length)
   t.equal(rowsWithRival, rows.filter(({ best }) => best !== null).length)
   for (const row of rows) {
-    t.same(Object.keys(row), ['nat', 'profile', 'ours', 'best', 'fewestWakeups', 'rivals'])
+    t.same(Object.keys(row), [
+      'nat',
+      'profile',
+      'ours',
+      'best',
+      'fewestWakeups',
+      'bestOnUdp',
+      'oursWithLess',
+      'ratios',
+      'rivals',
+    ])
     t.equal((row['rivals'] as unknown[]).length, RIVALS.length)
     if (row['best'] === null) continue
     t.same(Object.keys(row['best']!), ['policy', 'joulesPerDay', 'wakeupsPerDay', 'reachability'])

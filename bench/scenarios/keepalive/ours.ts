@@ -17,15 +17,18 @@ const EPOCH_MS = 1_800_000_000_000
 const PROBE_WAIT_S = 10
 const TCP_WAIT_S = UDP_PATIENCE_MS / 1000
 
-/** What the device has of transports. */
-export interface OurPaths {
+/** What a device may lack. */
+export interface OurMeans {
+  /** a WebSocket endpoint that is not blocked */
   hasTcp: boolean
+  /** a host that says when other applications use the radio */
+  hearsRadio: boolean
 }
 
 export class PilotlightPolicy implements KeepalivePolicy {
   readonly #policy = new IntervalPolicy({ digest: (identity) => identity })
   readonly #keepalive: Keepalive
-  readonly #paths: OurPaths
+  readonly #means: OurMeans
   readonly #actions: Action[] = []
   #network: Network | null = null
   #now: Now = nowAt(0)
@@ -36,8 +39,8 @@ export class PilotlightPolicy implements KeepalivePolicy {
   /** The address is new, as far as we know: `moved` is no surprise. */
   #isPathNew = true
 
-  constructor(kind: RadioKind, paths: OurPaths) {
-    this.#paths = paths
+  constructor(kind: RadioKind, means: OurMeans) {
+    this.#means = means
     this.#keepalive = new Keepalive(new SeededRandom(`jitter/${kind}`), () => this.#policy.currentS)
   }
 
@@ -62,6 +65,8 @@ export class PilotlightPolicy implements KeepalivePolicy {
 
   handleAnswer({ moved }: Answer, nowS: number): void {
     this.#now = nowAt(nowS)
+    // The first packet on a new connection is a ping.
+    if (this.#waitsFor === 'connect') this.#notePing()
     this.#waitsFor = null
     this.#repeats = 0
     if (moved && !this.#isPathNew) this.#policy.mappingDied(this.#keepalive.idleMs / 1000, this.#now)
@@ -98,10 +103,11 @@ export class PilotlightPolicy implements KeepalivePolicy {
   }
 
   handleRadioUp(nowS: number): void {
+    if (!this.#means.hearsRadio) return
     this.#now = nowAt(nowS)
     this.#policy.radioUp(this.#now)
     if (this.#network === null || this.#waitsFor !== null) return
-    if (this.#keepalive.rides(this.#now.monotonicMs)) this.#ping(this.#policy.carrier)
+    if (this.#keepalive.ridesFree(this.#now.monotonicMs)) this.#ping(this.#policy.carrier)
     this.#probe()
   }
 
@@ -136,15 +142,19 @@ export class PilotlightPolicy implements KeepalivePolicy {
     return choosePath({
       network: this.#network?.kind === 'cellular' ? 'cellular' : 'wifi',
       udpIntervalS: this.#policy.intervalOf('udp', this.#now),
-      tcpIntervalS: this.#paths.hasTcp ? this.#policy.intervalOf('tcp', this.#now) : null,
+      tcpIntervalS: this.#means.hasTcp ? this.#policy.intervalOf('tcp', this.#now) : null,
     })
   }
 
   #ping(transport: Transport, waitS = transport === 'tcp' ? TCP_WAIT_S : ASK_RETRY_MS[0] / 1000): void {
     this.#waitsFor = 'ping'
+    this.#notePing()
+    this.#actions.push({ kind: 'ping', transport, asks: true, waitS })
+  }
+
+  #notePing(): void {
     this.#keepalive.handleSent(this.#now.monotonicMs)
     this.#keepalive.handleAsked(this.#now.monotonicMs)
-    this.#actions.push({ kind: 'ping', transport, asks: true, waitS })
   }
 
   #probe(): void {
@@ -157,12 +167,23 @@ export class PilotlightPolicy implements KeepalivePolicy {
 }
 
 /** Pilotlight's own policy, as the client runs it. */
-export const OURS: PolicySpec = {
-  name: 'pilotlight',
-  source: 'src/client/learning and src/client/path-policy.ts, without hints of the server',
-  uses: 'both',
-  dependsOn: 'kind',
-  create: ({ kind }) => new PilotlightPolicy(kind, { hasTcp: true }),
+export const OURS = ours('pilotlight', 'without hints of the server', { hasTcp: true, hearsRadio: true })
+
+/** The same with less; for comparison, they do not count. */
+export const OURS_WITH_LESS: readonly PolicySpec[] = [
+  ours('pilotlight-untold', 'the host does not tell of the radio', { hasTcp: true, hearsRadio: false }),
+  ours('pilotlight-udp', 'no WebSocket', { hasTcp: false, hearsRadio: true }),
+  ours('pilotlight-udp-untold', 'no WebSocket, nothing told', { hasTcp: false, hearsRadio: false }),
+]
+
+function ours(name: string, what: string, means: OurMeans): PolicySpec {
+  return {
+    name,
+    source: `src/client/learning and src/client/path-policy.ts; ${what}`,
+    uses: means.hasTcp ? 'both' : 'udp',
+    dependsOn: 'kind',
+    create: ({ kind }) => new PilotlightPolicy(kind, means),
+  }
 }
 
 function nowAt(seconds: number): Now {
