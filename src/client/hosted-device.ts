@@ -46,12 +46,12 @@ export class HostedDevice extends DeviceCore {
     this.handleTimeout(now)
   }
 
-  /** The host says that the radio is up: a ping that is due soon goes now, and takes with it what waits. */
+  /** The host says that the radio is up: unless the last ping was just now one goes, and takes with it what waits. */
   radioActive(now: Now): void {
     const { learner, keepalive, asking, channel } = this.parts
     learner.policy.radioUp(now)
     const mayPing = channel.hasSession && !asking.isQuiet(now.monotonicMs) && !asking.isUnanswered
-    if (mayPing && keepalive.rides(now.monotonicMs)) this.parts.outgoing.ping()
+    if (mayPing && keepalive.ridesFree(now.monotonicMs)) this.parts.outgoing.ping()
     this.handleTimeout(now)
   }
 

@@ -76,7 +76,6 @@ export class PathChoice {
       udpIntervalS: this.#policy.intervalOf('udp', now),
       tcpIntervalS: this.#policy.intervalOf('tcp', now),
       present: this.#wish.kind,
-      isUdpSearching: !this.#policy.isUdpSearched(now),
     })
   }
 }

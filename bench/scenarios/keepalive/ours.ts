@@ -1,5 +1,5 @@
 /**
- * Pilotlight behind the door: the client's own `IntervalPolicy`, `choosePath` and `Keepalive`, and as little around them
+ * Pilotlight behind the door: the client's own `IntervalPolicy`, `PathChoice` and `Keepalive`, and as little around them
  * as the door needs. What is here is what `HostedDevice`, `IntervalLearner` and `PathsTransport` do between them.
  */
 import { SeededRandom } from '../../../src/base/seeded-random.js'
@@ -7,7 +7,7 @@ import type { Now } from '../../../src/base/time.js'
 import { Keepalive } from '../../../src/client/keepalive.js'
 import { IntervalPolicy } from '../../../src/client/learning/interval-policy.js'
 import type { Carrier, Network } from '../../../src/client/learning/network.js'
-import { choosePath } from '../../../src/client/path-policy.js'
+import { PathChoice } from '../../../src/client/path-choice.js'
 import { ASK_RETRY_MS, UDP_PATIENCE_MS } from '../../../src/packet/constants.js'
 import type { Action, Answer, KeepalivePolicy, NetworkView, PolicySpec, RadioKind, Transport } from './policy.js'
 
@@ -17,15 +17,19 @@ const EPOCH_MS = 1_800_000_000_000
 const PROBE_WAIT_S = 10
 const TCP_WAIT_S = UDP_PATIENCE_MS / 1000
 
-/** What the device has of transports. */
-export interface OurPaths {
+/** What a device may lack. */
+export interface OurMeans {
+  /** a WebSocket endpoint that is not blocked */
   hasTcp: boolean
+  /** a host that says when other applications use the radio */
+  hearsRadio: boolean
 }
 
 export class PilotlightPolicy implements KeepalivePolicy {
   readonly #policy = new IntervalPolicy({ digest: (identity) => identity })
+  readonly #choice = new PathChoice(this.#policy, true)
   readonly #keepalive: Keepalive
-  readonly #paths: OurPaths
+  readonly #means: OurMeans
   readonly #actions: Action[] = []
   #network: Network | null = null
   #now: Now = nowAt(0)
@@ -36,8 +40,8 @@ export class PilotlightPolicy implements KeepalivePolicy {
   /** The address is new, as far as we know: `moved` is no surprise. */
   #isPathNew = true
 
-  constructor(kind: RadioKind, paths: OurPaths) {
-    this.#paths = paths
+  constructor(kind: RadioKind, means: OurMeans) {
+    this.#means = means
     this.#keepalive = new Keepalive(new SeededRandom(`jitter/${kind}`), () => this.#policy.currentS)
   }
 
@@ -57,16 +61,21 @@ export class PilotlightPolicy implements KeepalivePolicy {
     }
     this.#network = { id: network.identity, kind: network.kind }
     this.#policy.enterNetwork(this.#network, this.#now)
+    this.#choice.handleNetwork(this.#now)
     this.#open()
   }
 
   handleAnswer({ moved }: Answer, nowS: number): void {
     this.#now = nowAt(nowS)
+    // The first packet on a new connection is a ping.
+    if (this.#waitsFor === 'connect') this.#notePing()
     this.#waitsFor = null
     this.#repeats = 0
     if (moved && !this.#isPathNew) this.#policy.mappingDied(this.#keepalive.idleMs / 1000, this.#now)
     this.#policy.pingAnswered(this.#now, this.#isPathNew ? 0 : this.#keepalive.idleMs / 1000)
     this.#isPathNew = false
+    this.#choice.handleAnswered(this.#policy.carrier, this.#now)
+    if (this.#choose() !== this.#policy.carrier) return this.#open()
     this.#keepalive.shorten(this.#now.monotonicMs)
     this.#probe()
   }
@@ -98,10 +107,11 @@ export class PilotlightPolicy implements KeepalivePolicy {
   }
 
   handleRadioUp(nowS: number): void {
+    if (!this.#means.hearsRadio) return
     this.#now = nowAt(nowS)
     this.#policy.radioUp(this.#now)
     if (this.#network === null || this.#waitsFor !== null) return
-    if (this.#keepalive.rides(this.#now.monotonicMs)) this.#ping(this.#policy.carrier)
+    if (this.#keepalive.ridesFree(this.#now.monotonicMs)) this.#ping(this.#policy.carrier)
     this.#probe()
   }
 
@@ -133,18 +143,18 @@ export class PilotlightPolicy implements KeepalivePolicy {
   }
 
   #choose(): Carrier {
-    return choosePath({
-      network: this.#network?.kind === 'cellular' ? 'cellular' : 'wifi',
-      udpIntervalS: this.#policy.intervalOf('udp', this.#now),
-      tcpIntervalS: this.#paths.hasTcp ? this.#policy.intervalOf('tcp', this.#now) : null,
-    })
+    return this.#means.hasTcp ? this.#choice.wish.kind : 'udp'
   }
 
   #ping(transport: Transport, waitS = transport === 'tcp' ? TCP_WAIT_S : ASK_RETRY_MS[0] / 1000): void {
     this.#waitsFor = 'ping'
+    this.#notePing()
+    this.#actions.push({ kind: 'ping', transport, asks: true, waitS })
+  }
+
+  #notePing(): void {
     this.#keepalive.handleSent(this.#now.monotonicMs)
     this.#keepalive.handleAsked(this.#now.monotonicMs)
-    this.#actions.push({ kind: 'ping', transport, asks: true, waitS })
   }
 
   #probe(): void {
@@ -157,12 +167,23 @@ export class PilotlightPolicy implements KeepalivePolicy {
 }
 
 /** Pilotlight's own policy, as the client runs it. */
-export const OURS: PolicySpec = {
-  name: 'pilotlight',
-  source: 'src/client/learning and src/client/path-policy.ts, without hints of the server',
-  uses: 'both',
-  dependsOn: 'kind',
-  create: ({ kind }) => new PilotlightPolicy(kind, { hasTcp: true }),
+export const OURS = ours('pilotlight', 'without hints of the server', { hasTcp: true, hearsRadio: true })
+
+/** The same with less; for comparison, they do not count. */
+export const OURS_WITH_LESS: readonly PolicySpec[] = [
+  ours('pilotlight-untold', 'the host does not tell of the radio', { hasTcp: true, hearsRadio: false }),
+  ours('pilotlight-udp', 'no WebSocket', { hasTcp: false, hearsRadio: true }),
+  ours('pilotlight-udp-untold', 'no WebSocket, nothing told', { hasTcp: false, hearsRadio: false }),
+]
+
+function ours(name: string, what: string, means: OurMeans): PolicySpec {
+  return {
+    name,
+    source: `src/client/learning and src/client/path-choice.ts; ${what}`,
+    uses: means.hasTcp ? 'both' : 'udp',
+    dependsOn: 'kind',
+    create: ({ kind }) => new PilotlightPolicy(kind, means),
+  }
 }
 
 function nowAt(seconds: number): Now {

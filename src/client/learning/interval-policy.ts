@@ -220,14 +220,6 @@ export class IntervalPolicy {
     return this.#network?.kind ?? 'unknown'
   }
 
-  /** Whether nothing is left to ask about UDP here, or nothing that is worth it; on a charger too. */
-  isUdpSearched(now: Now): boolean {
-    if (this.#options.canProbe === false) return true
-    const known = this.#known('udp')
-    const probeS = nextProbeS(known, now.wallMs)
-    return probeS === null || !(isCheck(known, probeS) || this.#isWorth(known, probeS, now.wallMs))
-  }
-
   /** Whether UDP was found not to pass here, not too long ago. */
   isUdpBlocked(now: Now): boolean {
     const { blockedAtMs } = this.#known('udp')

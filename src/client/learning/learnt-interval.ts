@@ -116,10 +116,12 @@ export function noteFailed(learnt: LearntInterval, probeS: number, nowMs: number
  * @param idleS the silence.
  */
 export function noteConnectionDied(learnt: LearntInterval, idleS: number, nowMs: number): void {
-  const isNew = idleS > baseS(learnt)
-  if (isNew ? learnt.boundS === 0 || idleS < learnt.boundS : suspicionsOf(learnt, nowMs) > 0) {
-    setBound(learnt, Math.floor(idleS), nowMs)
-  } else noteMappingDied(learnt, idleS, nowMs)
+  const diedS = Math.floor(idleS)
+  const { boundS, boundAtMs } = learnt
+  const isNews = boundS === 0 || diedS <= boundS || isOld(boundAtMs, nowMs)
+  const isAbove = idleS > baseS(learnt)
+  if (isAbove ? isNews : suspicionsOf(learnt, nowMs) > 0) setBound(learnt, diedS, nowMs)
+  else noteMappingDied(learnt, idleS, nowMs)
 }
 
 /**
