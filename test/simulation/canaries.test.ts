@@ -2,23 +2,20 @@
 import t from 'tap'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import type { DeviceEvent } from '../../src/client/event.js'
-import { nobleCrypto } from '../../src/crypto/noble.js'
 import type { EndpointEvent } from '../../src/endpoint/message.js'
 import type { Hub } from '../../src/hub/hub.js'
 import type { HubReply } from '../../src/hub/message.js'
 import { DeviceNode, type DeviceSetting } from '../../src/sim/device-node.js'
-import { withIdealDh } from '../../src/sim/ideal-dh.js'
+import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { SCENARIOS } from '../../src/sim/scenario.js'
 import { ServerNode } from '../../src/sim/server-node.js'
 import { World, type WorldParts } from '../../src/sim/world.js'
-
-const crypto = withIdealDh(nobleCrypto)
 
 /** What a world finds within some seeds. */
 function finds(scenario: string, parts: Partial<WorldParts>, seeds = 6): string {
   const named = SCENARIOS.find(({ name }) => name === scenario)!
   for (let seed = 1; seed <= seeds; seed++) {
-    const world = new World({ ...named, turmoilS: 200 }, seed, crypto, parts)
+    const world = new World({ ...named, turmoilS: 200 }, seed, idealCrypto, parts)
     world.run()
     if (world.checker.violations.length > 0) return world.checker.violations.join('\n')
   }
