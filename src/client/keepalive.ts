@@ -125,6 +125,11 @@ export class Keepalive {
     return this.#idleMs
   }
 
+  /** Silence since the last packet that was sent, ms. */
+  silenceMs(nowMs: number): number {
+    return nowMs - this.#lastSentMs
+  }
+
   /** The address changed, or may have: the next ping asks. */
   handleNewMapping(): void {
     this.#isNewMapping = true

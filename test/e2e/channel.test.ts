@@ -20,6 +20,8 @@ import { pilotlight, ServerProcess } from './process.js'
 import { UdpRelay } from './relay.js'
 
 const TRIAL_MS = 11 * 60_000
+/** The timers of the transport run so much faster: seven seconds of patience are a third of one. */
+const HASTE = 20
 
 async function started(t: Test): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'pilotlight-'))
@@ -52,6 +54,7 @@ async function phoneAt(t: Test, server: ServerProcess): Promise<Phone> {
   const clock = {
     ...host,
     now: () => ({ wallMs: host.now().wallMs, monotonicMs: host.now().monotonicMs + aheadMs }),
+    setTimer: (ms: number, run: () => void) => host.setTimer(ms / HASTE, run),
   }
   const paths = new PathsTransport({
     udp: new DgramTransport({ endpoints }),
@@ -146,8 +149,7 @@ t.test('UDP to WebSocket and back, twice: no handshake, and a ring of the meanti
   await service.ring({ to: puid, title: 'Ben calls again', deadlineSeconds: 120 })
   t.match(await last, { title: 'Ben calls again' })
   const metrics = await server.metrics()
-  const todo = 'since intervals are learnt, the device shakes hands once more after the second return to UDP'
-  t.equal(value(metrics, 'pilotlight_handshakes_total'), 1, 'handshakes', { todo })
+  t.equal(value(metrics, 'pilotlight_handshakes_total'), 1, 'handshakes')
   t.ok(value(metrics, 'pilotlight_websocket_messages_total{direction="in"}') > 0)
 })
 
