@@ -19,7 +19,7 @@ export class HostilePeer {
   act(): void {
     const kind = this.#random.int(5)
     if (kind === 0) this.#device.do((machine, now) => machine.parts.handshake.begin(true, now))
-    else if (kind === 1) this.#device.do((machine, now) => machine.networkChanged(now))
+    else if (kind === 1) this.#device.networkChanged()
     else for (let i = 0; i < FIT; i++) this.#send(kind === 2)
   }
 

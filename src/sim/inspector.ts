@@ -3,6 +3,7 @@ import type { AppService } from './app-service.js'
 import type { ContactModel } from './contact-model.js'
 import type { DeviceNode } from './device-node.js'
 import type { House, Person } from './house.js'
+import { ReachWatch } from './reach-watch.js'
 
 /** Seconds between two looks. */
 const EVERY_S = 20
@@ -17,11 +18,13 @@ export class Inspector {
   readonly #house: House
   readonly #contact: ContactModel
   readonly #fail: (what: string) => void
+  readonly #reach: ReachWatch
 
   constructor(house: House, contact: ContactModel, fail: (what: string) => void) {
     this.#house = house
     this.#contact = contact
     this.#fail = fail
+    this.#reach = new ReachWatch(contact, fail)
   }
 
   /** From now on. */
@@ -42,7 +45,10 @@ export class Inspector {
       if (lists.size > 1) this.#fail(`devices of person ${person.number} hold lists ${[...lists].join(', ')}`)
       for (const service of services) this.#judgePresence(person, service)
     }
-    for (const device of persons.flatMap(({ devices }) => devices)) this.#judgeSession(device)
+    for (const device of persons.flatMap(({ devices }) => devices)) {
+      this.#judgeSession(device)
+      this.#judgePath(device)
+    }
     this.#judgeRest()
   }
 
@@ -50,12 +56,21 @@ export class Inspector {
   #judgeSession(device: DeviceNode): void {
     if (this.#house.scenario.isOneHandshake !== true) return
     if (device.handshakes !== 1) this.#fail(`${device.name} sent ${device.handshakes} messages 1`)
+    if (this.#house.scenario.steps === undefined) return
     const epoch = device.machine?.parts.channel.view.epoch
     if (epoch !== undefined && epoch < LEAST_STEPS) this.#fail(`${device.name} is in epoch ${epoch}`)
   }
 
+  /** Where UDP passes they are back on it after a change of network; where it does not, WebSocket serves. */
+  #judgePath({ name, isRunning, path, kind }: DeviceNode): void {
+    if (!isRunning || kind === (path.udp === 'open' ? 'udp' : 'tcp')) return
+    this.#fail(`${name} is on ${kind}, and UDP is ${path.udp}`)
+  }
+
   #look(): void {
-    const { server, checker, services, persons, queue } = this.#house
+    const { server, checker, services, persons, queue, scenario } = this.#house
+    if (scenario.isReachable === true)
+      for (const device of persons.flatMap(({ devices }) => devices)) this.#reach.look(device, server.isUp, queue.nowMs)
     if (!server.isUp) return
     this.#contact.check(queue.nowMs)
     checker.checkOpen(this.#house.now().wallMs, server.bootedMs)
@@ -80,6 +95,9 @@ export class Inspector {
     const device = person.devices.find((one) => one.isRunning)
     const isShown = device?.machine?.parts.list.isVisible(service.appId) ?? false
     const expected = isShown ? 'online' : 'offline'
+    const upMs = this.#house.now().wallMs - this.#house.server.bootedMs
+    // Who died before the restarted server had heard them is not known to be gone.
+    if (device === undefined && view?.state === 'unknown' && upMs < UNKNOWN_MS) return
     if (view === undefined) this.#fail(`presence of person ${person.number} cannot be read`)
     else if (view.state !== expected) {
       this.#fail(`person ${person.number} reads ${view.state} (${view.cause}) for ${service.appId}, is ${expected}`)

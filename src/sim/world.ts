@@ -195,8 +195,9 @@ export class World implements House {
   /** No more faults; everybody is active, but the last person, whose devices are dead. */
   #calm(): void {
     this.server.crashAtCommit = null
-    for (const device of this.devices) {
+    for (const [index, device] of this.devices.entries()) {
       device.path.dark = false
+      this.#freePath(device, index % 3 === 1)
       device.killAtSave = null
       device.path.conditions = { ...this.scenario.link, lossRatio: 0, bursts: null, duplicateRatio: 0 }
       if (device.isSuspended) this.killDevice(device)
@@ -208,6 +209,14 @@ export class World implements House {
     this.#runFor(this.scenario.calmS)
     for (const service of this.services) service.readAll()
     this.#runFor(1)
+  }
+
+  /** Some stay where UDP does not pass. All others come to a free network. */
+  #freePath(device: DeviceNode, staysBlocked: boolean): void {
+    if (this.scenario.tcpKeepaliveS === undefined) return
+    device.path.join()
+    if (staysBlocked) device.path.udp = 'blocked'
+    device.networkChanged()
   }
 
   #handleDevice(person: number, device: DeviceNode, event: DeviceEvent): void {
@@ -296,7 +305,7 @@ export class World implements House {
   }
 
   #addDevice(person: number, name: string): DeviceNode {
-    const { workers, link, keepaliveS, steps } = this.scenario
+    const { workers, link, keepaliveS, tcpKeepaliveS = null, steps } = this.scenario
     const count = this.devices.length
     const port = count % workers
     const random = this.random.fork(`device-${count}`)
@@ -317,6 +326,7 @@ export class World implements House {
       link,
       now: () => this.now(),
       keepaliveS,
+      tcpKeepaliveS,
       steps: steps ? { stepMs: steps.everyS * 1000, keyStepMs: steps.keyEveryS * 1000, packets: 65_536 } : null,
       onEvent: (node, event) => this.#handleDevice(person, node, event),
     })

@@ -51,7 +51,7 @@ function traces(seed: number, tells: boolean): { first: Trace; second: Trace }[]
     for (const device of world.devices) {
       device.path.conditions = { ...BASE.link, lossRatio: 0.3 }
       device.path.join()
-      if (tells) device.do((machine, now) => machine.networkChanged(now))
+      if (tells) device.networkChanged()
     }
   }
   return world.devices.map(({ path }) => ({ first: seen[0]!.get(path) ?? [], second: seen[1]!.get(path) ?? [] }))
