@@ -126,6 +126,25 @@ t.test('a device that our own code breaks', async (t) => {
   t.match(finds('calm', device(Throws)), /thrown at \d+ ms: Error: planted/)
 })
 
+t.test('a phone that knows no WebSocket, where UDP is limited', async (t) => {
+  class NoWebSocket extends DeviceNode {
+    constructor(setting: DeviceSetting) {
+      super({ ...setting, tcpKeepaliveS: null })
+    }
+  }
+  t.match(finds('udp limited', device(NoWebSocket)), /is not in contact, though it has had a way|is on udp, and UDP is/)
+})
+
+t.test('a phone that handshakes whenever its network changes', async (t) => {
+  class Handshakes extends DeviceNode {
+    override networkChanged(): void {
+      super.networkChanged()
+      this.do((machine, now) => machine.parts.handshake.begin(true, now))
+    }
+  }
+  t.match(finds('udp limited', device(Handshakes)), /sent \d+ messages 1/)
+})
+
 t.test('without anything broken nothing is found', async (t) => {
   t.equal(finds('calm', {}, 1), '')
 })
