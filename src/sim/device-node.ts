@@ -63,6 +63,8 @@ export class DeviceNode {
   #suspended: { closesSocket: boolean; tellsHost: boolean; waiting: (() => void)[] } | null = null
   #radio: DeviceRadio | null = null
   handshakes = 0
+  /** since when something that asks is unanswered, virtual ms; null: nothing is */
+  unansweredSinceMs: number | null = null
   /** when the process last went on after a suspension, virtual ms */
   resumedMs = 0
   /** The process dies at its save of this number from now on, before or after it is durable; null: it does not. */
@@ -125,6 +127,7 @@ export class DeviceNode {
   kill(): void {
     this.#machine = null
     this.#radio = null
+    this.unansweredSinceMs = null
     this.#suspended = null
     this.#life++
     for (const socket of [...this.path.sockets]) socket.close()
@@ -277,7 +280,11 @@ export class DeviceNode {
       if (event.kind === 'contact-lost') this.#rebind(machine, 'silence')
       this.tell(event)
     }
-    if (this.#machine === machine) this.#arm(machine)
+    if (this.#machine !== machine) return
+    this.#arm(machine)
+    const { channel, asking } = machine.parts
+    if (!channel.hasSession || !asking.isUnanswered) this.unansweredSinceMs = null
+    else this.unansweredSinceMs ??= this.#queue.nowMs
   }
 
   /** A save is done, unless the process dies there. */

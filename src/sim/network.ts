@@ -6,8 +6,6 @@ import type { SeededRandom } from '../base/seeded-random.js'
 import type { EventQueue } from './event-queue.js'
 import { BurstState, type Bursts } from './loss.js'
 import { drawNat, type Nat, NatMapping, type NatSetting } from './nat.js'
-import type { ConnectionHost } from './tcp-connection.js'
-import type { SimWebSocket } from './web-socket.js'
 
 export interface LinkConditions {
   latencyMs: number
@@ -36,6 +34,38 @@ export interface Seen {
 /** What a network does to UDP: lets it pass, not at all, only small datagrams, or only those to the server. */
 export type UdpRule = 'open' | 'blocked' | 'small' | 'outbound'
 
+/** What an end of a connection is told. */
+export interface ConnectionEnd {
+  message(bytes: Uint8Array): void
+  /** It is over; nothing follows. */
+  closed(): void
+}
+
+/** The server's side of a port, for connections. */
+export interface ConnectionHost {
+  /** @returns the server's end; null: it takes no more. */
+  accept(connection: Connection): ConnectionEnd | null
+}
+
+/** A connection of messages, as `TcpConnection`. */
+export interface Connection {
+  sendDown(bytes: Uint8Array): void
+  closeDevice(): void
+  closeServer(): void
+  /** A middlebox ends it; both learn it. */
+  reset(): void
+  /** A middlebox forgets it; nobody learns it. */
+  vanish(): void
+}
+
+/** A device's end of a connection, as `SimWebSocket`. */
+export interface Socket {
+  readonly connection: Connection
+  close(): void
+  /** The system closed it while the process was suspended: the process learns it now. */
+  breaks(): void
+}
+
 export interface ServerPort extends ConnectionHost {
   receive(bytes: Uint8Array, remote: Uint8Array): void
 }
@@ -58,7 +88,7 @@ export class DevicePath {
   /** Nothing gets out until the person has signed in; the portal answers in the server's place, and cannot be believed. */
   isCaptive = false
   /** Open WebSockets of the device. */
-  readonly sockets = new Set<SimWebSocket>()
+  readonly sockets = new Set<Socket>()
   /** Number of the network that the device is on. */
   visit = 0
   nat: Nat

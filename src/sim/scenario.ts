@@ -54,6 +54,8 @@ export interface Rates {
   hostileS: number
   /** a flood of message 1 with a right mac1 */
   floodS: number
+  /** some seconds of many datagrams of one kind, by strangers and by enrolled devices that mean ill */
+  siegeS: number
   /** a device that knows the protocol and means ill acts */
   peerS: number
 }
@@ -77,6 +79,8 @@ export interface Scenario {
   isOneHandshake?: boolean
   /** whether a device that has a way to the server must find it: see `ReachWatch` */
   isReachable?: boolean
+  /** whether everybody is always there and nothing is lost, so that each ping and ring is judged: see `ServiceWatch` */
+  isServed?: boolean
   /** whether everybody comes back at once, with their sessions and then without */
   storm: boolean
   /** how long the turmoil lasts */
@@ -118,6 +122,7 @@ const NEVER: Rates = {
   serverCopyS: 0,
   hostileS: 0,
   floodS: 0,
+  siegeS: 0,
   peerS: 0,
 }
 /** Rings, rounds of asking, refusals and pauses are over after this. */
@@ -257,6 +262,14 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...BASE,
+    name: 'floods',
+    hostilePeers: 2,
+    every: { ...NEVER, siegeS: 25, ringS: 8, stateS: 20 },
+    isServed: true,
+    turmoilS: 120,
+  },
+  {
+    ...BASE,
     name: 'everything',
     keepaliveS: 45,
     tcpKeepaliveS: 120,
@@ -287,6 +300,7 @@ export const SCENARIOS: readonly Scenario[] = [
       serverCopyS: 0,
       hostileS: 3,
       floodS: 300,
+      siegeS: 0,
       peerS: 5,
     },
     steps: { everyS: 60, keyEveryS: 300 },

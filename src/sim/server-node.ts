@@ -4,6 +4,7 @@ import type { SeededRandom } from '../base/seeded-random.js'
 import type { Now } from '../base/time.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { KeyPair } from '../crypto/key-pair.js'
+import type { EndpointOptions } from '../endpoint/config.js'
 import { workerOf } from '../endpoint/device-handle.js'
 import { Endpoint } from '../endpoint/endpoint.js'
 import type { DeviceHandle, EndpointEvent } from '../endpoint/message.js'
@@ -11,10 +12,9 @@ import { Hub } from '../hub/hub.js'
 import type { AppKey, HubReply, HubRequest, PersonKey } from '../hub/message.js'
 import { Flag, GRACE_BASE_MS, GRACE_DIVISOR, SILENCE_MAX_S, WEBSOCKET_PROOF_MS } from '../packet/constants.js'
 import type { EventQueue } from './event-queue.js'
-import type { Network, ServerPort } from './network.js'
+import type { Connection, ConnectionEnd, Network, ServerPort } from './network.js'
 import type { ServerWatch } from './server-watch.js'
 import { type Disk, SimStore } from './sim-store.js'
-import type { ConnectionEnd, TcpConnection } from './tcp-connection.js'
 
 /** Virtual ms that a commit takes at most. */
 const COMMIT_MS_MAX = 30
@@ -53,7 +53,7 @@ const CHANNEL_IDLE_MS = SILENCE_MAX_S * 1000 * (1 + 1 / GRACE_DIVISOR) + GRACE_B
 
 /** A WebSocket at the server. */
 interface Channel {
-  connection: TcpConnection
+  connection: Connection
   port: number
   /** whether a channel packet went out on it */
   isProven: boolean
@@ -113,8 +113,7 @@ export class ServerNode {
     const boot = life.fill(new Uint8Array(12))
     new DataView(boot.buffer).setUint32(0, this.disk.bootSeconds)
     this.#endpoints = watch.start(workers, slots).map((slab, worker) => {
-      const limits = { pendingHandshakesMax: PENDING_MAX, handshakesPerSecondBeforeCookie: LOAD_PER_SECOND }
-      const options = { worker, slots, staticKeys, boot, cidKey, resetKey, ...limits }
+      const options = { worker, slots, staticKeys, boot, cidKey, resetKey, ...this.limits() }
       return new Endpoint(crypto, life.fork(`endpoint-${worker}`), options, now, slab)
     })
     const { bootSeconds } = this.disk
@@ -160,6 +159,11 @@ export class ServerNode {
     this.#drain()
   }
 
+  /** What strangers may cost. */
+  protected limits(): Partial<EndpointOptions> {
+    return { pendingHandshakesMax: PENDING_MAX, handshakesPerSecondBeforeCookie: LOAD_PER_SECOND }
+  }
+
   /** Hands an event on to the hub. */
   protected tellHub(hub: Hub, event: EndpointEvent, now: Now): void {
     hub.handleEvent(event, now)
@@ -190,7 +194,7 @@ export class ServerNode {
   }
 
   /** A WebSocket is open. wire-spec §8.3 */
-  #accept(connection: TcpConnection, port: number): ConnectionEnd {
+  #accept(connection: Connection, port: number): ConnectionEnd {
     const life = this.#life
     const number = ++this.#connections
     const address = connectionAddress(CLIENT_TAG, number)

@@ -4,7 +4,7 @@
  * messages: repeats with growing pauses until an end gives up.
  */
 import { WEBSOCKET_BUFFER_BYTES } from '../packet/constants.js'
-import type { DevicePath } from './network.js'
+import type { Connection, ConnectionEnd, DevicePath } from './network.js'
 
 /** First pause before a repeat, ms (RFC 6298 §2: 1 s, less once the round trip is known), and the longest. */
 const REPEAT_FIRST_MS = 300
@@ -14,19 +14,6 @@ const GIVE_UP_LEAST_MS = 60_000
 const GIVE_UP_MOST_MS = 924_000
 /** Round trips of TCP, TLS 1.3 and the upgrade. */
 const OPEN_TRIPS = 3
-
-/** What an end is told. */
-export interface ConnectionEnd {
-  message(bytes: Uint8Array): void
-  /** It is over; nothing follows. */
-  closed(): void
-}
-
-/** The server's side of a port. */
-export interface ConnectionHost {
-  /** @returns the server's end; null: it takes no more. */
-  accept(connection: TcpConnection): ConnectionEnd | null
-}
 
 /** One direction: what was sent and has not arrived. */
 class Stream {
@@ -41,7 +28,7 @@ class Stream {
   arrivesMs = 0
 }
 
-export class TcpConnection {
+export class TcpConnection implements Connection {
   readonly #path: DevicePath
   readonly #up = new Stream()
   readonly #down = new Stream()

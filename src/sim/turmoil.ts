@@ -29,7 +29,9 @@ export class Turmoil {
     }
     this.#often(every.hostileS, () => house.hostile.act(house.devices, house.now()))
     this.#often(every.floodS, () => house.hostile.flood(house.scenario.workers, house.now()))
+    this.#often(every.siegeS, () => house.hostile.siege(house.scenario.workers, () => house.now()))
     for (const peer of house.peers) this.#often(every.peerS, () => peer.act())
+    for (const peer of house.peers) this.#often(every.siegeS * 2, () => peer.siege())
     if (house.scenario.storm) this.#storm()
   }
 

@@ -1,11 +1,11 @@
 /** The WHATWG's WebSocket as a simulated phone has it, over `TcpConnection`; the client's own transport is above it. */
 import type { WebSocketConstructor, WebSocketLike } from '../client/websocket-transport.js'
-import type { DevicePath } from './network.js'
+import type { DevicePath, Socket } from './network.js'
 import { TcpConnection } from './tcp-connection.js'
 
 const State = { connecting: 0, open: 1, closing: 2, closed: 3 } as const
 
-export class SimWebSocket implements WebSocketLike {
+export class SimWebSocket implements WebSocketLike, Socket {
   binaryType = 'blob'
   readyState: number = State.connecting
   onopen: WebSocketLike['onopen'] = null
@@ -47,7 +47,6 @@ export class SimWebSocket implements WebSocketLike {
     this.#connection.closeDevice()
   }
 
-  /** The system closed it while the process was suspended: the process learns it now. */
   breaks(): void {
     if (this.readyState < State.closing) this.#over()
   }

@@ -24,6 +24,7 @@ import { NonceRecorder } from './nonce-recorder.js'
 import type { Scenario } from './scenario.js'
 import { ServerNode, type ServerSetting } from './server-node.js'
 import { ServerWatch } from './server-watch.js'
+import { ServiceWatch } from './service-watch.js'
 import { addStoredDevice, type Disk, emptyDisk } from './sim-store.js'
 import { Turmoil } from './turmoil.js'
 
@@ -64,6 +65,7 @@ export class World implements House {
   readonly #recorder: NonceRecorder
   readonly #statics: KeyPair
   readonly #inspector: Inspector
+  readonly #service: ServiceWatch
   #clones = 0
 
   constructor(scenario: Scenario, seed: number, crypto: Crypto, parts: Partial<WorldParts> = {}) {
@@ -80,10 +82,11 @@ export class World implements House {
     this.hostile = new Hostile(crypto, random.fork('hostile'), this.network, this.checker, publicKey)
     this.network.observe = (seen) => this.hostile.observe(seen)
     const apps = new Map(APPS.map((app) => [app, random.fork(`app-${app}`).fill(new Uint8Array(8))]))
-    this.services = APPS.map((app) => this.#service(app, hex(apps.get(app)!)))
+    this.#service = new ServiceWatch(this, fail)
+    this.services = APPS.map((app) => this.#appService(app, hex(apps.get(app)!)))
     const contact = new ContactModel(fail)
     const setting: ServerSetting = {
-      crypto: this.#crypto,
+      crypto: this.#countingCrypto(),
       random: random.fork('server'),
       network: this.network,
       workers: scenario.workers,
@@ -128,6 +131,7 @@ export class World implements House {
       this.#inspector.start()
       const untilMs = this.queue.nowMs + this.scenario.turmoilS * 1000
       new Turmoil(this, untilMs)
+      if (this.scenario.isServed === true) this.#service.start()
       this.queue.runUntil(untilMs)
       this.#calm()
       this.#inspector.finish()
@@ -277,15 +281,35 @@ export class World implements House {
     this.services.find((one) => one.owns(name))?.handleReply(reply)
   }
 
-  #service(app: AppKey, appId: string): AppService {
+  #countingCrypto(): Crypto {
+    const { sharedSecret } = this.#crypto
+    return {
+      ...this.#crypto,
+      sharedSecret: (secretKey, publicKey) => {
+        this.#service.agreed()
+        return sharedSecret(secretKey, publicKey)
+      },
+    }
+  }
+
+  /** A ring is on its way. */
+  #judgeRing(app: AppService, ring: string, to: readonly string[]): void {
+    if (this.scenario.isServed !== true) return
+    const persons = [...app.puids].filter(([, puid]) => to.includes(puid)).map(([person]) => person)
+    this.#service.ringing(ring, persons)
+  }
+
+  #appService(app: AppKey, appId: string): AppService {
     const random = this.random.fork(`service-${app}`)
-    return new AppService({
+    const service: AppService = new AppService({
       app,
       appId,
       random,
       checker: this.checker,
       request: (asked) => this.server.request(asked),
+      onRing: (ring, to) => this.#judgeRing(service, ring, to),
     })
+    return service
   }
 
   #addPerson(number: number): void {

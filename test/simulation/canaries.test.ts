@@ -145,6 +145,30 @@ t.test('a phone that handshakes whenever its network changes', async (t) => {
   t.match(finds('udp limited', device(Handshakes)), /sent \d+ messages 1/)
 })
 
+t.test('a server that is busy with strangers', async (t) => {
+  class Busy extends ServerNode {
+    #strangerMs = 0
+    protected override transmit(worker: number, remote: Uint8Array, bytes: Uint8Array): void {
+      const { nowMs } = this.setting.network.queue
+      const isChannel = (bytes[0]! & 0x80) !== 0
+      if (!isChannel) this.#strangerMs = nowMs
+      if (!isChannel || nowMs > this.#strangerMs + 100) super.transmit(worker, remote, bytes)
+    }
+  }
+  const found = finds('floods', server(Busy))
+  t.match(found, /has been unanswered for \d+ ms|pings of known devices were dropped|did not show ring/)
+})
+
+t.test('a server that lets everybody begin handshakes', async (t) => {
+  class Generous extends ServerNode {
+    protected override limits() {
+      const handshakesPerAddress = { perSecond: 1_000_000, burst: 1_000_000 }
+      return { ...super.limits(), handshakesPerAddress, handshakesPerSecondBeforeCookie: 1_000_000 }
+    }
+  }
+  t.match(finds('floods', server(Generous)), /the server made \d+ key agreements in a second/)
+})
+
 t.test('without anything broken nothing is found', async (t) => {
   t.equal(finds('calm', {}, 1), '')
 })
