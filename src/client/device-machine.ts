@@ -63,6 +63,11 @@ export class DeviceMachine extends HostedDevice {
     this.handleTimeout(now)
   }
 
+  /** The connection was closed by the path or a server that was killed; it is opened again, and `pathMoved` follows. */
+  pathBroken(now: Now): void {
+    this.parts.learner.handleBroken(now)
+  }
+
   /** What the person chose, for all their devices. */
   setChoice(choice: ChoiceName, now: Now): number {
     return this.#edit({ kind: 'choice', choice }, now)

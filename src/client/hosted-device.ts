@@ -4,6 +4,7 @@ import { DeviceCore } from './device-core.js'
 import type { LearntNetwork, ProbeCounts } from './learning/interval-policy.js'
 import { type AddressFamily, type Network, UNKNOWN_NETWORK } from './learning/network.js'
 import { PING } from './outgoing.js'
+import type { PathWish } from './path-choice.js'
 import type { ProbeStep } from './probing.js'
 
 /** How often a device pings, and why. */
@@ -93,6 +94,11 @@ export class HostedDevice extends DeviceCore {
       asking.put(PING, null)
     }
     this.handleTimeout(now)
+  }
+
+  /** Which path the transport should use, if it has two; the same object until it changes. */
+  get pathWish(): PathWish {
+    return this.parts.learner.choice.wish
   }
 
   /** What to do with the second socket; null: nothing. wire-spec §9.4 */

@@ -4,6 +4,7 @@ import {
   WEBSOCKET_BUFFER_BYTES,
   WEBSOCKET_PROTOCOL,
   WEBSOCKET_REOPEN_MAX_MS,
+  WebSocketClose,
 } from '../packet/constants.js'
 import { DeviceError } from './device-error.js'
 import type { Host } from './host.js'
@@ -171,7 +172,9 @@ export class WebSocketTransport implements Transport {
     this.#socket = socket
     socket.binaryType = 'arraybuffer'
     socket.onerror = () => {} // 'close' follows
+    let isUsed = false
     socket.onopen = () => {
+      isUsed = true
       if (generation === this.#generation) this.#handleOpen()
     }
     socket.onmessage = ({ data }: { data: unknown }) => {
@@ -179,8 +182,9 @@ export class WebSocketTransport implements Transport {
       this.#attempts = 0
       this.#listener?.onDatagram(new Uint8Array(data))
     }
-    socket.onclose = () => {
+    socket.onclose = ({ code }: { code?: number }) => {
       if (generation !== this.#generation) return
+      if (isUsed && code !== WebSocketClose.goingAway) this.#listener?.onBroken?.()
       this.#drop()
       this.#retry()
     }

@@ -4,6 +4,7 @@ import type { Now } from '../base/time.js'
 import type { Credentials } from '../client/credentials.js'
 import { DeviceMachine } from '../client/device-machine.js'
 import type { DeviceEvent } from '../client/event.js'
+import type { PathWish } from '../client/path-choice.js'
 import type { StepPeriods } from '../client/ratchet.js'
 import type { PathKind } from '../client/transport.js'
 import type { Crypto } from '../crypto/crypto.js'
@@ -62,6 +63,8 @@ export class DeviceNode {
   #timerMs = Number.POSITIVE_INFINITY
   #suspended: { closesSocket: boolean; tellsHost: boolean; waiting: (() => void)[] } | null = null
   #radio: DeviceRadio | null = null
+  /** which path the machine wished for last */
+  #wish: PathWish | null = null
   handshakes = 0
   /** since when something that asks is unanswered, virtual ms; null: nothing is */
   unansweredSinceMs: number | null = null
@@ -118,6 +121,7 @@ export class DeviceNode {
     }
     const machine = new DeviceMachine(options, this.clock.now())
     this.#machine = machine
+    this.#wish = null
     this.#radio = this.#startRadio(machine, processRandom)
     machine.usePath(this.kind, this.clock.now())
     this.do((machine, at) => machine.start(at))
@@ -224,6 +228,7 @@ export class DeviceNode {
         }),
       onWay: () => this.do((_, now) => machine.retry(now)),
       onMoved: () => this.do((_, now) => machine.pathMoved(transport.kind, now)),
+      onBroken: () => this.do((_, now) => machine.pathBroken(now)),
     })
     return radio
   }
@@ -258,6 +263,13 @@ export class DeviceNode {
     }
   }
 
+  /** Before anything goes out, as `DeviceDriver`. */
+  #tellWish({ pathWish }: DeviceMachine): void {
+    if (pathWish === this.#wish) return
+    this.#wish = pathWish
+    this.#radio?.transport.prefer?.(pathWish.kind, pathWish.isUdpBlocked)
+  }
+
   #rebind(machine: DeviceMachine, why: 'network' | 'silence'): void {
     this.#radio?.transport.rebind(why)
     machine.usePath(this.kind, this.clock.now())
@@ -273,6 +285,7 @@ export class DeviceNode {
       })
     }
     for (let bytes = machine.pollTransmit(); bytes !== null; bytes = machine.pollTransmit()) {
+      this.#tellWish(machine)
       if (bytes[0] === 1 || bytes[0] === 2) this.handshakes++
       this.#radio?.transport.send(bytes)
     }

@@ -17,7 +17,15 @@ import {
   noteMappingDied,
   usedIntervalS,
 } from './learnt-interval.js'
-import { type AddressFamily, type Carrier, type Network, networkCode, networkText, UNKNOWN_NETWORK } from './network.js'
+import {
+  type AddressFamily,
+  type Carrier,
+  type Network,
+  type NetworkKind,
+  networkCode,
+  networkText,
+  UNKNOWN_NETWORK,
+} from './network.js'
 import { NetworkMemory, type Remembered, type StoredNetwork } from './network-memory.js'
 import { expectedStayS, isWorth } from './probe-worth.js'
 
@@ -76,6 +84,8 @@ export class IntervalPolicy {
   #family: AddressFamily | null = null
   #carrier: Carrier = 'udp'
   #current: Remembered
+  /** what is known of this network over either carrier, as far as it was asked for */
+  readonly #here = new Map<Carrier, Remembered>()
   #isCharging = false
   #isAnswered = false
   #hasAsked = false
@@ -92,12 +102,13 @@ export class IntervalPolicy {
   constructor(options: PolicyOptions) {
     this.#options = options
     this.#memory = new NetworkMemory(options.stored)
-    this.#current = this.#memory.of(null, this.#carrier)
+    this.#current = this.#known(this.#carrier)
   }
 
   /** The device is on this network now. A probe that is out is void. */
   enterNetwork(network: Network, now: Now): void {
     this.leaveNetwork(now)
+    this.#here.clear()
     this.#network = network
     this.#family = network.family ?? null
     this.#select(now)
@@ -124,7 +135,12 @@ export class IntervalPolicy {
 
   /** The family of the server's address; mappings of IPv4 and IPv6 live for different times. */
   useFamily(family: AddressFamily, now: Now): void {
-    if (family !== this.#family) this.#reselect(now, () => (this.#family = family))
+    if (family !== this.#family) {
+      this.#reselect(now, () => {
+        this.#family = family
+        this.#here.clear()
+      })
+    }
   }
 
   /**
@@ -196,8 +212,34 @@ export class IntervalPolicy {
 
   /** The interval that this network would bear over a carrier, as far as is known, s; for `choosePath`. */
   intervalOf(carrier: Carrier, now: Now): number {
-    const known = carrier === this.#carrier ? this.#current : this.#memory.of(this.#key(), carrier)
-    return usedIntervalS(known, now.wallMs)
+    return usedIntervalS(this.#known(carrier), now.wallMs)
+  }
+
+  /** Kind of the network that the device is on. */
+  get networkKind(): NetworkKind {
+    return this.#network?.kind ?? 'unknown'
+  }
+
+  /** Whether nothing is left to ask about UDP here, or nothing that is worth it; on a charger too. */
+  isUdpSearched(now: Now): boolean {
+    if (this.#options.canProbe === false) return true
+    const known = this.#known('udp')
+    const probeS = nextProbeS(known, now.wallMs)
+    return probeS === null || !(isCheck(known, probeS) || this.#isWorth(known, probeS, now.wallMs))
+  }
+
+  /** Whether UDP was found not to pass here, not too long ago. */
+  isUdpBlocked(now: Now): boolean {
+    const { blockedAtMs } = this.#known('udp')
+    return blockedAtMs > 0 && Math.abs(now.wallMs - blockedAtMs) < LEARNT_TTL_MS
+  }
+
+  /** UDP passes here, or does not while TCP does. @returns whether that is new. */
+  noteUdp(passes: boolean, now: Now): boolean {
+    const known = this.#known('udp')
+    const wasBlocked = known.blockedAtMs > 0
+    known.blockedAtMs = passes ? 0 : now.wallMs
+    return wasBlocked === passes
   }
 
   /**
@@ -290,8 +332,17 @@ export class IntervalPolicy {
   #nextWorthS(wallMs: number): number | null {
     const probeS = nextProbeS(this.#current, wallMs)
     if (probeS === null || this.#isCharging || isCheck(this.#current, probeS)) return probeS
-    const stayS = expectedStayS(this.#current.spentS)
-    return isWorth(usedIntervalS(this.#current, wallMs), intervalFor(probeS), stayS) ? probeS : null
+    return this.#isWorth(this.#current, probeS, wallMs) ? probeS : null
+  }
+
+  #isWorth(known: Remembered, probeS: number, wallMs: number): boolean {
+    return isWorth(usedIntervalS(known, wallMs), intervalFor(probeS), expectedStayS(known.spentS))
+  }
+
+  #known(carrier: Carrier): Remembered {
+    const known = this.#here.get(carrier) ?? this.#memory.of(this.#key(), carrier)
+    this.#here.set(carrier, known)
+    return known
   }
 
   /**
@@ -323,7 +374,7 @@ export class IntervalPolicy {
   }
 
   #select(now: Now): void {
-    const current = this.#memory.of(this.#key(), this.#carrier)
+    const current = this.#known(this.#carrier)
     const awayMs = Math.max(0, now.wallMs - current.usedAtMs)
     current.spentS *= Math.exp(-awayMs / LEARNT_TTL_MS)
     current.usedAtMs = now.wallMs
