@@ -14,6 +14,9 @@ const LEAST_STEPS = 50
 /** Numbers of the hub that are 0 when nothing is going on. */
 const AT_REST = ['ringsOpen', 'ringsTelling', 'ringWaits', 'ringWrites', 'listTransfers'] as const
 
+/** The same of an endpoint: objects beside the records. */
+const BESIDE_RECORDS = ['handshakesPending', 'lookupsPending', 'probesHeld', 'pathsProving', 'framesWaiting'] as const
+
 export class Inspector {
   readonly #house: House
   readonly #contact: ContactModel
@@ -104,15 +107,21 @@ export class Inspector {
     }
   }
 
+  /** What stands beside the records of sessions: nothing, once all is settled. */
+  unrested(): string[] {
+    return this.#house.server.endpoints.flatMap((endpoint, worker) => {
+      const metrics = endpoint.metrics()
+      return BESIDE_RECORDS.filter((name) => metrics[name] > 0).map(
+        (name) => `worker ${worker}: ${name} is ${metrics[name]}`,
+      )
+    })
+  }
+
   /** A device at rest is its record and nothing else. */
   #judgeRest(): void {
     const { server } = this.#house
     const metrics = server.metrics() ?? {}
     for (const name of AT_REST) if (metrics[name] !== 0) this.#fail(`at rest, ${name} is ${metrics[name]}`)
-    for (const [worker, endpoint] of server.endpoints.entries()) {
-      const { handshakesPending, lookupsPending } = endpoint.metrics()
-      if (handshakesPending + lookupsPending > 0)
-        this.#fail(`at rest, worker ${worker} has ${handshakesPending} handshakes and ${lookupsPending} look-ups`)
-    }
+    for (const what of this.unrested()) this.#fail(`at rest, ${what}`)
   }
 }

@@ -33,6 +33,8 @@ const FIXED = new SeededRandom('pilotlight simulation, fixed keys')
 const CID_KEY = FIXED.fork('cid').fill(new Uint8Array(32))
 const EPOCH_MS = 1_700_000_000_000
 const SETTLE_S = 45
+/** Within so many seconds there is one moment at which nobody does anything. */
+const REST_S = 60
 const APPS: readonly AppKey[] = [1, 2]
 
 /** What a world is built from; a test puts something broken in its place. */
@@ -213,6 +215,8 @@ export class World implements House {
     this.#runFor(this.scenario.calmS)
     for (const service of this.services) service.readAll()
     this.#runFor(1)
+    // A ping may be on its way at any time: everything is at rest between them.
+    for (let second = 0; second < REST_S && this.#inspector.unrested().length > 0; second++) this.#runFor(1)
   }
 
   /** Some stay where UDP does not pass. All others come to a free network. */

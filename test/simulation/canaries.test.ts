@@ -169,6 +169,26 @@ t.test('a server that lets everybody begin handshakes', async (t) => {
   t.match(finds('floods', server(Generous)), /the server made \d+ key agreements in a second/)
 })
 
+t.test('a server that gives no grace', async (t) => {
+  class Hasty extends ServerNode {
+    protected override limits() {
+      return { ...super.limits(), graceBaseMs: 0 }
+    }
+  }
+  t.match(finds('sleepers', server(Hasty)), /was lost \d+ ms before its promise was over/)
+})
+
+t.test('a phone that acks nothing: something stands beside its record for ever', async (t) => {
+  class Silent extends DeviceNode {
+    override start(): void {
+      super.start()
+      const { acks } = this.machine!.parts
+      acks.add = () => {}
+    }
+  }
+  t.match(finds('calm', device(Silent)), /at rest, worker \d: framesWaiting is \d/)
+})
+
 t.test('without anything broken nothing is found', async (t) => {
   t.equal(finds('calm', {}, 1), '')
 })
