@@ -137,11 +137,11 @@ export class DeviceNode {
     for (const socket of [...this.path.sockets]) socket.close()
   }
 
-  /** The host tells of another network: as `Device` of the client does it. */
-  networkChanged(): void {
+  /** The host tells of another network: as `Device` of the client does it. @param network null: there is none. */
+  networkChanged(network?: null): void {
     this.do((machine, now) => {
       this.#rebind(machine, 'network')
-      machine.networkChanged(now)
+      machine.networkChanged(now, network)
     })
   }
 

@@ -207,9 +207,9 @@ export class ServerNode {
     }
     const look = (): void => {
       if (life !== this.#life || !this.#channels.has(number)) return
-      const idleMs = this.#queue.nowMs - channel.usedMs
-      if (channel.isProven && idleMs < CHANNEL_IDLE_MS) {
-        this.#queue.at(channel.usedMs + CHANNEL_IDLE_MS, look)
+      const closesMs = channel.usedMs + CHANNEL_IDLE_MS
+      if (channel.isProven && this.#queue.nowMs < closesMs) {
+        this.#queue.at(closesMs, look)
         return
       }
       connection.closeServer()

@@ -99,6 +99,7 @@ export class Turmoil {
 
   #goDark(device: DeviceNode, secondsMax: number, isKnown: boolean): void {
     device.path.dark = true
+    if (isKnown && this.#random.uniform() < 0.5) device.networkChanged(null)
     this.#house.later(1 + this.#random.int(secondsMax), () => {
       device.path.dark = false
       if (isKnown) this.#changeNetwork(device)
