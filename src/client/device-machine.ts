@@ -55,7 +55,7 @@ export class DeviceMachine extends HostedDevice {
     const { channel, asking, handshake, learner } = this.parts
     learner.handleMoved(kind, now)
     if (channel.hasSession) {
-      asking.restart()
+      asking.move()
       asking.put(PING, null)
       learner.askHint()
     }

@@ -74,6 +74,8 @@ function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {
     ['cookiesSent', 'cookies_sent_total', 'Cookies sent under load'],
     ['challengesSent', 'challenges_sent_total', 'Path challenges sent'],
     ['probesAnswered', 'probes_answered_total', 'Keepalive probes answered'],
+    ['pathsProving', 'paths_proving', 'Sessions with an address that waits for its proof'],
+    ['framesWaiting', 'sessions_with_frames_waiting', 'Sessions with frames that wait for their ack'],
     ['probesHeld', 'probes_held', 'Sessions with a keepalive probe under way'],
     ['sessionsConfirmed', 'sessions_confirmed_total', 'Sessions confirmed after a restart'],
     ['pathsClosed', 'paths_closed_total', 'Sessions that lost their path because its WebSocket closed'],
