@@ -7,6 +7,7 @@ import { Devices } from './devices.js'
 import { EnrolmentCodes } from './enrolment-codes.js'
 import { Rings } from './rings.js'
 import { RowSealer } from './row-sealer.js'
+import { WebhookConfigs } from './webhooks.js'
 import { WriteBehind } from './write-behind.js'
 
 /** The tables of one database. */
@@ -17,6 +18,7 @@ export interface Tables {
   readonly devices: Devices
   readonly apps: Apps
   readonly rings: Rings
+  readonly webhooks: WebhookConfigs
   readonly writeBehind: WriteBehind
 }
 
@@ -36,6 +38,7 @@ export function openTables(database: Database.Database, crypto: Crypto, masterKe
     devices,
     apps: new Apps(database),
     rings,
+    webhooks: new WebhookConfigs(database, sealer),
     writeBehind: new WriteBehind(devices, rings),
   }
 }

@@ -5,7 +5,7 @@ import { LOG_LEVELS } from '../../io/log.js'
 import { type Server, type ServerOptions, startServer } from '../../io/server.js'
 import { cliError, usageError } from '../cli-error.js'
 import { command } from '../command.js'
-import { isHttpUrl, list, oneOf, text, wholeNumber } from '../option.js'
+import { isHttpUrl, list, oneOf, onOff, text, wholeNumber } from '../option.js'
 import type { Terminal } from '../terminal.js'
 import { PACKAGE_VERSION } from '../version.js'
 
@@ -34,6 +34,7 @@ const OPTIONS = {
     { from: 15, to: SILENCE_MAX_S },
     SILENCE_MAX_S,
   ),
+  webhooksToPrivate: onOff('let webhooks go to private addresses and over plain HTTP, e.g. on your own machine'),
   logLevel: oneOf(LOG_LEVELS, 'least level of the JSON log lines on stderr', 'info'),
 }
 
@@ -73,6 +74,7 @@ function serverOptions(
     trustedProxies: values.trustedProxies,
     crypto: values.crypto,
     silenceMaxS: values.maxSilence,
+    webhooksToPrivate: values.webhooksToPrivate,
     logLevel: values.logLevel,
     version: PACKAGE_VERSION,
   }
