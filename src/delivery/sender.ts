@@ -150,7 +150,7 @@ function failureOfStatus(status: number): SendFailure {
 function failureOf(error: NodeJS.ErrnoException): SendFailure {
   const { code = '', name } = error
   if (name === 'AbortError') return 'timeout'
-  return /TLS|SSL|CERT|SELF_SIGNED|UNABLE_TO|HOSTNAME/.test(code) ? 'tls' : 'connection'
+  return /EPROTO|TLS|SSL|CERT|SELF_SIGNED|UNABLE_TO|HOSTNAME/.test(code) ? 'tls' : 'connection'
 }
 
 /** Retry-After in ms: seconds or a date (RFC 9110 §10.2.3); 0 for none. */

@@ -4,7 +4,10 @@ import { createServer } from 'node:http'
 import { createInterface } from 'node:readline'
 
 const answers = []
-createInterface({ input: process.stdin }).on('line', (line) => answers.push(JSON.parse(line)))
+createInterface({ input: process.stdin }).on('line', (line) => {
+  answers.push(JSON.parse(line))
+  process.stdout.write('{"told":true}\n')
+})
 process.stdin.on('end', () => process.exit(0))
 
 const server = createServer((request, response) => {

@@ -22,6 +22,7 @@ export interface ReceivedEvent {
 export class Receiver {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
+  readonly #unread: Received[] = []
   port = 0
 
   private constructor(child: ChildProcess) {
@@ -43,13 +44,22 @@ export class Receiver {
     return `http://127.0.0.1:${this.port}/hook`
   }
 
-  /** How the next request is answered, in the order told. */
-  answer(answer: { status?: number; headers?: Record<string, string>; hang?: boolean; body?: string }): void {
+  /** How the next request is answered, in the order told; settles when the receiver knows. */
+  async answer(answer: { status?: number; headers?: Record<string, string>; hang?: boolean; body?: string }) {
     this.#child.stdin!.write(`${JSON.stringify(answer)}\n`)
+    for (;;) {
+      const line = await this.#read()
+      if ('told' in line) return
+      this.#unread.push(line)
+    }
   }
 
   /** The next request. */
   async next(): Promise<Received> {
+    return this.#unread.shift() ?? ((await this.#read()) as Received)
+  }
+
+  async #read(): Promise<Received | { told: true }> {
     const { value, done } = await this.#lines.next()
     if (done) throw new Error('the receiver ended')
     return JSON.parse(value)
