@@ -10,16 +10,18 @@ const allowed = {
   presence: ['base', 'crypto', 'frame', 'packet'],
   ring: ['base', 'crypto', 'frame', 'packet'],
   hub: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring'],
+  webhook: ['base'],
   native: ['base', 'crypto'],
   store: ['base', 'crypto', 'native', 'endpoint', 'hub'],
-  sidecar: ['base', 'packet', 'hub', 'store'],
-  appservice: ['base'],
-  io: ['base', 'crypto', 'native', 'endpoint', 'hub', 'store', 'sidecar', 'packet', 'session'],
+  sidecar: ['base', 'packet', 'hub', 'webhook', 'store'],
+  delivery: ['base', 'webhook'],
+  appservice: ['base', 'webhook'],
+  io: ['base', 'crypto', 'native', 'endpoint', 'hub', 'webhook', 'store', 'sidecar', 'delivery', 'packet', 'session'],
   client: ['base', 'crypto', 'noise', 'packet', 'frame', 'session'],
   sim: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'endpoint', 'presence', 'ring', 'hub', 'client'],
-  cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'store', 'sidecar', 'appservice', 'io', 'client'],
+  cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'webhook', 'store', 'sidecar', 'appservice', 'io', 'client'],
 }
-const pure = 'base|crypto|noise|packet|frame|session|endpoint|presence|ring|hub|sim'
+const pure = 'base|crypto|noise|packet|frame|session|endpoint|presence|ring|hub|webhook|sim'
 
 module.exports = {
   forbidden: [

@@ -16,6 +16,7 @@ import type { ListContext, Sender } from './list-channel.js'
 import { ListCommits } from './list-commits.js'
 import { ListReads } from './list-reads.js'
 import { ListVisibility } from './list-visibility.js'
+import { Listeners } from './listeners.js'
 import type { AppKey, HubReply, HubRequest, HubStoreReply, HubStoreRequest, PersonKey } from './message.js'
 import { Outbox } from './outbox.js'
 import { PresenceQuestions } from './presence-questions.js'
@@ -56,6 +57,7 @@ export class Hub {
   readonly #keys: KeyTransfers
   readonly #questions: PresenceQuestions
   readonly #streams: Streams
+  readonly #listeners: Listeners
   readonly #rings: Rings
 
   /** @throws PilotlightError PL_BAD_OPTION. */
@@ -70,8 +72,8 @@ export class Hub {
       ...config,
       endedGraceMs: limits.endedGraceMs,
       listener: {
-        listens: (app) => this.#streams.listens(app),
-        changed: (app, person, rotation, line, now) => this.#streams.handleChange(app, person, rotation, line, now),
+        listens: (app) => this.#listeners.listens(app),
+        changed: (...change) => this.#listeners.handleChange(...change),
         reachChanged: (person, now) => this.#rings.handleReach(person, now),
       },
       appIndexOf: (appId) => apps.byId(appId)?.index ?? -1,
@@ -83,8 +85,9 @@ export class Hub {
     const states = new StateFrames(context, reliable)
     const views = new PresenceViews(presence, apps, config.bootSeconds)
     const streams = new Streams({ config, presence, apps, views, outbox }, timers)
+    const listeners = new Listeners({ apps, views, outbox, streams }, timers)
     const people = ringPeople(presence, devices, apps)
-    const outlet = ringOutlet(outbox, apps, streams)
+    const outlet = ringOutlet(outbox, listeners)
     this.#config = config
     this.#agenda = agenda
     this.#apps = apps
@@ -98,6 +101,7 @@ export class Hub {
     this.#keys = new KeyTransfers(context, this.#papers, reliable)
     this.#questions = new PresenceQuestions({ views, outbox, puidsMax: limits.questionPuidsMax }, timers)
     this.#streams = streams
+    this.#listeners = listeners
     this.#rings = new Rings({ people, channel: reliable, outlet, crypto, random, limits, timers })
   }
 
@@ -203,6 +207,9 @@ export class Hub {
       case 'app-removed':
         this.#removeApp(request.app, now)
         break
+      case 'listen':
+        this.#listeners.set(request, now)
+        break
     }
   }
 
@@ -254,6 +261,7 @@ export class Hub {
       streams: streams.streams,
       streamEvents: streams.told,
       presenceQuestionPuids: this.#questions.waitingPuids,
+      ...this.#listeners.metrics,
       listCommits: commits.committed,
       listConflicts: commits.conflicts,
       listsApplied: visibility.applied,
@@ -375,8 +383,8 @@ export class Hub {
   #removeApp(key: AppKey, now: Now): void {
     const app = this.#apps.get(key)
     if (app === null) return
+    this.#listeners.forget(app)
     this.#rings.handleAppRemoved(key, now)
-    this.#streams.handleAppRemoved(app)
     this.#apps.remove(app)
   }
 }

@@ -55,6 +55,16 @@ export type HubRequest =
   | { kind: 'device-removed'; device: DeviceHandle; code: number }
   | { kind: 'app-added'; app: AppKey; appId: Uint8Array; name: string }
   | { kind: 'app-removed'; app: AppKey }
+  /** what an application is told by webhook, and how flapping is damped for its webhooks and streams alike */
+  | {
+      kind: 'listen'
+      app: AppKey
+      presence: boolean
+      rings: boolean
+      outcomes: boolean
+      minHoldMs: number
+      coalesceMs: number
+    }
 
 /** Errors that the sidecar turns into problem documents. */
 export type HubErrorCode =
@@ -86,15 +96,32 @@ export type HubReply =
   | { kind: 'ring-change'; stream: number; ring: RingView }
   /** the stream cannot go on (application removed, buffer full) */
   | { kind: 'stream-ended'; stream: number; code: string }
+  | WebhookNews
+
+/** Hub -> those who send webhooks: something for the webhook of an application. */
+export type WebhookNews =
+  | { kind: 'webhook-presence'; app: AppKey; view: PresenceView }
+  /** an end was committed together with what `put-ring` calls its outcome */
+  | { kind: 'webhook-ring'; app: AppKey; ring: RingView; isEnd: boolean }
 
 /** Hub -> store. Replies come to `handleStored`; requests with `request` must be durable before the reply. */
 export type HubStoreRequest =
   | { kind: 'put-list'; request: number; person: PersonKey; base: number; version: number; sealed: Uint8Array }
   | { kind: 'get-list'; request: number; person: PersonKey }
   /** Inserts or replaces; `row` is opaque to the store and sealed there under the hour's key. */
-  | { kind: 'put-ring'; request: number; ring: Uint8Array; untilMs: number; row: Uint8Array }
+  | {
+      kind: 'put-ring'
+      request: number
+      ring: Uint8Array
+      untilMs: number
+      row: Uint8Array
+      /** kept in the same commit until a webhook has told it (`drop-outcome`), sealed as the row; null nothing */
+      outcome?: Uint8Array | null
+    }
   /** Write-behind. */
   | { kind: 'drop-ring'; ring: Uint8Array }
+  /** Write-behind. */
+  | { kind: 'drop-outcome'; ring: Uint8Array }
 
 /** Store -> hub. */
 export type HubStoreReply =

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { isConnectionAddress } from '../base/connection-address.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { nobleCrypto } from '../crypto/noble.js'
+import type { HubRequest } from '../hub/message.js'
 import { nativeCrypto } from '../native/crypto-native.js'
 import type { MetricSample } from '../sidecar/message.js'
 import type { SupervisedSidecar } from '../sidecar/supervise.js'
@@ -25,6 +26,7 @@ import { systemNow } from './system-clock.js'
 import { systemRandom } from './system-random.js'
 import { hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
 import type { UnixListener } from './unix-socket.js'
+import { WebhookDesk } from './webhook-desk.js'
 
 /** How a server is set up; every value is given, defaults are the caller's. */
 export interface ServerOptions {
@@ -52,6 +54,8 @@ export interface ServerOptions {
   crypto: 'native' | 'noble'
   /** longest silence that a device may promise, 15..1800 s */
   silenceMaxS: number
+  /** webhooks may go to private addresses and over plain HTTP */
+  webhooksToPrivate: boolean
   logLevel: LogLevel
   /** of this package */
   version: string
@@ -130,6 +134,7 @@ class House {
   readonly #driver: Driver
   readonly #desk: SidecarDesk
   readonly #channels: ChannelDesk
+  readonly #webhooks: WebhookDesk
   #admin: UnixListener | null = null
   #sidecar: SupervisedSidecar | null = null
   #udp: UdpSockets | null = null
@@ -150,7 +155,8 @@ class House {
     this.#desk = new SidecarDesk({
       store,
       log,
-      tellHub: (request) => this.#driver.request(request),
+      tellHub: (request) => this.#tellHub(request),
+      webhook: (app, ask) => this.#webhooks.ask(app, ask),
       serverKeys: () => this.#core.statics.map(({ publicKey }) => publicKey),
       endpoints: (address) => this.#endpointsFor(address),
       samples: (numbers) => this.#samples(numbers),
@@ -167,17 +173,23 @@ class House {
         if (isConnectionAddress(remote)) this.#channels.send(bytes, remote)
         else this.#udp?.send(bytes, remote)
       },
-      reply: (reply) => this.#desk.reply(reply),
+      reply: (reply) => ('app' in reply ? this.#webhooks.takeNews(reply) : this.#desk.reply(reply)),
       onStoreError: (kind, error) => {
         this.#storeErrors++
         log.error({ err: error, kind }, 'the store failed a request')
       },
     })
+    const { webhooksToPrivate: mayBePrivate, version } = options
+    const tellHub = (request: HubRequest) => this.#driver.request(request)
+    const random = systemRandom()
+    this.#webhooks = new WebhookDesk({ store, log, random, now: systemNow, tellHub, mayBePrivate, version }, boot)
   }
 
   /** Operators' socket, HTTP, UDP: whoever listens on HTTP misses nothing of what the first datagrams bring. */
   async open(): Promise<void> {
     const { options, hosts, log } = this.#parts
+    const { bootedMs } = this.#core
+    this.#webhooks.start(bootedMs, bootedMs + options.silenceMaxS * 1000)
     this.#admin = await serveCalls(join(options.folder, ADMIN_SOCKET), () => adminMethods(this.#adminParts()))
     this.#sidecar = await openSidecar(
       {
@@ -211,6 +223,7 @@ class House {
     this.#desk.stopping()
     await this.#sidecar?.stop()
     await this.#admin?.close()
+    await this.#webhooks.stop()
     await this.#driver.stop()
     await this.#udp?.close()
     await this.#parts.store.close()
@@ -242,13 +255,20 @@ class House {
       crypto,
       keys: () => this.#keys,
       running: {
-        tellHub: (request) => this.#driver.request(request),
+        tellHub: (request) => this.#tellHub(request),
+        webhook: (app, ask) => this.#webhooks.ask(app, ask),
         appsChanged: () => this.#desk.tellApps(),
         keysChanged: (keys) => {
           this.#keys = keys
         },
       },
     }
+  }
+
+  /** Requests of sidecar and operators; webhooks end with their application. */
+  #tellHub(request: HubRequest): void {
+    if (request.kind === 'app-removed') this.#webhooks.forget(request.app)
+    this.#driver.request(request)
   }
 
   #endpointsFor(address: string): string[] {
@@ -262,7 +282,7 @@ class House {
   #samples(hub: Record<string, number>): MetricSample[] {
     const udp = this.#udp
     if (udp === null) return []
-    return metricSamples({
+    const core = metricSamples({
       endpoint: this.#core.endpoint.metrics(),
       hub,
       udp: udp.counts,
@@ -274,5 +294,6 @@ class House {
       startedS: this.#startedMs / 1000,
       rssBytes: process.memoryUsage.rss(),
     })
+    return [...core, ...this.#webhooks.samples()]
   }
 }

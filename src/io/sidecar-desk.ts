@@ -1,10 +1,11 @@
 /** Where the main thread serves the sidecar: requests to the hub, enrolments, metrics; and what a crash leaves behind. */
-import type { HubReply, HubRequest } from '../hub/message.js'
+import type { AppKey, HubReply, HubRequest, WebhookNews } from '../hub/message.js'
 import type { AppEntry, EnrolResult, MetricSample, StartFailure, ToSidecar } from '../sidecar/message.js'
 import type { SidecarOptions } from '../sidecar/options.js'
 import { SidecarError, type SidecarMessage } from '../sidecar/start.js'
 import { type SupervisedSidecar, superviseSidecar } from '../sidecar/supervise.js'
 import type { Enrolment, Store } from '../store/store.js'
+import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 import type { ChannelDesk } from './channel-desk.js'
 import type { Log } from './log.js'
 import { ServerError, type ServerErrorCode } from './server-error.js'
@@ -19,6 +20,8 @@ export interface DeskParts {
   /** for a device that enrols from this address */
   endpoints(address: string): string[]
   samples(hub: Record<string, number>): MetricSample[]
+  /** never rejects */
+  webhook(app: AppKey, ask: WebhookAsk): Promise<WebhookAnswer>
   /** where datagrams of WebSockets go */
   channels: ChannelDesk
   /** why nothing can be stored; null if it can */
@@ -58,11 +61,12 @@ export class SidecarDesk {
     if (message.kind === 'enrol') void this.#enrol(message)
     else if (message.kind === 'metrics') this.#parts.tellHub({ kind: 'metrics', request: message.request })
     else if (message.kind === 'hub') this.#forward(message.request)
+    else if (message.kind === 'webhook') void this.#webhook(message)
     else this.#parts.channels.take(message)
   }
 
   /** Takes a reply of the hub. */
-  reply(reply: HubReply): void {
+  reply(reply: Exclude<HubReply, WebhookNews>): void {
     if (reply.kind === 'stream-ended') this.#streams.delete(reply.stream)
     if (reply.kind === 'metrics') {
       const samples = this.#parts.samples(reply.metrics)
@@ -100,6 +104,10 @@ export class SidecarDesk {
     if (request.kind === 'subscribe') this.#streams.add(request.stream)
     if (request.kind === 'unsubscribe') this.#streams.delete(request.stream)
     this.#parts.tellHub(request)
+  }
+
+  async #webhook({ request, app, ask }: Extract<SidecarMessage, { kind: 'webhook' }>): Promise<void> {
+    this.#post({ kind: 'webhook', request, answer: await this.#parts.webhook(app, ask) })
   }
 
   async #enrol(message: EnrolMessage): Promise<void> {

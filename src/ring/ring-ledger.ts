@@ -95,9 +95,12 @@ export class RingLedger {
     const { record } = ring
     const row = writeRingRow(record)
     const dismissed = record.targets.flatMap(({ dismissedBy }, target) => (dismissedBy >= 0 ? [target] : []))
+    const view = this.viewOf(record)
+    const isEnd = isTerminal(record.state)
     ring.isDirty = false
-    ring.commit = { view: this.viewOf(record), row, isEnd: isTerminal(record.state), dismissed }
-    this.#writes.set(this.#outlet.put(record.id, record.createdMs + this.#keepMs, row), ring)
+    ring.commit = { view, row, isEnd, dismissed }
+    const end = isEnd ? { app: record.app, view } : null
+    this.#writes.set(this.#outlet.put(record.id, record.createdMs + this.#keepMs, row, end), ring)
   }
 
   #publish(ring: LiveRing, commit: Commit, now: Now): void {

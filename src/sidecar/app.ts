@@ -21,6 +21,7 @@ import { operationRoutes } from './routes/operations.js'
 import { presenceRoutes } from './routes/presence.js'
 import { ringRoutes } from './routes/rings.js'
 import { streamRoutes } from './routes/stream.js'
+import { webhookRoutes } from './routes/webhook.js'
 import { SHARED_SCHEMAS } from './schema.js'
 
 /** Largest body, except where a route says otherwise. */
@@ -65,6 +66,7 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
     presenceRoutes(closed, context)
     streamRoutes(closed, context)
     ringRoutes(closed, context)
+    webhookRoutes(closed, context)
   })
   await app.register(async (rest) => refuseOtherMethods(rest, routes))
   await app.ready()

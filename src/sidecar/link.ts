@@ -1,4 +1,5 @@
 import type { AppKey, HubReply, HubRequest, NewRing, PresenceView, RingView } from '../hub/message.js'
+import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 import { ApiKeys } from './api-keys.js'
 import type { AppEntry, EnrolResult, FromSidecar, MetricSample, ReadyState, ToSidecar } from './message.js'
 import { Problem } from './problem.js'
@@ -30,6 +31,9 @@ const WAITING_MAX = 20_000
 
 /** How long a scrape waits for the main thread; scrapers give up after some 10 s. */
 const METRICS_TIMEOUT_MS = 2000
+
+/** How long a test of a webhook may take beyond an answer: its request is given up after 15 s. */
+const TEST_MS = 16_000
 
 /** How a link reaches the main thread. */
 export interface LinkOptions {
@@ -114,6 +118,24 @@ export class Link {
     const message = (request: number): FromSidecar => ({ kind: 'enrol', request, code, publicKey, name, address })
     const answer = await this.#ask(message, this.#options.answerTimeoutMs)
     return this.#expect('enrolled', answer).result
+  }
+
+  /** Asks about the webhook of an application. @throws Problem if it is refused. */
+  async webhook<Kind extends Exclude<WebhookAnswer['kind'], 'refused'>>(
+    app: AppKey,
+    ask: WebhookAsk,
+    kind: Kind,
+  ): Promise<Extract<WebhookAnswer, { kind: Kind }>> {
+    const isTest = ask.kind === 'test'
+    const timeoutMs = this.#options.answerTimeoutMs + (isTest ? TEST_MS : 0)
+    const asked = await this.#ask((request) => ({ kind: 'webhook', request, app, ask }), timeoutMs, isTest)
+    if (asked.kind !== 'webhook') throw new Problem('internal')
+    const { answer } = asked
+    if (answer.kind === 'refused') {
+      throw new Problem(answer.code, answer.detail, answer.code === 'unavailable' ? { 'retry-after': '1' } : {})
+    }
+    if (answer.kind !== kind) throw new Problem('internal')
+    return answer as Extract<WebhookAnswer, { kind: Kind }>
   }
 
   /** Counters and gauges of the main thread. */

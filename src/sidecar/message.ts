@@ -2,7 +2,8 @@
  * What the main thread and the sidecar's worker thread tell each other: plain records that cross by structured clone.
  * Neither side ever waits for the other in a call; every answer is one more message.
  */
-import type { AppKey, HubReply, HubRequest } from '../hub/message.js'
+import type { AppKey, HubReply, HubRequest, WebhookNews } from '../hub/message.js'
+import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 
 /** An application as the sidecar knows it. */
 export interface AppEntry {
@@ -68,6 +69,7 @@ export type FromSidecar =
   | { kind: 'hub'; request: HubRequest }
   | { kind: 'enrol'; request: number; code: string /** 32 B */; publicKey: Uint8Array; name: string; address: string }
   | { kind: 'metrics'; request: number }
+  | { kind: 'webhook'; request: number; app: AppKey; ask: WebhookAsk }
   /** A WebSocket is about to bring its first datagram. `client` is what limits count it as: one IPv4 address, one /64. */
   | { kind: 'channel-open'; connection: number; client: string }
   /** It is closed; nothing of it follows. */
@@ -79,11 +81,12 @@ export type FromSidecar =
 
 /** Main thread -> sidecar. */
 export type ToSidecar =
-  | { kind: 'hub'; reply: HubReply }
+  | { kind: 'hub'; reply: Exclude<HubReply, WebhookNews> }
   | { kind: 'enrolled'; request: number; result: EnrolResult }
   /** All applications: at start and after each change. */
   | { kind: 'apps'; apps: AppEntry[] }
   | { kind: 'metrics'; request: number; samples: MetricSample[] }
+  | { kind: 'webhook'; request: number; answer: WebhookAnswer }
   | { kind: 'ready'; state: ReadyState }
   /** Why nothing can be stored, or null: at start and after each change. */
   | { kind: 'store'; problem: string | null }

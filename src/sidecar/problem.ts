@@ -29,6 +29,11 @@ export const PROBLEMS = {
     title: 'The ring cannot be sent as it is',
     hint: 'See `detail`.',
   },
+  'webhook-invalid': {
+    status: 400,
+    title: 'The webhook cannot be set as it is',
+    hint: 'See `detail`. The endpoint needs https and a public address, unless the operator allows others.',
+  },
   'bad-http': {
     status: 400,
     title: 'Not a well-formed HTTP request',
@@ -68,6 +73,16 @@ export const PROBLEMS = {
     status: 404,
     title: 'Not a ring of this application',
     hint: 'Check the id. Outcomes are kept for 24 hours at most.',
+  },
+  'unknown-webhook': {
+    status: 404,
+    title: 'Your application has no webhook endpoint',
+    hint: 'Set one with PUT /v1/webhook.',
+  },
+  'unknown-delivery': {
+    status: 404,
+    title: 'Not a delivery of this application',
+    hint: 'The last hundred are remembered, in memory only; one can be sent again while the webhook is on.',
   },
   'method-not-allowed': {
     status: 405,

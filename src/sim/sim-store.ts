@@ -89,6 +89,8 @@ export class SimStore {
       case 'put-ring':
         rings.set(request.ring.join('.'), { ring: request.ring.slice(), row: request.row.slice() })
         return { kind: 'stored', request: request.request, ok: true, version: 0 }
+      case 'drop-outcome':
+        return null
       case 'drop-ring':
         rings.delete(request.ring.join('.'))
         return null

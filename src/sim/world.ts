@@ -281,6 +281,7 @@ export class World implements House {
   }
 
   #handleReply(reply: HubReply): void {
+    if ('app' in reply) return // nobody in the simulator has a webhook
     const name = 'stream' in reply ? reply.stream : reply.request
     this.services.find((one) => one.owns(name))?.handleReply(reply)
   }

@@ -10,7 +10,7 @@ import type { Tables } from './tables.js'
  * @param wallMs the store's clock, for requests that carry no time.
  */
 export function storeCalls(tables: Tables, wallMs: () => number): Calls {
-  const { accounts, codes, devices, apps } = tables
+  const { accounts, codes, devices, apps, webhooks } = tables
   return {
     endpoint: (request) => endpointReply(tables, request),
     hub: (request) => hubReply(tables, request, wallMs()),
@@ -45,6 +45,8 @@ export function storeCalls(tables: Tables, wallMs: () => number): Calls {
     listApps: () => apps.all(),
     removeApp: (appId) => apps.remove(appId),
     rotateApp: (appId) => apps.rotate(appId, wallMs()),
+    listWebhooks: () => webhooks.all(),
+    putWebhook: (app, config) => webhooks.put(app, config),
   }
 }
 
@@ -52,7 +54,7 @@ export function storeCalls(tables: Tables, wallMs: () => number): Calls {
 export function isRead(call: Call): boolean {
   if (call.method === 'endpoint') return call.args[0].kind === 'find-device'
   if (call.method === 'hub') return call.args[0].kind === 'get-list'
-  return call.method === 'listAccounts' || call.method === 'listApps'
+  return call.method === 'listAccounts' || call.method === 'listApps' || call.method === 'listWebhooks'
 }
 
 /** Writes, inside the transaction of a call, what waits in the write-behind and must be older than the call. */
@@ -113,6 +115,7 @@ function hubReply(tables: Tables, request: HubStoreRequest, wallMs: number): Hub
   }
   if (request.kind === 'put-ring') {
     rings.put(request.ring, Math.ceil(request.untilMs), request.row, wallMs)
+    if (request.outcome != null) rings.putOutcome(request.ring, request.outcome, wallMs)
     return { kind: 'stored', request: request.request, ok: true, version: 0 }
   }
   writeBehind.add(request)

@@ -145,7 +145,7 @@ export class Engine {
   boot(wallMs: number): PackedBoot {
     this.#toldWallMs = wallMs
     this.#toldAtMs = this.#monotonicMs()
-    const { accounts, apps, codes, devices, rings } = this.#tables
+    const { accounts, apps, codes, devices, rings, webhooks } = this.#tables
     this.#keepKeys(withoutOldKeys(this.#keys, wallMs))
     const bootSeconds = this.#alone(() => {
       codes.expire(wallMs)
@@ -157,7 +157,9 @@ export class Engine {
     let unreadable = loaded.unreadable
     const packs = packDevices(devices.all(() => unreadable++))
     const keys = serverKeys(this.#keys)
-    return { bootSeconds, keys, accounts: accounts.all(), packs, apps: apps.all(), rings: loaded.rings, unreadable }
+    const people = { accounts: accounts.all(), packs, apps: apps.all(), webhooks: webhooks.all(() => unreadable++) }
+    const { rings: inFlight, outcomes } = loaded
+    return { bootSeconds, keys, ...people, rings: inFlight, outcomes, unreadable }
   }
 
   /** See `Store.rotateKeys`. */

@@ -112,6 +112,8 @@ class ThreadStore implements Store {
   listApps = this.#method('listApps')
   removeApp = this.#method('removeApp')
   rotateApp = this.#method('rotateApp')
+  listWebhooks = this.#method('listWebhooks')
+  putWebhook = this.#method('putWebhook')
   backup = this.#method('backup')
   rotateKeys = this.#method('rotateKeys')
 

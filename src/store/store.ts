@@ -44,6 +44,12 @@ export interface StoredRing {
   row: Uint8Array
 }
 
+/** How an application is told by webhook; `config` is opaque to the store. */
+export interface WebhookRow {
+  app: AppKey
+  config: Uint8Array
+}
+
 export interface Enrolment {
   /** text id of the device */
   deviceId: string
@@ -73,7 +79,10 @@ export interface Boot {
   devices: DeviceRow[]
   apps: AppRow[]
   rings: StoredRing[]
-  /** sessions (null above) and rings (left out) whose sealed bytes did not open: moved, changed or damaged; 0 is normal */
+  /** ends of rings that webhooks are still to tell */
+  outcomes: StoredRing[]
+  webhooks: WebhookRow[]
+  /** sessions (null above) and rings, outcomes and webhooks (left out) whose sealed bytes did not open: moved, changed or damaged; 0 is normal */
   unreadable: number
 }
 
@@ -105,6 +114,10 @@ export interface Store {
   removeApp(appId: string): Promise<AppRow | null>
   /** Adds a new key and keeps the last one: two live at once. */
   rotateApp(appId: string): Promise<{ app: AppRow; apiKey: string } | null>
+
+  listWebhooks(): Promise<WebhookRow[]>
+  /** Sets or, with null, removes how an application is told by webhook. false: there is no such application. */
+  putWebhook(app: AppKey, config: Uint8Array | null): Promise<boolean>
 
   /** Online backup of database and key file into one file. */
   backup(file: string): Promise<{ bytes: number }>

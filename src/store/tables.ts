@@ -8,6 +8,7 @@ import { EnrolmentCodes } from './enrolment-codes.js'
 import { Health } from './health.js'
 import { Rings } from './rings.js'
 import { RowSealer } from './row-sealer.js'
+import { WebhookConfigs } from './webhooks.js'
 import { WriteBehind } from './write-behind.js'
 
 /** The tables of one database. */
@@ -18,6 +19,7 @@ export interface Tables {
   readonly devices: Devices
   readonly apps: Apps
   readonly rings: Rings
+  readonly webhooks: WebhookConfigs
   readonly writeBehind: WriteBehind
 }
 
@@ -43,6 +45,7 @@ export function openTables(
     devices,
     apps: new Apps(database),
     rings,
+    webhooks: new WebhookConfigs(database, sealer),
     writeBehind: new WriteBehind(devices, rings, health),
   }
 }

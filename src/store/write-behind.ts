@@ -9,7 +9,7 @@ import { isDiskError } from './store-error.js'
 /** A request that nobody waits for. */
 export type WriteBehindRequest = Extract<
   EndpointStoreRequest | HubStoreRequest,
-  { kind: 'save-session' | 'erase-session' | 'drop-ring' }
+  { kind: 'save-session' | 'erase-session' | 'drop-ring' | 'drop-outcome' }
 >
 
 /** Rows that are written in one transaction; when so many wait, they are written at once. */
@@ -25,11 +25,11 @@ interface PendingSession {
 
 /** Whether nobody waits for this request. */
 export function isWriteBehind(request: EndpointStoreRequest | HubStoreRequest): request is WriteBehindRequest {
-  return request.kind === 'save-session' || request.kind === 'erase-session' || request.kind === 'drop-ring'
+  return ['save-session', 'erase-session', 'drop-ring', 'drop-outcome'].includes(request.kind)
 }
 
 /**
- * What is to be written soon: the newest session of each slot, and rings to drop. While the disk is full it keeps what
+ * What is to be written soon: the newest session of each slot, and rings and outcomes to drop. While the disk is full it keeps what
  * it has, which is bounded by the number of slots and rings.
  */
 export class WriteBehind {
@@ -38,6 +38,7 @@ export class WriteBehind {
   readonly #health: Health
   readonly #sessions = new Map<DeviceHandle, PendingSession>()
   readonly #drops = new Map<string, Uint8Array>()
+  readonly #outcomeDrops = new Map<string, Uint8Array>()
   /** takes back each change since the transaction began, last first */
   #undo: (() => void)[] = []
 
@@ -49,12 +50,16 @@ export class WriteBehind {
 
   /** Rows that wait. */
   get rows(): number {
-    return this.#sessions.size + this.#drops.size
+    return this.#sessions.size + this.#drops.size + this.#outcomeDrops.size
   }
 
   add(request: WriteBehindRequest): void {
     if (request.kind === 'drop-ring') {
       this.#set(this.#drops, hex(request.ring), request.ring)
+      return
+    }
+    if (request.kind === 'drop-outcome') {
+      this.#set(this.#outcomeDrops, hex(request.ring), request.ring)
       return
     }
     const session = request.kind === 'save-session' ? request.session : null
@@ -92,6 +97,11 @@ export class WriteBehind {
     for (const ring of this.#drops.values()) {
       if (left-- <= 0) return
       this.writeDrop(ring)
+    }
+    for (const [name, ring] of this.#outcomeDrops) {
+      if (left-- <= 0) return
+      writeRow(this.#health, () => this.#rings.dropOutcome(ring))
+      this.#set(this.#outcomeDrops, name, undefined)
     }
   }
 

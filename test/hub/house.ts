@@ -421,6 +421,8 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
     case 'put-ring':
       disk.rings.set(hex(request.ring), request.row)
       return { kind: 'stored', request: request.request, ok: true, version: 0 }
+    case 'drop-outcome':
+      return null
     case 'drop-ring':
       disk.rings.delete(hex(request.ring))
       return null
@@ -428,6 +430,6 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
 }
 
 function refusal(request: HubStoreRequest): HubStoreReply | null {
-  if (request.kind === 'get-list' || request.kind === 'drop-ring') return null
+  if (request.kind === 'get-list' || !('request' in request)) return null
   return { kind: 'stored', request: request.request, ok: false, version: 0 }
 }

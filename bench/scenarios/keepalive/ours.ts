@@ -75,7 +75,10 @@ export class PilotlightPolicy implements KeepalivePolicy {
     this.#policy.pingAnswered(this.#now, this.#isPathNew ? 0 : this.#keepalive.idleMs / 1000)
     this.#isPathNew = false
     this.#choice.handleAnswered(this.#policy.carrier, this.#now)
-    if (this.#choose() !== this.#policy.carrier) return this.#open()
+    if (this.#choose() !== this.#policy.carrier) {
+      this.#open()
+      return
+    }
     this.#keepalive.shorten(this.#now.monotonicMs)
     this.#probe()
   }

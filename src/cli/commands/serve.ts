@@ -43,6 +43,7 @@ const OPTIONS = {
     { from: 15, to: SILENCE_MAX_S },
     SILENCE_MAX_S,
   ),
+  webhooksToPrivate: onOff('let webhooks go to private addresses and over plain HTTP, e.g. on your own machine'),
   logLevel: oneOf(LOG_LEVELS, 'least level of the JSON log lines on stderr', 'info'),
 }
 
@@ -85,6 +86,7 @@ function serverOptions(
     connectionsPerAddress: values.connectionsPerAddress,
     crypto: values.crypto,
     silenceMaxS: values.maxSilence,
+    webhooksToPrivate: values.webhooksToPrivate,
     logLevel: values.logLevel,
     version: PACKAGE_VERSION,
   }
