@@ -5,7 +5,7 @@ import { TcpConnection } from './tcp-connection.js'
 
 const State = { connecting: 0, open: 1, closing: 2, closed: 3 } as const
 
-export class SimWebSocket implements WebSocketLike, Socket {
+class SimWebSocket implements WebSocketLike, Socket {
   binaryType = 'blob'
   readyState: number = State.connecting
   onopen: WebSocketLike['onopen'] = null

@@ -4,9 +4,6 @@ import { utf8Bytes } from '../base/text.js'
 import { type Crypto, HASH_BYTES } from '../crypto/crypto.js'
 import type { PersonKey } from '../hub/message.js'
 
-/** How long a code is valid by default: 15 minutes. */
-export const ENROLMENT_CODE_TTL_MS = 15 * 60_000
-
 /** Base32 without I, L, O and U, which people misread. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 

@@ -43,9 +43,9 @@ t.test('pilotlight/client brings noble and cbor-x along, and nothing of the serv
   t.end()
 })
 
-t.test('pilotlight/appservice brings nothing along', (t) => {
+t.test('pilotlight/appservice brings only noble along, to verify webhooks', (t) => {
   const urls = loaded('pilotlight/appservice')
-  t.same(names(urls.map(packageOf)), [])
-  t.same(names(urls.map(folderOf)), ['appservice'])
+  t.same(names(urls.map(packageOf)), ['@noble/hashes'])
+  t.same(names(urls.map(folderOf)), ['appservice', 'base', 'webhook'])
   t.end()
 })
