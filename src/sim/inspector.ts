@@ -72,8 +72,10 @@ export class Inspector {
 
   #look(): void {
     const { server, checker, services, persons, queue, scenario } = this.#house
-    if (scenario.isReachable === true)
-      for (const device of persons.flatMap(({ devices }) => devices)) this.#reach.look(device, server.isUp, queue.nowMs)
+    if (scenario.isReachable === true) {
+      const upMs = server.isUp ? this.#house.now().wallMs - server.bootedMs : 0
+      for (const device of persons.flatMap(({ devices }) => devices)) this.#reach.look(device, upMs, queue.nowMs)
+    }
     if (!server.isUp) return
     this.#contact.check(queue.nowMs)
     checker.checkOpen(this.#house.now().wallMs, server.bootedMs)
@@ -107,11 +109,15 @@ export class Inspector {
     }
   }
 
-  /** What stands beside the records of sessions: nothing, once all is settled. */
+  /**
+   * What stands beside the records of sessions: nothing, once all is settled. But an ill-meaning peer may have asked for
+   * an answer in half an hour: one each.
+   */
   unrested(): string[] {
+    const mostOf: Record<string, number> = { probesHeld: this.#house.scenario.hostilePeers }
     return this.#house.server.endpoints.flatMap((endpoint, worker) => {
       const metrics = endpoint.metrics()
-      return BESIDE_RECORDS.filter((name) => metrics[name] > 0).map(
+      return BESIDE_RECORDS.filter((name) => metrics[name] > (mostOf[name] ?? 0)).map(
         (name) => `worker ${worker}: ${name} is ${metrics[name]}`,
       )
     })

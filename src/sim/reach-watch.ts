@@ -27,10 +27,10 @@ export class ReachWatch {
     this.#fail = fail
   }
 
-  /** Looks at a device, every few seconds. */
-  look(device: DeviceNode, isServerUp: boolean, nowMs: number): void {
+  /** Looks at a device, every few seconds. @param upMs since when the server runs, ms; 0: it does not. */
+  look(device: DeviceNode, upMs: number, nowMs: number): void {
     const { path, setting } = device
-    const isOpen = isServerUp && device.isRunning && !device.isSuspended && path.hasWay
+    const isOpen = upMs > 0 && device.isRunning && !device.isSuspended && path.hasWay
     const way = this.#ways.get(device) ?? { openSinceMs: null, closedSinceMs: nowMs, outageMs: 0 }
     this.#ways.set(device, way)
     if (!isOpen) {
@@ -44,7 +44,8 @@ export class ReachWatch {
     }
     const slowestS = Math.max(setting.keepaliveS, setting.tcpKeepaliveS ?? 0)
     const patienceMs = (slowestS * INTERVALS + FIND_S) * 1000 + way.outageMs * OUTAGES
-    const openMs = nowMs - way.openSinceMs
+    // It may have started again between two looks.
+    const openMs = Math.min(nowMs - way.openSinceMs, upMs)
     if (openMs > patienceMs && !this.#contact.isInContact(setting.handle))
       this.#fail(
         `${device.name} is not in contact, though it has had a way for ${Math.trunc(openMs)} ms (${path.udp}, ${path.tcp})`,

@@ -221,6 +221,7 @@ export class World implements House {
 
   /** Some stay where UDP does not pass. All others come to a free network. */
   #freePath(device: DeviceNode, staysBlocked: boolean): void {
+    device.path.udp = 'open' // an ill-meaning peer may have shut its own
     if (this.scenario.tcpKeepaliveS === undefined) return
     device.path.join()
     if (staysBlocked) device.path.udp = 'blocked'
