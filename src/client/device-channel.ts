@@ -31,7 +31,7 @@ export interface Opened {
   frames: ServerFrame[] | null
   byLastKey: boolean
   /** It was sent under the root before this one. wire-spec [R-5.6-5] */
-  byLastPhase: boolean
+  byLastRoot: boolean
   /** The server's boot value changed: with a CHALLENGE in it, the server was started anew. wire-spec [R-5.3-5] */
   isRestart: boolean
   /** It came on the session before the present one. */
@@ -77,7 +77,7 @@ export class DeviceChannel {
 
   /** Whether a step may be asked for: the session is confirmed, and the server was heard under its root. [R-5.6-6] */
   get mayStep(): boolean {
-    return this.#hasSession && this.#isConfirmed && !this.view.has(SessionFlag.lastPhase)
+    return this.#hasSession && this.#isConfirmed && !this.view.has(SessionFlag.lastRoot)
   }
 
   /** The session that sends. */
@@ -185,8 +185,8 @@ export class DeviceChannel {
     if (fault !== null) return fault
     const plaintext = this.#receiver.open(this.#view.at(slot), this.#header, datagram)
     if (typeof plaintext === 'string') return plaintext
-    const { byLastKey, byLastPhase, tookBoot } = this.#receiver
-    return { frames: decodeFrames(plaintext, 's2d'), byLastKey, byLastPhase, isRestart: tookBoot, isOld: false }
+    const { byLastKey, byLastRoot, tookBoot } = this.#receiver
+    return { frames: decodeFrames(plaintext, 's2d'), byLastKey, byLastRoot, isRestart: tookBoot, isOld: false }
   }
 
   /** The server has committed it: the old one ended with that. wire-spec [R-4.2-2] */

@@ -54,7 +54,7 @@ export class Incoming {
       if (frame.kind === 'pong') askedMs = this.#handlePong(frame, opened.byLastKey, settles, now)
       else if (frame.kind === 'clock') this.#handleClock(frame.clockMs, askedMs, now)
       else if (frame.kind === 'stepped') {
-        if (!this.#handleStepped(frame, opened.byLastPhase, now)) return 'malformed'
+        if (!this.#handleStepped(frame, opened.byLastRoot, now)) return 'malformed'
       } else this.#handleFrame(frame, now)
     }
     rings.handleChange(now)
@@ -83,9 +83,9 @@ export class Incoming {
   }
 
   /** A new root must be durable before the first packet under it, which asks. [R-5.6-5] @returns false for a bad key. */
-  #handleStepped(frame: SteppedFrame, byLastPhase: boolean, now: Now): boolean {
+  #handleStepped(frame: SteppedFrame, byLastRoot: boolean, now: Now): boolean {
     const { ratchet, asking, outgoing, outlet } = this.#parts
-    const outcome = ratchet.handleStepped(frame, byLastPhase, now)
+    const outcome = ratchet.handleStepped(frame, byLastRoot, now)
     if (outcome !== 'stepped') return outcome === 'ignored'
     asking.handleKeyChange()
     asking.put(PING, null)

@@ -112,12 +112,12 @@ export class Ratchet {
   /**
    * STEPPED came. If it mirrors our STEP the session has the new root, which must be durable before the next packet.
    *
-   * @param byLastPhase whether it came under the root before this one: a repeat.
+   * @param byLastRoot whether it came under the root before this one: a repeat.
    * @returns 'stepped'; 'ignored', and nothing has changed; 'low-order': the session must end with code 1. [R-5.6-8]
    */
-  handleStepped({ key }: SteppedFrame, byLastPhase: boolean, now: Now): 'stepped' | 'ignored' | 'low-order' {
+  handleStepped({ key }: SteppedFrame, byLastRoot: boolean, now: Now): 'stepped' | 'ignored' | 'low-order' {
     const asked = this.#asked
-    if (asked === null || byLastPhase || (asked.own === null) !== (key === null)) return 'ignored'
+    if (asked === null || byLastRoot || (asked.own === null) !== (key === null)) return 'ignored'
     const next = this.#nextRoot(asked.own, key)
     if (next === null) return 'low-order'
     this.#channel.changeRoot(next)

@@ -1,6 +1,5 @@
 import type { CidParts } from '../packet/connection-id.js'
 import { CloseCode } from '../packet/constants.js'
-import type { DropReason } from '../packet/drop.js'
 import { CID_OFFSET, emptyHeader, parseHeader } from '../packet/header.js'
 import { NUMBER_MAX } from '../packet/packet-number.js'
 import { confirmSession, FAILED_OPENS_MAX } from '../session/receiver.js'
@@ -88,8 +87,13 @@ export class Incoming {
   #open(view: SessionView, packet: Uint8Array, remote: Uint8Array, nowMs: number): void {
     const { counters, receiver } = this.#core
     const lastHigh = view.high
-    const isStep = this.#header.phase !== view.phase
-    const opened = isStep ? this.#openStep(view, packet) : receiver.open(view, this.#header, packet)
+    let opened = receiver.open(view, this.#header, packet)
+    let isStep = false
+    // A probe ends no step. [R-9.4-2]
+    if (typeof opened === 'string' && !this.#header.probe) {
+      opened = this.#steps.open(view, this.#header, packet, opened)
+      isStep = typeof opened !== 'string'
+    }
     if (typeof opened === 'string') {
       counters.drop(opened)
       if (view.failedOpens >= FAILED_OPENS_MAX) this.#endings.end(view, CloseCode.keyLimit)
@@ -126,11 +130,6 @@ export class Incoming {
     if (view.sendNumber >= NUMBER_MAX)
       this.#endings.end(view, CloseCode.keyLimit) // the last number is for CLOSE
     else if (isStep || arrival.tookBoot || crossesSave(view.high, lastHigh)) this.#sessions.save(view)
-  }
-
-  /** A probe ends no step. [R-9.4-2] */
-  #openStep(view: SessionView, packet: Uint8Array): Uint8Array | DropReason {
-    return this.#header.probe ? 'phase' : this.#steps.open(view, this.#header, packet)
   }
 
   /** A packet that may be a replay: nothing but a RESPONSE that matches has an effect. wire-spec §8.2 */

@@ -74,15 +74,16 @@ export class Steps {
   }
 
   /**
-   * Opens a packet of the other key phase: the first under the root that was promised. [R-5.6-4]
+   * Opens a packet that the present root did not open: the first under the root that was promised, if one was. [R-5.6-4]
    *
+   * @param reason why the present root did not.
    * @returns its frames' bytes, and the session has the new root, to be saved; or why it is dropped.
    */
-  open(view: SessionView, header: Header, packet: Uint8Array): Uint8Array | DropReason {
+  open(view: SessionView, header: Header, packet: Uint8Array, reason: DropReason): Uint8Array | DropReason {
     const { receiver, promised, counters } = this.#core
     const root = this.#committing.has(view.slot) ? null : this.#promisedRoot(view)
-    if (root === null) return 'phase'
-    const opened = receiver.openNext(view, root, header, packet)
+    if (root === null) return reason
+    const opened = receiver.openNext(view, root, header, packet, reason)
     root.fill(0)
     if (typeof opened === 'string') return opened
     promised.drop(view.slot)

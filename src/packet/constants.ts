@@ -133,10 +133,9 @@ export const Flag = {
   channel: 0x80,
   long: 0x40,
   boot: 0x20,
-  phase: 0x10,
   ask: 0x08,
   probe: 0x04,
-  grease: 0x03,
+  grease: 0x13,
 } as const
 
 /** Why a server closes a WebSocket: codes of RFC 6455 §7.4. wire-spec §8.3. */

@@ -28,15 +28,13 @@ export const DROP_REASONS = [
   'dead-cid',
   /** a connection ID in use, but no keys for it */
   'no-session',
-  /** a key phase whose root is not agreed on, or is gone */
-  'phase',
   /** a boot value with seconds not above those held */
   'boot-old',
   /** a packet number that cannot be expanded */
   'number',
   /** a packet number seen before, or below the window */
   'replay',
-  /** a packet whose tag does not verify */
+  /** a packet whose tag verifies under no root that is held */
   'tag',
   /** authentic, but on a session that no challenge has confirmed since the start */
   'unconfirmed',

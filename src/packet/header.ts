@@ -51,8 +51,6 @@ export function datagramKind(bytes: Uint8Array, direction: Direction): DatagramK
 export interface Header {
   /** first byte as sent */
   flags: number
-  /** PHASE: parity of the sender's epoch, 0 or 1. wire-spec §5.6 */
-  phase: 0 | 1
   /** ASK: an answer is asked for (d2s only) */
   ask: boolean
   /** PROBE: it came from, or goes to, the second socket of a device. wire-spec §9.4 */
@@ -72,7 +70,7 @@ export const CID_OFFSET = 1
 
 /** A header to hand to `parseHeader`. */
 export function emptyHeader(): Header {
-  return { flags: 0, phase: 0, ask: false, probe: false, bootOffset: -1, numberBytes: 1, numberLow: 0, headerBytes: 0 }
+  return { flags: 0, ask: false, probe: false, bootOffset: -1, numberBytes: 1, numberLow: 0, headerBytes: 0 }
 }
 
 /**
@@ -96,7 +94,6 @@ export function parseHeader(
   if ((flags & reserved) !== 0) return 'reserved-bit'
   let at = direction === 'd2s' ? CID_OFFSET + CID_BYTES : CID_OFFSET
   out.flags = flags
-  out.phase = (flags & Flag.phase) === 0 ? 0 : 1
   out.ask = (flags & Flag.ask) !== 0
   out.probe = probe
   out.bootOffset = -1
@@ -119,15 +116,13 @@ export interface HeaderFields {
   boot: Uint8Array | null
   /** four bytes of packet number in place of one */
   long: boolean
-  /** parity of the sender's epoch; 0 if left out. wire-spec §5.6 */
-  phase?: 0 | 1
   /** an answer is asked for (d2s only) */
   ask: boolean
   /** to or from the second socket of a device; false if left out. wire-spec §9.4 */
   probe?: boolean
   /** packet number, u48; its low bits are written */
   number: number
-  /** any random byte; its low 2 bits become GREASE */
+  /** any random byte; its bits `Flag.grease` are used */
   grease: number
 }
 
@@ -137,7 +132,7 @@ export interface HeaderFields {
  * @returns 2 to 22 B, fresh: the associated data and the start of the packet.
  */
 export function writeHeader(fields: HeaderFields): Uint8Array {
-  const { cid, boot, long, phase, ask, probe = false, number, grease } = fields
+  const { cid, boot, long, ask, probe = false, number, grease } = fields
   const cidBytes = cid === null ? 0 : CID_BYTES
   const bootBytes = boot === null ? 0 : BOOT_BYTES
   const header = new Uint8Array(1 + cidBytes + bootBytes + (long ? 4 : 1))
@@ -145,7 +140,6 @@ export function writeHeader(fields: HeaderFields): Uint8Array {
     Flag.channel |
     (long ? Flag.long : 0) |
     (boot === null ? 0 : Flag.boot) |
-    (phase === 1 ? Flag.phase : 0) |
     (ask ? Flag.ask : 0) |
     (probe ? Flag.probe : 0) |
     (grease & Flag.grease)

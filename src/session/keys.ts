@@ -123,7 +123,7 @@ export function changeRoot(view: SessionView, context: SessionContext, root: Uin
   assert(root.length === KEY_BYTES, 'root of 32 bytes')
   if (view.role === 'device') {
     keepLastKey(view)
-    view.raise(SessionFlag.lastPhase)
+    view.raise(SessionFlag.lastRoot)
     if (!view.matches(Offset.deviceBoot, deviceBoot)) view.raise(SessionFlag.bootPending)
   }
   view.write(Offset.root, root)
@@ -135,7 +135,7 @@ export function changeRoot(view: SessionView, context: SessionContext, root: Uin
 
 /** Device only: wipes the s2d key before the last change of D or root. */
 export function dropLastKey(view: SessionView): void {
-  view.lower(SessionFlag.hasLastKey | SessionFlag.lastPhase)
+  view.lower(SessionFlag.hasLastKey | SessionFlag.lastRoot)
   view.wipe(Offset.lastReceiveKey, KEY_BYTES)
   view.lastHigh = NO_NUMBER
 }
@@ -147,7 +147,7 @@ function keepLastKey(view: SessionView): void {
   view.lastBitmapLow = view.bitmapLow
   view.lastBitmapHigh = view.bitmapHigh
   view.raise(SessionFlag.hasLastKey)
-  view.lower(SessionFlag.lastPhase)
+  view.lower(SessionFlag.lastRoot)
 }
 
 function deriveS2d(view: SessionView, context: SessionContext): void {

@@ -28,7 +28,8 @@ export class Receiver {
   #hadBoot = false
   #tookBoot = false
   #byLastKey = false
-  #byLastPhase = false
+  #byLastRoot = false
+  #isTagWrong = false
 
   constructor(context: SessionContext) {
     this.#context = context
@@ -54,61 +55,58 @@ export class Receiver {
     return this.#byLastKey
   }
   /** Device: whether it was under the root before this one. [R-5.6-5] */
-  get byLastPhase(): boolean {
-    return this.#byLastPhase
+  get byLastRoot(): boolean {
+    return this.#byLastRoot
   }
 
   /**
-   * Opens a channel packet and records its number. A boot value in it that is new is taken. On an unconfirmed session
-   * of a server (wire-spec §8.2) the number is not recorded, see `confirmSession`.
+   * Opens a channel packet and records its number: by the present key, else, at a device that holds one, by the last s2d
+   * key. A boot value in it that is new is taken. On an unconfirmed session of a server (wire-spec §8.2) the number is not
+   * recorded, see `confirmSession`. [R-5.6-10]
    *
    * @param view   at the session.
    * @param header of the datagram, parsed for this direction.
    * @param packet the datagram.
-   * @returns the frames' bytes, fresh; or why the packet is dropped: 'phase', 'boot-old', 'number', 'replay' or 'tag'.
+   * @returns the frames' bytes, fresh; or why the packet is dropped: 'boot-old', 'number', 'replay' or 'tag'.
    *   Then nothing has changed but the count of failed opens.
    */
   open(view: SessionView, header: Header, packet: Uint8Array): Uint8Array | DropReason {
     this.#begin(header)
-    if (header.phase !== view.phase) return this.#openLastPhase(view, header, packet)
-    if (this.#hadBoot) {
-      const boot = packet.subarray(header.bootOffset, header.bootOffset + BOOT_BYTES)
-      const offset = view.role === 'server' ? Offset.deviceBoot : Offset.serverBoot
-      if (!view.matches(offset, boot)) return this.#openNewBoot(view, header, packet, boot)
-    }
-    let opened = this.#openBy(view, view.read(Offset.receiveKey, this.#key), header, packet, view)
-    const otherD = view.has(SessionFlag.hasLastKey) && !view.has(SessionFlag.lastPhase)
-    if (typeof opened === 'string' && otherD && !this.#hadBoot) {
-      opened = this.#openByLastKey(view, header, packet)
-      this.#byLastKey = typeof opened !== 'string'
-    }
+    const present = this.#openPresent(view, header, packet)
+    const opened = typeof present === 'string' ? this.#openLast(view, header, packet, present) : present
     this.#key.fill(0)
-    if (opened === 'tag') view.failedOpens++
-    else if (typeof opened !== 'string' && !this.#byLastKey) this.#noteOpened(view)
+    if (typeof opened === 'string' && this.#isTagWrong) view.failedOpens++
     return opened
   }
 
   /**
-   * Server: opens a packet of the other key phase under the root that was promised. If it opens, the session has that
-   * root, and D too if a new one is in the packet; everything up to its number counts as seen. [R-5.6-4]
+   * Server: opens a packet that the present root did not open under the one that was promised. If it opens, the session
+   * has that root, and D too if a new one is in the packet; everything up to its number counts as seen. [R-5.6-4]
    *
-   * @param root 32 B, durably promised.
-   * @returns as `open`.
+   * @param root   32 B, durably promised.
+   * @param reason what `open` has just said of this packet.
+   * @returns as `open`; a packet that neither root opens is counted once. [R-5.6-10]
    */
-  openNext(view: SessionView, root: Uint8Array, header: Header, packet: Uint8Array): Uint8Array | DropReason {
+  openNext(
+    view: SessionView,
+    root: Uint8Array,
+    header: Header,
+    packet: Uint8Array,
+    reason: DropReason,
+  ): Uint8Array | DropReason {
     this.#begin(header)
     const held = view.read(Offset.deviceBoot, this.#held)
     const boot = this.#hadBoot ? packet.subarray(header.bootOffset, header.bootOffset + BOOT_BYTES) : held
     const isNewBoot = this.#hadBoot && !view.matches(Offset.deviceBoot, boot)
-    if (isNewBoot && bootSeconds(boot) <= bootSeconds(held)) return 'boot-old'
+    if (isNewBoot && bootSeconds(boot) <= bootSeconds(held)) return reason
     const number = expandNumber(header.numberLow, header.numberBytes, NO_NUMBER)
-    if (number === NO_NUMBER) return 'number'
+    if (number === NO_NUMBER) return reason
     const key = deviceToServerKey(this.#context.crypto, root, boot)
     const plaintext = openPacket(this.#context.crypto, key, packet, header.headerBytes, number)
     key.fill(0)
     if (plaintext === null) {
-      view.failedOpens++
-      return 'tag'
+      if (reason !== 'tag') view.failedOpens++
+      return gravest(reason, 'tag')
     }
     this.#number = number
     this.#isNewest = true
@@ -123,7 +121,20 @@ export class Receiver {
     this.#hadBoot = header.bootOffset !== NO_BOOT
     this.#tookBoot = false
     this.#byLastKey = false
-    this.#byLastPhase = false
+    this.#byLastRoot = false
+    this.#isTagWrong = false
+  }
+
+  /** By the present root, with the D or S that is held or a newer one in the packet. */
+  #openPresent(view: SessionView, header: Header, packet: Uint8Array): Uint8Array | DropReason {
+    if (this.#hadBoot) {
+      const boot = packet.subarray(header.bootOffset, header.bootOffset + BOOT_BYTES)
+      const offset = view.role === 'server' ? Offset.deviceBoot : Offset.serverBoot
+      if (!view.matches(offset, boot)) return this.#openNewBoot(view, header, packet, boot)
+    }
+    const opened = this.#openBy(view, view.read(Offset.receiveKey, this.#key), header, packet, view)
+    if (typeof opened !== 'string') this.#noteOpened(view)
+    return opened
   }
 
   #openBy(
@@ -137,7 +148,7 @@ export class Receiver {
     if (number === NO_NUMBER) return 'number'
     if (!isFresh(window, number)) return 'replay'
     const plaintext = openPacket(this.#context.crypto, key, packet, header.headerBytes, number)
-    if (plaintext === null) return 'tag'
+    if (plaintext === null) return this.#tagWrong()
     this.#number = number
     this.#isNewest = number > window.high
     if (view.role === 'device' || view.confirmed) recordNumber(window, number)
@@ -154,10 +165,7 @@ export class Receiver {
     const key = receiveKeyFor(view, this.#context, boot)
     const plaintext = openPacket(this.#context.crypto, key, packet, header.headerBytes, number)
     key.fill(0)
-    if (plaintext === null) {
-      view.failedOpens++
-      return 'tag'
-    }
+    if (plaintext === null) return this.#tagWrong()
     this.#number = number
     this.#isNewest = true
     this.#tookBoot = true
@@ -172,28 +180,28 @@ export class Receiver {
     return plaintext
   }
 
-  /** Device: a packet under the last receive key, which has a window of its own. */
-  #openByLastKey(view: SessionView, header: Header, packet: Uint8Array): Uint8Array | DropReason {
+  /**
+   * Device: a packet that the server sent before it heard of our new D or root, under the last s2d key and the S that is
+   * held. That key has numbers and a window of its own. [R-5.3-2] [R-5.6-5]
+   */
+  #openLast(view: SessionView, header: Header, packet: Uint8Array, reason: DropReason): Uint8Array | DropReason {
+    if (!view.has(SessionFlag.hasLastKey)) return reason
+    const boot = packet.subarray(header.bootOffset, header.bootOffset + BOOT_BYTES)
+    if (this.#hadBoot && !view.matches(Offset.serverBoot, boot)) return reason
     const window: ReplayWindow = { high: view.lastHigh, bitmapLow: view.lastBitmapLow, bitmapHigh: view.lastBitmapHigh }
     const opened = this.#openBy(view, view.read(Offset.lastReceiveKey, this.#key), header, packet, window)
-    if (typeof opened === 'string') return opened
+    if (typeof opened === 'string') return gravest(reason, opened)
     view.lastHigh = window.high
     view.lastBitmapLow = window.bitmapLow
     view.lastBitmapHigh = window.bitmapHigh
+    this.#byLastKey = true
+    this.#byLastRoot = view.has(SessionFlag.lastRoot)
     return opened
   }
 
-  /** Device: a packet that the server sent before it heard of our new root. At a server the old root is gone. */
-  #openLastPhase(view: SessionView, header: Header, packet: Uint8Array): Uint8Array | DropReason {
-    if (!view.has(SessionFlag.lastPhase)) return 'phase'
-    const boot = packet.subarray(header.bootOffset, header.bootOffset + BOOT_BYTES)
-    if (this.#hadBoot && !view.matches(Offset.serverBoot, boot)) return 'phase'
-    const opened = this.#openByLastKey(view, header, packet)
-    this.#key.fill(0)
-    if (opened === 'tag') view.failedOpens++
-    this.#byLastPhase = typeof opened !== 'string'
-    this.#byLastKey = this.#byLastPhase
-    return opened
+  #tagWrong(): 'tag' {
+    this.#isTagWrong = true
+    return 'tag'
   }
 
   /** Who must go on sending BOOT: [R-5.3-1] for a device, [R-5.3-5] for a server. */
@@ -215,4 +223,10 @@ export function confirmSession(view: SessionView, number: number): void {
   view.raise(SessionFlag.confirmed)
   view.answerNumber = NO_NUMBER
   startWindow(view, number)
+}
+
+/** Which of the reasons that two roots gave for one packet is counted: that it came before, then that it was tried. */
+function gravest(a: DropReason, b: DropReason): DropReason {
+  if (a === 'replay' || b === 'replay') return 'replay'
+  return a === 'tag' ? a : b
 }

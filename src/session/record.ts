@@ -25,7 +25,7 @@
  * | 206 | 2 | custom silence | contact | seconds of the last SILENCE frame, 0 none, §7 |
  * | 208 | 4 | flags | each its own | see `SessionFlag` |
  * | 212 | 1 | ping value | contact | state * 16 + class of the last PING, §7.1 |
- * | 213 | 1 | epoch | step | steps since the handshake, modulo 256; its parity is PHASE, §5.6 |
+ * | 213 | 1 | epoch | step | steps since the handshake, modulo 256, §5.6 |
  * | 214 | 2 | step second | step | monotonic s, modulo 65536, of the last step that was taken up (server), [R-5.6-7] |
  * | 216 | 4 | announced key | endpoint | first 4 B of the last SERVER_KEY that was acked, 0 none |
  * | 220 | 4 | (reserved) | | learnt interval |
@@ -110,7 +110,7 @@ export const SessionFlag = {
   /** Our next packet is LONG: the server sent BOOT, and may hold an older h. [R-8.1-2] (device). */
   longPending: 2048,
   /** The last receive key is of the root before this one, not only of another D. [R-5.6-5] (device). */
-  lastPhase: 4096,
+  lastRoot: 4096,
   /** A symmetric step was promised, or is being committed; the device was not heard under its root. (server). */
   stepPromised: 8192,
   /** Nothing was sent under the send key: its numbers begin at random, so that there is nothing to skip. [R-5.4-5] */

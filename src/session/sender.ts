@@ -38,7 +38,6 @@ export class Sender {
     cid: null,
     boot: null,
     long: true,
-    phase: 0,
     ask: false,
     probe: false,
     number: 0,
@@ -85,7 +84,6 @@ export class Sender {
     fields.boot = boot ? this.#context.boot : null
     fields.long = boot || view.has(SessionFlag.longPending) || !isShortAllowed(number, view.confirmedNumber)
     view.lower(SessionFlag.longPending)
-    fields.phase = view.phase
     fields.ask = packet.ask
     fields.probe = packet.probe ?? false
     fields.number = number

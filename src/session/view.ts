@@ -194,10 +194,6 @@ export class SessionView implements ReplayWindow {
   set epoch(value: number) {
     this.#segment.bytes[this.#byte + Offset.epoch] = value
   }
-  /** Key phase: parity of the epoch. wire-spec §5.6 */
-  get phase(): 0 | 1 {
-    return (this.epoch & 1) === 0 ? 0 : 1
-  }
   /** Seconds, modulo 65536. */
   get stepSecond(): number {
     return this.#segment.shorts[this.#short + Offset.stepSecond / 2] as number

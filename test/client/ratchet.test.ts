@@ -88,17 +88,17 @@ t.test('[R-5.6-5] STEPPED: nothing goes out before the root is stored, then a pi
   rig.holdsSaves = false
   while (rig.heldSaves.length > 0) rig.save()
   const [first] = rig.take()
-  t.equal(first!.bytes[0]! & (Flag.phase | Flag.boot | Flag.long), Flag.phase | Flag.boot | Flag.long)
+  t.equal(first!.bytes[0]! & (Flag.boot | Flag.long), Flag.boot | Flag.long)
   const opened = rig.server.open(first!.bytes)
   t.equal(opened.ask, true)
   t.match(opened.ping, { kind: 'ping' })
-  t.ok(rig.machine.parts.channel.view.has(SessionFlag.lastPhase))
+  t.ok(rig.machine.parts.channel.view.has(SessionFlag.lastRoot))
   rig.deliver(rig.server.answer(opened))
   t.notOk(rig.machine.parts.channel.view.has(SessionFlag.hasLastKey))
   t.same(rig.machine.parts.channel.view.read(Offset.lastReceiveKey, new Uint8Array(32)), new Uint8Array(32))
 })
 
-t.test('[R-5.6-5] packets of the old phase are taken until one of the new came', async (t) => {
+t.test('[R-5.6-5] packets of the old root are taken until one of the new came', async (t) => {
   const rig = online()
   const [packet] = pass(rig, HOUR_MS + 300_000).slice(-1)
   const { server } = rig
@@ -115,7 +115,7 @@ t.test('[R-5.6-5] packets of the old phase are taken until one of the new came',
   const first = server.open(rig.take()[0]!.bytes)
   rig.deliver(server.answer(first))
   rig.deliver(late)
-  t.equal(rig.machine.drops.of('phase'), 1, 'the late one is not')
+  t.equal(rig.machine.drops.of('tag'), 1, 'the late one is not')
   t.equal(epochOf(rig), 1)
 })
 

@@ -9,7 +9,7 @@ import { oneByteValue } from '../../src/frame/one-byte.js'
 import { needsPadding } from '../../src/frame/padding.js'
 import { HandshakeState } from '../../src/noise/handshake-state.js'
 import { parsePattern } from '../../src/noise/pattern.js'
-import { BOOT_BYTES, CID_BYTES, ONE_BYTE_VALUES } from '../../src/packet/constants.js'
+import { BOOT_BYTES, CID_BYTES, Flag, ONE_BYTE_VALUES } from '../../src/packet/constants.js'
 import { cookieKey, cookieOf, sealCookieReply } from '../../src/packet/cookie.js'
 import {
   HANDSHAKE_PROLOGUE,
@@ -196,7 +196,7 @@ export class ScriptedServer {
       ask: header.ask,
       boot,
       long: header.numberBytes === 4,
-      grease: header.flags & 3,
+      grease: header.flags & Flag.grease,
       cid: bytes.slice(CID_OFFSET, CID_OFFSET + CID_BYTES),
       bytes,
     }

@@ -406,8 +406,8 @@ t.test('[R-3-4] dropped datagrams are counted by reason', async (t) => {
   rig.deliver(Uint8Array.from([0x88, ...new Array(30).fill(0)]))
   t.equal(rig.machine.drops.of('unexpected'), 1, '[R-9.4-6]')
   t.equal(rig.machine.drops.of('reserved-bit'), 1, '[R-5.1-1]')
-  rig.deliver(Uint8Array.from([0x90, ...new Array(30).fill(0)]))
-  t.equal(rig.machine.drops.of('phase'), 1)
+  rig.deliver(Uint8Array.from([0xd0, ...new Array(30).fill(0)]))
+  t.equal(rig.machine.drops.of('tag'), 1)
 })
 
 t.test('wrong options and stores are told by a code', async (t) => {

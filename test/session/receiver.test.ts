@@ -250,7 +250,7 @@ t.test('[R-5.3-2] packets under the last s2d key are taken until the first under
   t.type(device.open(two), 'string', 'a replay')
   t.same(device.open(one), ONE)
   t.type(device.open(one), 'string')
-  t.equal(device.view.failedOpens, 0, 'they did open once')
+  t.equal(device.view.failedOpens, 2, 'each replay was tried by the new key')
   for (let i = 0; i < 40; i++) server.seal()
   const far = server.seal()
   t.same(device.open(far), ONE)
@@ -262,6 +262,19 @@ t.test('[R-5.3-2] packets under the last s2d key are taken until the first under
   t.equal(device.receiver.byLastKey, false)
   t.equal(device.view.has(SessionFlag.hasLastKey), false)
   t.type(device.open(far), 'string', 'too late')
+})
+
+t.test('[R-5.3-2] [R-5.6-10] the last s2d key also opens packets with BOOT, by the S that is held', async (t) => {
+  const { server, device } = linked()
+  server.open(device.seal())
+  server.view.raise(SessionFlag.bootPending)
+  t.same(device.open(server.seal()), ONE)
+  const underOld = server.seal()
+  t.equal(underOld[0]! & BOOT, BOOT)
+  device.seal({ ask: true, retry: true })
+  t.same(device.open(underOld), ONE)
+  t.same([device.receiver.byLastKey, device.receiver.tookBoot], [true, false])
+  t.equal(device.view.has(SessionFlag.bootPending), true)
 })
 
 t.test('what is said of a packet is said of that packet only', async (t) => {

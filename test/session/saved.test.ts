@@ -83,7 +83,7 @@ t.test('[R-5.3-1] a device that loads a session uses its new boot value as D', a
   t.same(next.view.read(Offset.deviceBoot, new Uint8Array(12)), next.boot)
   t.same(next.view.read(Offset.serverBoot, new Uint8Array(12)), view.read(Offset.serverBoot, new Uint8Array(12)))
   t.same(next.view.read(Offset.cid, new Uint8Array(34)), ids)
-  t.equal(next.view.flags, SessionFlag.inUse | SessionFlag.bootPending | SessionFlag.hasSpare)
+  t.equal(next.view.flags, SessionFlag.inUse | SessionFlag.bootPending | SessionFlag.hasSpare | SessionFlag.unsent)
   t.equal(next.view.has(SessionFlag.hasLastKey), false, 'nothing of the last process is taken')
   view.lower(SessionFlag.hasSpare)
   loadSession(next.view, next.context, saveSession(view))

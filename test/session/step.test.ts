@@ -13,11 +13,15 @@ import {
   writeStepTimes,
 } from '../../src/session/saved.js'
 import { confirmNumber } from '../../src/session/sender.js'
+import { flipped } from '../support/hostile-bytes.js'
 import { bootValue } from '../support/pair.js'
 import { crypto, End, linked, ROOT } from './linked.js'
 
 const NEXT = new Uint8Array(32).fill(0x99)
 const ONE = Uint8Array.of(4)
+
+/** With a wrong tag. */
+const forged = (datagram: Uint8Array): Uint8Array => flipped(datagram, datagram.length * 8 - 1)
 
 /** The device steps to NEXT; the server has promised it. */
 function stepped(): { server: End; device: End } {
@@ -26,10 +30,11 @@ function stepped(): { server: End; device: End } {
   return ends
 }
 
-/** The server opens a packet of the other phase under NEXT. */
+/** The server opens a packet by its present root, else under NEXT. */
 function openNext(server: End, datagram: Uint8Array, root = NEXT) {
-  server.open(datagram.slice()) // fills the header; dropped
-  return server.receiver.openNext(server.view, root, server.header, datagram)
+  const opened = server.open(datagram)
+  if (typeof opened !== 'string') return opened
+  return server.receiver.openNext(server.view, root, server.header, datagram, opened)
 }
 
 t.test('a step changes both keys, the numbers of both directions, the epoch; and wipes the old root', async (t) => {
@@ -52,7 +57,7 @@ t.test('a step changes both keys, the numbers of both directions, the epoch; and
   for (const { view } of [device, server]) {
     t.same(view.read(Offset.root, key), NEXT)
     t.equal(hex(view.snapshot()).includes(hex(ROOT)), false)
-    t.same([view.epoch, view.phase, view.failedOpens, view.high, view.confirmedNumber], [1, 1, 0, -1, -1])
+    t.same([view.epoch, view.failedOpens, view.high, view.confirmedNumber], [1, 0, -1, -1])
     t.notOk(view.has(SessionFlag.stepPromised))
   }
   t.notOk(server.view.has(SessionFlag.hasLastKey), 'a server keeps no old key')
@@ -63,7 +68,7 @@ t.test('the epoch is counted modulo 256', async (t) => {
   const { server } = linked()
   for (let i = 1; i <= 257; i++) {
     changeRoot(server.view, server.context, NEXT, new Uint8Array(12))
-    t.equal(server.view.phase, i % 2)
+    t.equal(server.view.epoch, i % 256)
   }
   t.equal(server.view.epoch, 1)
 })
@@ -74,14 +79,14 @@ t.test('a device whose D is its boot value needs no BOOT after a step', async (t
   device.view.lower(SessionFlag.bootPending)
   changeRoot(device.view, device.context, NEXT, device.boot)
   t.notOk(device.view.has(SessionFlag.bootPending))
-  t.equal(device.seal()[0]! & (Flag.phase | Flag.boot | Flag.long), Flag.phase | Flag.long)
+  t.equal(device.seal()[0]! & (Flag.boot | Flag.long), Flag.long)
 })
 
 t.test('[R-5.6-4] the first packet under the promised root gives it to the session', async (t) => {
   const { device, server } = stepped()
   server.view.failedOpens = 3
   const datagram = device.seal({ plaintext: ONE, ask: true })
-  t.equal(server.open(datagram), 'phase', 'not by the present root')
+  t.equal(server.open(datagram), 'tag', 'not by the present root')
   t.same(openNext(server, datagram), ONE)
   t.equal(server.receiver.number, device.sender.number)
   t.equal(server.receiver.isNewest, true)
@@ -92,9 +97,7 @@ t.test('[R-5.6-4] the first packet under the promised root gives it to the sessi
   t.equal(server.open(datagram), 'replay')
   t.equal(typeof server.open(device.seal({ plaintext: ONE })), 'object')
   t.equal(server.receiver.hadBoot, true)
-  const answer = server.seal({ plaintext: ONE, answers: true })
-  t.equal(answer[0]! & Flag.phase, Flag.phase)
-  t.same(device.open(answer), ONE)
+  t.same(device.open(server.seal({ plaintext: ONE, answers: true })), ONE)
 })
 
 t.test('[R-5.6-4] what does not open under the promised root changes the count of failed opens only', async (t) => {
@@ -105,7 +108,7 @@ t.test('[R-5.6-4] what does not open under the promised root changes the count o
   t.equal(server.view.failedOpens, 1)
   server.view.failedOpens = 0
   t.same(server.view.snapshot(), before)
-  // A boot value that is not newer than the D that is held.
+  // A boot value that is not newer than the D that is held: neither root is tried.
   server.view.write(Offset.deviceBoot, bootValue(2000, server.random))
   t.equal(openNext(server, datagram), 'boot-old')
   server.view.write(Offset.deviceBoot, bootValue(3000, server.random))
@@ -117,41 +120,101 @@ t.test('[R-5.6-4] what does not open under the promised root changes the count o
   t.equal(server.view.failedOpens, 0)
 })
 
-t.test('[R-5.6-5] the device takes packets of the old phase until one of the new came', async (t) => {
+t.test('[R-5.6-10] a promise changes nothing for packets of the present root', async (t) => {
+  const { device, server } = linked()
+  const [first, second] = [device.seal({ ask: true }), device.seal({ ask: true })]
+  t.same(openNext(server, first), ONE)
+  t.same(openNext(server, second), ONE)
+  t.equal(server.view.epoch, 0)
+  t.same([server.view.failedOpens, server.view.high], [0, device.sender.number])
+})
+
+t.test('[R-5.6-10] the next root is tried whatever the present one says of the number', async (t) => {
+  for (const numberOf of [(high: number) => high, (high: number) => high - 70_000]) {
+    const { device, server } = linked()
+    device.view.sendNumber = 2 ** 31
+    server.open(device.seal({ ask: true }))
+    changeRoot(device.view, device.context, NEXT, new Uint8Array(12))
+    device.view.lower(SessionFlag.bootPending)
+    device.view.sendNumber = numberOf(server.view.high)
+    const { high } = server.view
+    const datagram = device.seal({ plaintext: ONE })
+    t.equal(server.open(datagram), device.sender.number === high ? 'replay' : 'tag')
+    t.same(openNext(server, datagram), ONE)
+    t.equal(server.view.high, device.sender.number, 'by its own 32 bits, not by the h of the other key')
+    t.equal(server.view.failedOpens, 0)
+  }
+})
+
+t.test('[R-5.6-10] a packet that neither root opens is counted once', async (t) => {
+  const { device, server } = linked()
+  const good = device.seal({ ask: true })
+  server.open(good)
+  confirmNumber(device.view, device.sender.number)
+  const short = device.seal({ ask: true })
+  const forgeries: [Uint8Array, string, string][] = [
+    [forged(device.seal({ ask: true, retry: true })), 'tag', 'both by a D of its own'],
+    [forged(short), 'tag', 'the present one only: one byte of number'],
+    [forged(good), 'replay', 'the next one only: the number was seen'],
+  ]
+  for (const [index, [datagram, reason, which]] of forgeries.entries()) {
+    const before = server.view.snapshot()
+    t.equal(openNext(server, datagram), reason, which)
+    t.equal(server.view.failedOpens, index + 1, which)
+    server.view.failedOpens--
+    t.same(server.view.snapshot(), before, which)
+    server.view.failedOpens++
+  }
+  t.same(openNext(server, short), ONE)
+})
+
+t.test('[R-5.6-5] the device takes packets of the old root until one of the new came', async (t) => {
   const { device, server } = linked()
   const [early, late] = [server.seal({ plaintext: ONE }), server.seal({ plaintext: ONE })]
   changeRoot(device.view, device.context, NEXT, device.boot)
   t.same(device.open(early), ONE)
-  t.same([device.receiver.byLastKey, device.receiver.byLastPhase], [true, true])
+  t.same([device.receiver.byLastKey, device.receiver.byLastRoot], [true, true])
+  t.equal(device.view.failedOpens, 0, 'that the new root did not open it is no failure')
   t.equal(device.open(early), 'replay')
-  const forged = late.slice()
-  forged[forged.length - 1]! ^= 1
-  t.equal(device.open(forged), 'tag')
-  t.equal(device.view.failedOpens, 1)
+  t.equal(device.view.failedOpens, 1, 'tried under the new one')
+  const before = device.view.snapshot()
+  t.equal(device.open(forged(late)), 'tag')
+  t.equal(device.view.failedOpens, 2, 'once')
+  device.view.failedOpens = 1
+  t.same(device.view.snapshot(), before)
   t.ok(device.view.has(SessionFlag.bootPending), 'the server was not heard under the new root')
   openNext(server, device.seal({ ask: true }))
   t.same(device.open(server.seal({ plaintext: ONE })), ONE)
-  t.same([device.receiver.byLastKey, device.receiver.byLastPhase], [false, false])
-  t.equal(device.open(late), 'phase')
-  t.notOk(device.view.has(SessionFlag.hasLastKey) || device.view.has(SessionFlag.lastPhase))
+  t.same([device.receiver.byLastKey, device.receiver.byLastRoot], [false, false])
+  t.equal(device.open(late), 'tag')
+  t.notOk(device.view.has(SessionFlag.hasLastKey) || device.view.has(SessionFlag.lastRoot))
 })
 
-t.test(
-  '[R-5.6-5] a packet of the old phase is opened by the old key only, one of the new by the new only',
-  async (t) => {
-    const { device, server } = linked()
-    const old = server.seal({ plaintext: ONE })
-    changeRoot(device.view, device.context, NEXT, device.boot)
-    const turned = old.slice()
-    turned[0]! ^= Flag.phase
-    t.equal(device.open(turned), 'tag')
-    t.equal(device.view.failedOpens, 1)
-    dropLastKey(device.view)
-    t.equal(device.open(old), 'phase')
-  },
-)
+t.test('[R-5.6-5] [R-5.6-10] each key of the device has its own numbers', async (t) => {
+  const { device, server } = linked()
+  const opened: Uint8Array[] = []
+  for (let i = 0; i < 5; i++) opened.push(server.seal({ plaintext: ONE }))
+  for (const datagram of opened) t.same(device.open(datagram), ONE)
+  confirmNumber(server.view, server.sender.number)
+  const short = server.seal({ plaintext: ONE })
+  t.equal(short[0]! & Flag.long, 0)
+  changeRoot(device.view, device.context, NEXT, device.boot)
+  t.same(device.open(short), ONE, 'one byte: by the h of the old key')
+  t.equal(device.view.high, -1, 'the new one has opened none')
+  t.equal(device.open(opened[0]!), 'replay')
+  t.equal(device.open(short), 'replay')
+})
 
-t.test('old-phase packets with BOOT: by the S that is held, no other', async (t) => {
+t.test('[R-5.6-5] a key that is wiped opens nothing', async (t) => {
+  const { device, server } = linked()
+  const old = server.seal({ plaintext: ONE })
+  changeRoot(device.view, device.context, NEXT, device.boot)
+  dropLastKey(device.view)
+  t.equal(device.open(old), 'tag')
+  t.equal(device.view.failedOpens, 1)
+})
+
+t.test('packets of the old root with BOOT: by the S that is held, no other', async (t) => {
   const { device, server } = linked()
   server.view.raise(SessionFlag.bootPending)
   const first = server.seal({ plaintext: ONE })
@@ -161,19 +224,23 @@ t.test('old-phase packets with BOOT: by the S that is held, no other', async (t)
   const third = server.seal({ plaintext: ONE })
   changeRoot(device.view, device.context, NEXT, device.boot)
   t.same(device.open(second), ONE)
-  t.equal(device.open(third), 'phase')
+  t.equal(device.open(third), 'tag')
+  server.restart(500)
+  const { failedOpens } = device.view
+  t.equal(device.open(server.seal({ plaintext: ONE })), 'boot-old')
+  t.equal(device.view.failedOpens, failedOpens, 'tried by neither key')
 })
 
-t.test('a change of D after a step is no change of phase', async (t) => {
+t.test('a change of D after a step is no change of root', async (t) => {
   const { device, server } = stepped()
   openNext(server, device.seal({ ask: true }))
   t.same(device.open(server.seal({ plaintext: ONE })), ONE)
   const old = server.seal({ plaintext: ONE })
   device.boot = bootValue(9000, device.random)
   takeDeviceBoot(device.view, device.context)
-  t.notOk(device.view.has(SessionFlag.lastPhase))
-  t.equal(device.open(old) === ONE, false)
-  t.equal(device.receiver.byLastPhase, false)
+  t.notOk(device.view.has(SessionFlag.lastRoot))
+  t.same(device.open(old), ONE)
+  t.same([device.receiver.byLastKey, device.receiver.byLastRoot], [true, false])
 })
 
 t.test('saved: epoch, promises and times, and back', async (t) => {
@@ -217,5 +284,4 @@ t.test('saved: epoch, promises and times, and back', async (t) => {
   const phone = new End('device', 9000)
   t.ok(loadSession(phone.view, phone.context, saved))
   t.equal(phone.view.epoch, 1)
-  t.equal(phone.seal()[0]! & Flag.phase, Flag.phase)
 })

@@ -53,13 +53,17 @@ function longNumbers(trace: Trace, toServer: boolean): number[] {
   return numbers
 }
 
-/** Bits of the first byte that one device seems to prefer. */
-function flagLikeness(a: Trace, b: Trace): number {
+/** Bits of the first byte that one device, or the server towards it, seems to prefer: every bit of it. */
+export function flagLikeness(a: Trace, b: Trace): number {
   let sum = 0
-  for (const bit of [0x10, 0x04, 0x02, 0x01]) {
-    const share = (trace: Trace): number =>
-      trace.filter(({ bytes }) => (bytes[0]! & bit) !== 0).length / Math.max(1, trace.length)
-    sum += 1 - Math.abs(share(a) - share(b))
+  for (const toServer of [true, false]) {
+    for (let bit = 1; bit < 0x80; bit *= 2) {
+      const share = (trace: Trace): number => {
+        const packets = trace.filter(({ bytes, toServer: isUp }) => isUp === toServer && (bytes[0]! & 0x80) !== 0)
+        return packets.filter(({ bytes }) => (bytes[0]! & bit) !== 0).length / Math.max(1, packets.length)
+      }
+      sum += 1 - Math.abs(share(a) - share(b))
+    }
   }
   return sum
 }

@@ -38,25 +38,26 @@ const FIRST_START = 0x0444_4444
 const FIRST_ANSWER = 0x0555_5555
 const SECOND_START = 0x0666_6666
 const SECOND_ANSWER = 0x0777_7777
-const asks = { ask: true }
-const anew = { long: true, phase: 1 } as const
+const asks = { ask: true, grease: 0x12 }
 
 const packets: readonly ExamplePacket[] = [
   packetD2s('PING with a STEP with a key, epoch 0', KEYS.deviceToServerBooted, BOOTED_START + 1, asks, [
     active,
     { kind: 'step', key: keys.deviceKey },
   ]),
-  packetS2d('STEPPED, after the commit', KEYS.serverToDeviceBooted, BOOTED_ANSWER + 2, {}, [
+  packetS2d('STEPPED, after the commit', KEYS.serverToDeviceBooted, BOOTED_ANSWER + 2, { grease: 0x10 }, [
     { kind: 'stepped', key: keys.serverKey },
   ]),
-  packetD2s('first packet of epoch 1', firstKeys.d2s, FIRST_START, { ...anew, ask: true }, [active]),
-  packetS2d('its answer', firstKeys.s2d, FIRST_ANSWER, anew, [pong(FIRST_START)]),
-  packetD2s('PING with a STEP without a key, epoch 1', firstKeys.d2s, FIRST_START + 1, { phase: 1, ask: true }, [
+  packetD2s('first packet of epoch 1', firstKeys.d2s, FIRST_START, { long: true, ask: true, grease: 0x01 }, [active]),
+  packetS2d('its answer', firstKeys.s2d, FIRST_ANSWER, { long: true, grease: 0x11 }, [pong(FIRST_START)]),
+  packetD2s('PING with a STEP without a key, epoch 1', firstKeys.d2s, FIRST_START + 1, { ask: true, grease: 0x02 }, [
     active,
     { kind: 'step', key: null },
   ]),
-  packetS2d('STEPPED without a key', firstKeys.s2d, FIRST_ANSWER + 2, { phase: 1 }, [{ kind: 'stepped', key: null }]),
-  packetD2s('first packet of epoch 2', secondKeys.d2s, SECOND_START, { long: true, ask: true }, [active]),
+  packetS2d('STEPPED without a key', firstKeys.s2d, FIRST_ANSWER + 2, { grease: 0x10 }, [
+    { kind: 'stepped', key: null },
+  ]),
+  packetD2s('first packet of epoch 2', secondKeys.d2s, SECOND_START, { long: true, ask: true, grease: 0x13 }, [active]),
   packetS2d('its answer, epoch 2', secondKeys.s2d, SECOND_ANSWER, { long: true }, [pong(SECOND_START)]),
 ]
 

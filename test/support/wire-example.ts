@@ -93,7 +93,7 @@ const NOTIFY: NotifyFrame = {
 const DEVICE_START = 0x0001_0f00
 const SERVER_START = 0xa0b0_c0d0
 
-type Header = Partial<Pick<HeaderFields, 'boot' | 'long' | 'phase' | 'ask' | 'probe' | 'grease'>>
+type Header = Partial<Pick<HeaderFields, 'boot' | 'long' | 'ask' | 'probe' | 'grease'>>
 
 /** A packet of a device. */
 export function packetD2s(
@@ -156,7 +156,7 @@ export const PACKETS: readonly ExamplePacket[] = [
     answer(DEVICE_START),
     clock(1_000),
   ]),
-  packetD2s('common ping', KEYS.deviceToServer, DEVICE_START + 1, { ask: true, grease: 3 }, [active]),
+  packetD2s('common ping', KEYS.deviceToServer, DEVICE_START + 1, { ask: true, grease: 0x13 }, [active]),
   packetS2d('common pong', KEYS.serverToDevice, SERVER_START + 1, {}, [answer(DEVICE_START + 1)]),
   packetS2d('NOTIFY, padded to 128 B', KEYS.serverToDevice, SERVER_START + 2, { grease: 1 }, [NOTIFY]),
   packetD2s('its ack with a PING that does not ask', KEYS.deviceToServer, DEVICE_START + 2, { grease: 2 }, [

@@ -140,7 +140,7 @@ function headers(): Json {
       long: (bits & 1) !== 0,
       boot: (bits & 2) === 0 ? null : DEVICE_BOOT,
       ask: (bits & 4) !== 0,
-      grease: bits & 3,
+      grease: (bits & 3) | ((bits & 1) << 4),
     }
     if (direction === 's2d' && fields.ask) continue
     const header = writeHeader({ ...fields, cid: direction === 'd2s' ? cid : null, number })
@@ -155,9 +155,9 @@ function headers(): Json {
   }
   for (const direction of ['d2s', 's2d'] as const) {
     const d2s = direction === 'd2s'
-    const stepped = { long: false, boot: null, phase: 1, ask: d2s, grease: 0 } as const
+    const greased = { long: false, boot: null, ask: d2s, grease: 0x10 } as const
     const probing = { long: d2s, boot: null, ask: false, probe: true, grease: 2 } as const
-    for (const fields of [stepped, probing]) {
+    for (const fields of [greased, probing]) {
       const header = writeHeader({ ...fields, cid: d2s ? cid : null, number })
       forms.push({
         direction,
