@@ -23,6 +23,10 @@ export const HUB_DROPS = [
   'puidRequestsIgnored',
   /** rows of rings that cannot be read, are past their time or of removed applications */
   'ringRowsIgnored',
+  /** GRANTED for what was not given, or is done */
+  'grantsIgnored',
+  /** rows of grants that cannot be read, are past their time, or of somebody who is gone */
+  'grantRowsIgnored',
 ] as const
 
 /** One of `HUB_DROPS`. */

@@ -1,13 +1,12 @@
 import type { Now } from '../base/time.js'
 import type { DeviceHandle, EndpointCommand, EndpointEvent } from '../endpoint/message.js'
-import type { PuidRequestFrame } from '../frame/frame.js'
 import { CloseCode } from '../packet/constants.js'
 import { Presence } from '../presence/presence.js'
-import { ROTATION_MAX } from '../presence/puid.js'
 import { Rings } from '../ring/rings.js'
 import { Agenda } from './agenda.js'
 import { Apps } from './apps.js'
 import { checkedHubConfig, type HubConfig, type HubOptions } from './config.js'
+import { Consents } from './consents.js'
 import { DevicePapers } from './device-papers.js'
 import { Devices } from './devices.js'
 import { DropCounts, presenceMetrics, ringMetrics } from './hub-metrics.js'
@@ -56,6 +55,7 @@ export class Hub {
   readonly #views: PresenceViews
   readonly #streams: Streams
   readonly #rings: Rings
+  readonly #consents: Consents
 
   /** @throws PilotlightError PL_BAD_OPTION. */
   constructor(options: HubOptions) {
@@ -95,6 +95,7 @@ export class Hub {
     this.#visibility = new ListVisibility(context, states)
     this.#reads = new ListReads(context)
     this.#keys = new KeyTransfers(context, this.#papers, reliable)
+    this.#consents = new Consents(context, apps, reliable)
     this.#views = views
     this.#streams = streams
     this.#rings = new Rings({ people, channel: reliable, outlet, crypto, random, limits, timers })
@@ -123,6 +124,14 @@ export class Hub {
     const now = { monotonicMs: bootedMonotonicMs, wallMs: bootedMs }
     const isLoaded = this.#rings.load(row, (app) => this.#apps.get(app) !== null, now)
     if (!isLoaded) this.#drops.add('ringRowsIgnored')
+    return isLoaded
+  }
+
+  /** A grant's row, as it was put. @returns false if it cannot be read, is past its time, or of somebody who is gone. */
+  loadGrant(row: Uint8Array): boolean {
+    const { bootedMs, bootedMonotonicMs } = this.#config
+    const isLoaded = this.#consents.grants.load(row, { monotonicMs: bootedMonotonicMs, wallMs: bootedMs })
+    if (!isLoaded) this.#drops.add('grantRowsIgnored')
     return isLoaded
   }
 
@@ -183,6 +192,10 @@ export class Hub {
       case 'ring-withdraw':
         this.#rings.handleWithdraw(request.request, request.app, request.ring, now)
         break
+      case 'consent':
+      case 'consent-exchange':
+        this.#consents.handle(request, now)
+        break
       case 'metrics':
         this.#outbox.replies.push({ kind: 'metrics', request: request.request, metrics: this.metrics() })
         break
@@ -214,7 +227,9 @@ export class Hub {
       return
     }
     if (this.#rings.handleStored(reply.request, reply.ok, now)) return
-    this.#commits.handleStored(reply.request, reply.ok, reply.version, now)
+    if (this.#consents.grants.handleStored(reply.request, reply.ok, now)) return
+    const person = this.#commits.handleStored(reply.request, reply.ok, reply.version, now)
+    if (person >= 0) this.#consents.grants.handleChange(person, now)
   }
 
   /** Does everything whose time has come. */
@@ -261,6 +276,7 @@ export class Hub {
       keyRequests: keys.requests,
       keysGiven: keys.given,
       devicesWithFramesWaiting: this.#reliable.devices,
+      ...this.#consents.numbers,
       timers: this.#agenda.armed,
       paperBytes: this.#papers.allocatedBytes,
       ...this.#drops.all(),
@@ -281,6 +297,7 @@ export class Hub {
     this.#states.handleContact(row, fresh, now)
     this.#keys.handleContact(device, person)
     this.#rings.handleContact(person, now)
+    this.#consents.grants.handleContact(device, person, fresh, now)
   }
 
   #handleFrame({ device, frame }: DeviceEvent, row: number, now: Now): void {
@@ -296,7 +313,7 @@ export class Hub {
         this.#states.tell(row, now)
         break
       case 'visibility':
-        this.#visibility.handlePart(sender, frame, now)
+        if (this.#visibility.handlePart(sender, frame, now)) this.#consents.grants.handleApplied(sender.person)
         break
       case 'list':
         this.#commits.handlePart(sender, frame, now)
@@ -311,20 +328,12 @@ export class Hub {
         this.#keys.handleSealed(sender, frame)
         break
       case 'puid-request':
-        this.#handlePuidRequest(sender, frame)
+        this.#consents.handlePuidRequest(sender, frame)
+        break
+      case 'granted':
+        this.#consents.grants.handleGranted(sender, frame, now)
         break
     }
-  }
-
-  /** The answer for an application that is not here is an empty text. */
-  #handlePuidRequest(sender: Sender, { app, rotation }: PuidRequestFrame): void {
-    if (rotation > ROTATION_MAX) {
-      this.#drops.add('puidRequestsIgnored')
-      return
-    }
-    const puid = this.#apps.byId(app)?.puids.write({ person: sender.person, rotation }) ?? ''
-    const frames = [{ kind: 'puid', app, rotation, puid } as const]
-    this.#outbox.commands.push({ kind: 'send', device: sender.device, frames, untilMonotonicMs: 0 })
   }
 
   #handleDeviceAdded(request: DeviceAdded, now: Now): void {
@@ -369,6 +378,7 @@ export class Hub {
       this.#removeDevice(this.#devices.handleOf(row), CloseCode.accountRemoved, now)
     }
     this.#reads.forget(person)
+    this.#consents.forgetPerson(person)
     this.#presence.removePerson(person, now)
   }
 
@@ -377,6 +387,7 @@ export class Hub {
     if (app === null) return
     this.#rings.handleAppRemoved(key, now)
     this.#streams.handleAppRemoved(app)
+    this.#consents.grants.forgetApp(key)
     this.#apps.remove(app)
   }
 }

@@ -19,6 +19,7 @@ import { Driver } from './driver.js'
 import { deviceEndpoints, resolveHosts } from './hosts.js'
 import { type Log, type LogLevel, serverLog } from './log.js'
 import { metricSamples } from './metrics.js'
+import { SandboxDesk } from './sandbox-desk.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
 import { systemNow } from './system-clock.js'
 import { systemRandom } from './system-random.js'
@@ -43,6 +44,10 @@ export interface ServerOptions {
   /** addresses or networks (CIDR) */
   trustedProxies: string[]
   crypto: 'native' | 'noble'
+  /** whether applications need a verified domain to ask strangers for consent */
+  verifiedDomains: boolean
+  /** whether domains with private addresses are asked, by plain http */
+  privateDomains: boolean
   /** longest silence that a device may promise, 15..1800 s */
   silenceMaxS: number
   logLevel: LogLevel
@@ -114,6 +119,7 @@ class House {
   readonly #driver: Driver
   readonly #desk: SidecarDesk
   readonly #channels: ChannelDesk
+  readonly #sandbox: SandboxDesk
   #admin: UnixListener | null = null
   #sidecar: SupervisedSidecar | null = null
   #udp: UdpSockets | null = null
@@ -131,6 +137,7 @@ class House {
       onDatagram: (bytes, remote) => this.#driver.datagram(bytes, remote),
       onClosed: (remote) => this.#driver.pathClosed(remote),
     })
+    this.#sandbox = new SandboxDesk(this.#core.hubOptions, (reply) => this.#desk.reply(reply))
     this.#desk = new SidecarDesk({
       store,
       log,
@@ -139,6 +146,7 @@ class House {
       endpoints: (address) => this.#endpointsFor(address),
       samples: (numbers) => this.#samples(numbers),
       channels: this.#channels,
+      sandbox: this.#sandbox,
     })
     this.#driver = new Driver({
       endpoint,
@@ -171,6 +179,8 @@ class House {
         logLevel: options.logLevel,
         version: options.version,
         bootedMs: this.#core.bootedMs,
+        verifiedDomains: options.verifiedDomains,
+        privateDomains: options.privateDomains,
       },
       this.#desk,
       log,
@@ -192,6 +202,7 @@ class House {
     this.#desk.stopping()
     await this.#sidecar?.stop()
     await this.#admin?.close()
+    await this.#sandbox.stop()
     await this.#driver.stop()
     await this.#udp?.close()
     await this.#parts.store.close()

@@ -5,7 +5,7 @@ import { type FastifyError, type FastifyReply, type FastifyRequest, fastify, typ
 import type { DestinationStream } from 'pino'
 import { Channels } from './channel/channels.js'
 import type { App, Context } from './context.js'
-import { whenReady, withinQuota, withKey } from './guard.js'
+import { whenReady, withinQuota, withKey, withScope } from './guard.js'
 import type { Link } from './link.js'
 import { QuietLog, sidecarLog } from './log.js'
 import { Metrics } from './metrics.js'
@@ -16,9 +16,11 @@ import { readQuery } from './query.js'
 import { channelRoutes } from './routes/channel.js'
 import { deviceRoutes } from './routes/devices.js'
 import { operationRoutes } from './routes/operations.js'
+import { personRoutes } from './routes/persons.js'
 import { presenceRoutes } from './routes/presence.js'
 import { ringRoutes } from './routes/rings.js'
 import { streamRoutes } from './routes/stream.js'
+import { testRoutes } from './routes/test-persons.js'
 import { SHARED_SCHEMAS } from './schema.js'
 
 /** Largest body, except where a route says otherwise. */
@@ -55,13 +57,21 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
     deviceRoutes(open, context)
     channelRoutes(open, context)
   })
+  await app.register(async (persons) => personRoutes(persons, context))
   await app.register(async (closed) => {
     closed.addHook('onRequest', whenReady(context))
     closed.addHook('onRequest', withKey(context))
     closed.addHook('onRequest', withinQuota(context))
-    presenceRoutes(closed, context)
-    streamRoutes(closed, context)
-    ringRoutes(closed, context)
+    testRoutes(closed, context)
+    await closed.register(async (reading) => {
+      reading.addHook('onRequest', withScope('presence:read'))
+      presenceRoutes(reading, context)
+      streamRoutes(reading, context)
+    })
+    await closed.register(async (ringing) => {
+      ringing.addHook('onRequest', withScope('rings:write'))
+      ringRoutes(ringing, context)
+    })
   })
   await app.register(async (rest) => refuseOtherMethods(rest, routes))
   await app.ready()
@@ -104,6 +114,7 @@ function addReading(app: App): void {
 /** Headers of every answer, errors as problem documents, counting. */
 function addAnswering(app: App, context: Context): void {
   app.decorateRequest('caller', null)
+  app.decorateRequest('session', null)
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })

@@ -127,19 +127,28 @@ export class Engine {
   boot(wallMs: number): PackedBoot {
     this.#toldWallMs = wallMs
     this.#toldAtMs = this.#monotonicMs()
-    const { accounts, apps, codes, devices, rings } = this.#tables
+    const { accounts, apps, devices, rings, grants } = this.#tables
     this.#keepKeys(withoutOldKeys(this.#keys, wallMs))
     const bootSeconds = this.#alone(() => {
-      codes.expire(wallMs)
-      rings.expire(wallMs)
+      this.#expire(wallMs)
       return this.#setBoot.get(Math.floor(wallMs / 1000)) as number
     })
     this.#cutWal()
     const loaded = rings.load()
-    let unreadable = loaded.unreadable
+    const waiting = grants.load()
+    let unreadable = loaded.unreadable + waiting.unreadable
     const packs = packDevices(devices.all(() => unreadable++))
     const keys = serverKeys(this.#keys)
-    return { bootSeconds, keys, accounts: accounts.all(), packs, apps: apps.all(), rings: loaded.rings, unreadable }
+    return {
+      bootSeconds,
+      keys,
+      accounts: accounts.all(),
+      packs,
+      apps: apps.all(),
+      rings: loaded.rings,
+      grants: waiting.rows,
+      unreadable,
+    }
   }
 
   /** See `Store.rotateKeys`. */
@@ -162,10 +171,7 @@ export class Engine {
    */
   tidy(): void {
     const wallMs = this.#wallMs()
-    this.#alone(() => {
-      this.#tables.codes.expire(wallMs)
-      this.#tables.rings.expire(wallMs)
-    })
+    this.#alone(() => this.#expire(wallMs))
     if (walBytes(this.#tables.database) > 0) this.#cutWal()
   }
 
@@ -185,6 +191,14 @@ export class Engine {
       database.close()
       this.#lock.release()
     }
+  }
+
+  #expire(wallMs: number): void {
+    const { codes, rings, grants, sessions } = this.#tables
+    codes.expire(wallMs)
+    rings.expire(wallMs)
+    grants.expire(wallMs)
+    sessions.expire(wallMs)
   }
 
   #alone<Result>(body: () => Result, rows?: number): Result {

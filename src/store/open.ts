@@ -94,6 +94,7 @@ class ThreadStore implements Store {
   listApps = this.#method('listApps')
   removeApp = this.#method('removeApp')
   rotateApp = this.#method('rotateApp')
+  directory = this.#method('directory')
   backup = this.#method('backup')
   rotateKeys = this.#method('rotateKeys')
 

@@ -5,8 +5,10 @@ import { Accounts } from './accounts.js'
 import { Apps } from './apps.js'
 import { Devices } from './devices.js'
 import { EnrolmentCodes } from './enrolment-codes.js'
+import { Grants } from './grants.js'
 import { Rings } from './rings.js'
 import { RowSealer } from './row-sealer.js'
+import { Sessions } from './sessions.js'
 import { WriteBehind } from './write-behind.js'
 
 /** The tables of one database. */
@@ -17,6 +19,8 @@ export interface Tables {
   readonly devices: Devices
   readonly apps: Apps
   readonly rings: Rings
+  readonly grants: Grants
+  readonly sessions: Sessions
   readonly writeBehind: WriteBehind
 }
 
@@ -36,6 +40,8 @@ export function openTables(database: Database.Database, crypto: Crypto, masterKe
     devices,
     apps: new Apps(database),
     rings,
+    grants: new Grants(database, crypto, sealer),
+    sessions: new Sessions(database, crypto, deriveKey(crypto, masterKey, 'pilotlight session token')),
     writeBehind: new WriteBehind(devices, rings),
   }
 }

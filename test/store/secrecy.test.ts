@@ -108,9 +108,11 @@ t.test('no table names a person and an application', (t) => {
     'codes',
     'devices',
     'free_slots',
+    'grants',
     'hour_keys',
     'meta',
     'rings',
+    'sessions',
     'sqlite_sequence',
   ])
   database.close()

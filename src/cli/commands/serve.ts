@@ -5,7 +5,7 @@ import { LOG_LEVELS } from '../../io/log.js'
 import { type Server, type ServerOptions, startServer } from '../../io/server.js'
 import { cliError, usageError } from '../cli-error.js'
 import { command } from '../command.js'
-import { isHttpUrl, list, oneOf, text, wholeNumber } from '../option.js'
+import { isHttpUrl, list, oneOf, onOff, text, wholeNumber } from '../option.js'
 import type { Terminal } from '../terminal.js'
 import { PACKAGE_VERSION } from '../version.js'
 
@@ -34,6 +34,12 @@ const OPTIONS = {
     { from: 15, to: SILENCE_MAX_S },
     SILENCE_MAX_S,
   ),
+  verifiedDomains: oneOf(
+    ['auto', 'on', 'off'],
+    'whether an application needs a verified domain to ask people for consent; auto: with --public-url',
+    'auto',
+  ),
+  privateDomains: onOff('verify domains with private addresses too, by plain HTTP: for closed networks'),
   logLevel: oneOf(LOG_LEVELS, 'least level of the JSON log lines on stderr', 'info'),
 }
 
@@ -72,6 +78,8 @@ function serverOptions(
     endpoints: values.udpEndpoint.map(checkEndpoint),
     trustedProxies: values.trustedProxies,
     crypto: values.crypto,
+    verifiedDomains: values.verifiedDomains === 'auto' ? publicUrl !== '' : values.verifiedDomains === 'on',
+    privateDomains: values.privateDomains,
     silenceMaxS: values.maxSilence,
     logLevel: values.logLevel,
     version: PACKAGE_VERSION,

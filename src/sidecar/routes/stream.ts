@@ -26,7 +26,7 @@ const DESCRIPTION = `Server-sent events. Each has an \`id\`.
 | \`restarted\` | \`{bootedAt, offlineAt}\`: voids every state told before; who is not named by a later event reads \`unknown\`, and \`offline\` from \`offlineAt\` on |
 | \`snapshot\` | \`{part, parts, persons}\`: the persons now visible to your application, or those you named; comes first, in one or more parts |
 | \`presence\` | a Presence: one person changed |
-| \`ring\` | a Ring: one of your rings changed |
+| \`ring\` | a Ring: one of your rings changed; only for a key with \`rings:write\` |
 | \`reset\` | \`{reason}\`: the last event; what you know is out of date, connect again |
 
 A comment line comes every 15 s on an idle stream. Reconnect with \`Last-Event-ID\`. If the server
@@ -70,18 +70,22 @@ export function streamRoutes(app: App, context: Context): void {
             headers: LIMIT_HEADERS,
             examples: { start: { value: EXAMPLE } },
           }),
-          ...problems('invalid-request', 'unauthorized', 'rate-limited', 'too-many-streams'),
+          ...problems('invalid-request', 'unauthorized', 'missing-scope', 'rate-limited', 'too-many-streams'),
         },
       },
     },
     (request, reply) => {
-      const { app: key } = callerOf(request)
+      const { app: key, key: apiKey } = callerOf(request)
       const count = (open.get(key) ?? 0) + 1
       if (count > context.settings.streamsPerApp) throw new Problem('too-many-streams', '', { 'retry-after': '30' })
       const raw = startEvents(reply)
       if (raw.destroyed) return
       open.set(key, count)
-      const asked = { puids: request.query.puid ?? null, heardBootMs: bootOf(request.headers['last-event-id']) }
+      const asked = {
+        puids: request.query.puid ?? null,
+        heardBootMs: bootOf(request.headers['last-event-id']),
+        hearsRings: apiKey.scopes.includes('rings:write'),
+      }
       run(context, key, asked, raw, () => {
         const left = (open.get(key) ?? 1) - 1
         if (left === 0) open.delete(key)
@@ -104,6 +108,8 @@ function startEvents(reply: FastifyReply): ServerResponse {
 interface Asked {
   puids: string[] | null
   heardBootMs: number | null
+  /** the key may ring */
+  hearsRings: boolean
 }
 
 /** Start of the server that gave out an event id, ms; null for none, or an id that is not ours. */
@@ -115,7 +121,7 @@ function bootOf(lastEventId: string | undefined): number | null {
 /** Joins one reader and one subscription until either ends. */
 function run(context: Context, app: AppKey, asked: Asked, raw: ServerResponse, onEnd: () => void): void {
   const { heartbeatMs, streamBufferBytes, bootedMs } = context.settings
-  const { puids, heardBootMs } = asked
+  const { puids, heardBootMs, hearsRings } = asked
   const stream = new EventStream(raw, {
     heartbeatMs,
     bufferBytes: streamBufferBytes,
@@ -128,7 +134,9 @@ function run(context: Context, app: AppKey, asked: Asked, raw: ServerResponse, o
   })
   const known = puids === null ? null : [...new Set(puids)].filter((puid) => PUID_PATTERN.test(puid))
   const leaveStop = context.link.onStop(() => stream.reset('stopping'))
-  const subscription = context.link.subscribe(app, known, heardBootMs, (event) => forward(stream, event, puids))
+  const subscription = context.link.subscribe(app, known, heardBootMs, (event) => {
+    if (hearsRings || event.kind !== 'ring-change') forward(stream, event, puids)
+  })
 }
 
 function forward(stream: EventStream, event: StreamEvent, puids: string[] | null): void {
