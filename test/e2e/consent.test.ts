@@ -1,13 +1,14 @@
 /** Consent with everything real: HTTP, store, hub, a device; and what is left of it on the disk. */
 import { createHash, randomBytes } from 'node:crypto'
 import { copyFileSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import t from 'tap'
 import { connect, enrol } from '../../src/client/node/index.js'
 import { MemoryStorage } from '../../src/client/storage.js'
 import { nobleCrypto } from '../../src/crypto/noble.js'
 import { type Server, startServer } from '../../src/io/server.js'
 import { openEngine } from '../../src/store/engine.js'
+import { databaseFile } from '../../src/store/folder-layout.js'
 import { openStore } from '../../src/store/open.js'
 import { newFolder } from '../store/folder.js'
 
@@ -167,7 +168,7 @@ t.test('sign in, register, consent, presence, revoke; nothing of it is on the di
     for (const secret of [puid, other.json['puid'], code, verifier, browser.token, apiKey]) {
       t.equal(bytes.indexOf(secret), -1, `${name}: neither PUID, code nor token`)
     }
-    if (!name.endsWith('.db')) continue
+    if (name !== basename(databaseFile(folder))) continue
     const appBytes = Buffer.from(id.slice(4), 'hex')
     const places = [
       ...bytes
@@ -186,7 +187,7 @@ t.test('a grant that waits is sealed, and its old row opens no more when a devic
   const code = await agree(browser, json['id'], challenge)
   const { json: given } = await browser.exchange({ client_id: json['id'], code, code_verifier: verifier })
   t.match(given['puid'], /^p_/, 'no device is there, and yet it is promised')
-  const file = readdirSync(folder).find((name) => name.endsWith('.db')) ?? ''
+  const file = basename(databaseFile(folder))
   const Database = (await import('better-sqlite3')).default
   await server.stop()
   const before = new Database(join(folder, file), { readonly: true })
