@@ -20,7 +20,7 @@ const allowed = {
   sim: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'endpoint', 'presence', 'ring', 'hub', 'client'],
   cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'store', 'sidecar', 'appservice', 'io', 'client'],
 }
-const pure = 'base|crypto|noise|packet|frame|session|endpoint|presence|ring|hub|sim'
+const pure = 'base|crypto|noise|packet|frame|session|endpoint|presence|ring|hub|sandbox|sim'
 
 module.exports = {
   forbidden: [
