@@ -10,17 +10,32 @@ const allowed = {
   presence: ['base', 'crypto', 'frame', 'packet'],
   ring: ['base', 'crypto', 'frame', 'packet'],
   hub: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring'],
+  webhook: ['base'],
   native: ['base', 'crypto'],
   sandbox: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring', 'hub'],
   store: ['base', 'crypto', 'native', 'endpoint', 'hub'],
-  sidecar: ['base', 'packet', 'hub', 'sandbox', 'store'],
-  appservice: ['base'],
-  io: ['base', 'crypto', 'native', 'endpoint', 'hub', 'sandbox', 'store', 'sidecar', 'packet', 'session'],
+  sidecar: ['base', 'packet', 'hub', 'sandbox', 'webhook', 'store'],
+  delivery: ['base', 'webhook'],
+  appservice: ['base', 'webhook'],
+  io: [
+    'base',
+    'crypto',
+    'native',
+    'endpoint',
+    'hub',
+    'sandbox',
+    'webhook',
+    'store',
+    'sidecar',
+    'delivery',
+    'packet',
+    'session',
+  ],
   client: ['base', 'crypto', 'noise', 'packet', 'frame', 'session'],
   sim: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'endpoint', 'presence', 'ring', 'hub', 'client'],
-  cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'store', 'sidecar', 'appservice', 'io', 'client'],
+  cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'webhook', 'store', 'sidecar', 'appservice', 'io', 'client'],
 }
-const pure = 'base|crypto|noise|packet|frame|session|endpoint|presence|ring|hub|sandbox|sim'
+const pure = 'base|crypto|noise|packet|frame|session|endpoint|presence|ring|hub|sandbox|webhook|sim'
 
 module.exports = {
   forbidden: [

@@ -4,9 +4,10 @@ import { wholeNumber } from '../options.js'
 import type { Outcome, Request, Scenario, Table } from '../scenario.js'
 import { acceptedProfiles } from './energy/accepted.js'
 import { LIFE_ASSUMPTIONS } from './keepalive/life.js'
-import { OURS } from './keepalive/ours.js'
+import { OURS, OURS_WITH_LESS } from './keepalive/ours.js'
 import { RIVALS } from './keepalive/rivals/all.js'
-import { keepaliveRows, natPairs, REACHABILITY_MIN, RING_S, type Row } from './keepalive/table.js'
+import { keepaliveRows, natPairs, REACHABILITY_MIN, RING_S, type Row, type Score } from './keepalive/table.js'
+import { ratiosOf, verdictOf, verdictText } from './keepalive/verdict.js'
 
 const FULL = { phones: 20, days: 30 }
 const QUICK = { phones: 4, days: 4 }
@@ -38,11 +39,16 @@ function run({ values, seed, progress }: Request): Outcome {
   const { accepted, refused } = acceptedProfiles()
   const profiles = chooseProfiles(accepted, refused, values)
   for (const { name, reason } of refused) progress(`keepalive: profile ${name} is not used: ${reason}`)
-  const rows = keepaliveRows(profiles, RIVALS, OURS, size, progress)
-  const withRival = rows.filter(({ best }) => best !== null).length
-  const shown = values['rivals'] === true ? rows : rows.map(({ rivals: _, ...row }) => row)
+  const rows = keepaliveRows(profiles, RIVALS, { full: OURS, withLess: OURS_WITH_LESS }, size, progress)
+  const verdict = verdictOf(rows)
+  const shown = rows.map(({ rivals, ...row }) => ({
+    ...row,
+    ratios: ratiosOf({ ...row, rivals }),
+    ...(values['rivals'] === true ? { rivals } : {}),
+  }))
+  progress(`keepalive: ${verdictText(verdict)}`)
   return {
-    result: { rows: shown, rowsWithRival: withRival },
+    result: { rows: shown, rowsWithRival: verdict.counted, rowsWithin: verdict.within, worst: verdict.worst },
     parameters: {
       ...size,
       ringS: RING_S,
@@ -51,10 +57,14 @@ function run({ values, seed, progress }: Request): Outcome {
       profilesNotUsed: refused,
       nats: natPairs(),
       life: LIFE_ASSUMPTIONS,
-      policies: RIVALS.map(({ name, source }) => ({ name, source })),
+      policies: [...RIVALS, OURS, ...OURS_WITH_LESS].map(({ name, source }) => ({ name, source })),
     },
-    tables: [bestTable(rows), ...(values['rivals'] === true ? rows.map(rivalTable) : [])],
-    exitCode: 0,
+    tables: [
+      bestTable(rows, verdictText(verdict)),
+      lessTable(rows),
+      ...(values['rivals'] === true ? rows.map(rivalTable) : []),
+    ],
+    exitCode: verdict.within === verdict.counted ? 0 : 1,
   }
 }
 
@@ -74,7 +84,7 @@ function chooseProfiles(
   return accepted.filter((name) => quick !== true || QUICK_PROFILES.includes(name)).map((name) => all.get(name)!)
 }
 
-function bestTable(rows: readonly Row[]): Table {
+function bestTable(rows: readonly Row[], verdict: string): Table {
   return {
     title: 'Best rival of each row, and ours',
     columns: [
@@ -89,25 +99,47 @@ function bestTable(rows: readonly Row[]): Table {
       'ours J/day',
       'ours wake-ups/day',
       'ours reachability',
+      'J ratio',
+      'wake-up ratio',
     ],
-    rows: rows.map(({ nat, profile, best, fewestWakeups, ours }) => [
-      nat,
-      profile,
-      best?.policy ?? 'none reaches 99 %',
-      best?.joulesPerDay ?? null,
-      best?.wakeupsPerDay ?? null,
-      best?.reachability ?? null,
-      fewestWakeups?.policy ?? null,
-      fewestWakeups?.wakeupsPerDay ?? null,
-      ours?.joulesPerDay ?? null,
-      ours?.wakeupsPerDay ?? null,
-      ours?.reachability ?? null,
-    ]),
+    rows: rows.map((row) => {
+      const { nat, profile, best, fewestWakeups, ours } = row
+      const ratios = ratiosOf(row)
+      return [
+        nat,
+        profile,
+        best?.policy ?? 'none reaches 99 %',
+        ...numbersOf(best),
+        fewestWakeups?.policy ?? null,
+        fewestWakeups?.wakeupsPerDay ?? null,
+        ...numbersOf(ours),
+        ratios?.joules ?? null,
+        ratios?.wakeups ?? null,
+      ]
+    }),
     notes: [
+      verdict,
       'Joules are above idle and above other applications’ traffic. Learning and failed probes are counted. ' +
         'NAT data are of 2010-2016; the life of the phones is an assumption, see parameters in result.json.',
     ],
   }
+}
+
+function lessTable(rows: readonly Row[]): Table {
+  const columns = ['J/day', 'wake-ups/day', 'reachability']
+  return {
+    title: 'Ours on devices that lack something, and the best rival on UDP alone; for comparison',
+    columns: ['NAT', 'radio', 'policy', ...columns],
+    rows: rows.flatMap(({ nat, profile, oursWithLess, bestOnUdp }) => [
+      ...oursWithLess.map((score) => [nat, profile, score.policy, ...numbersOf(score)]),
+      [nat, profile, `best on UDP: ${bestOnUdp?.policy ?? 'none reaches 99 %'}`, ...numbersOf(bestOnUdp)],
+    ]),
+    notes: OURS_WITH_LESS.map(({ name, source }) => `${name}: ${source}`),
+  }
+}
+
+function numbersOf(score: Omit<Score, 'policy'> | null): (number | null)[] {
+  return [score?.joulesPerDay ?? null, score?.wakeupsPerDay ?? null, score?.reachability ?? null]
 }
 
 function rivalTable({ nat, profile, rivals }: Row): Table {

@@ -52,7 +52,7 @@ export const ERRORS = {
   PL_KEYS_MISSING: {
     message: 'the key file is missing, but the database was sealed with one',
     where: 'openStore',
-    hint: 'Put back the key file from a backup, or name it with `keyFile`.',
+    hint: 'Put back the key file from a backup, or name it with `keyFile` (`--key-file`).',
   },
   PL_KEYS_OPEN: {
     message: 'others on this machine may read the key file',
@@ -98,6 +98,11 @@ export const ERRORS = {
     message: 'the disk is full',
     where: 'Store',
     hint: 'Free some space. Nothing that was confirmed is lost.',
+  },
+  PL_STORE_MISSING: {
+    message: 'there is a key file, but its database is missing or empty',
+    where: 'openStore',
+    hint: 'Put the database back, or restore a backup with `pilotlight restore FILE --force`. To begin anew with these keys, start once with `serve --new-database`: everybody must enrol again.',
   },
   PL_STORE_NEWER: {
     message: 'a newer version of Pilotlight wrote this',

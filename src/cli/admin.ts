@@ -5,20 +5,34 @@ import { nobleCrypto } from '../crypto/noble.js'
 import { adminMethods } from '../io/admin-methods.js'
 import { ADMIN_SOCKET, type CallClient, connectCalls, type Params } from '../io/call-socket.js'
 import { ServerError } from '../io/server-error.js'
-import { databaseFile, restoredFile } from '../store/folder-layout.js'
+import { databaseFile, defaultKeyFile, restoredFile } from '../store/folder-layout.js'
 import { openStore } from '../store/open.js'
 import { cliError } from './cli-error.js'
 import { text } from './option.js'
 
+/** The option that names the key file. */
+export const KEY_FILE = text(
+  'FILE',
+  'key file, if it is not keys.json in the folder: a copy of the folder opens nothing then',
+)
+
 /** Options of every operator's command. */
 export const ADMIN_OPTIONS = {
   data: text('FOLDER', 'folder of database and keys', './var'),
+  keyFile: KEY_FILE,
+}
+
+/** Where the server's files are, as `ADMIN_OPTIONS` gives it. */
+export interface Place {
+  data: string
+  /** '' for the one in the folder */
+  keyFile: string
 }
 
 /** Calls one method and gives its result. `mayCreate`: the folder is made if there is none, as `serve` does. */
-export async function callAdmin(folder: string, method: string, params: Params, mayCreate = false): Promise<unknown> {
-  const client = await connectServer(resolve(folder))
-  if (client === null) return callStore(resolve(folder), method, params, mayCreate)
+export async function callAdmin(place: Place, method: string, params: Params, mayCreate = false): Promise<unknown> {
+  const client = await connectServer(resolve(place.data))
+  if (client === null) return callStore(place, method, params, mayCreate)
   try {
     return await client.call(method, params)
   } finally {
@@ -38,12 +52,20 @@ export async function connectServer(folder: string): Promise<CallClient | null> 
   }
 }
 
+/** The key file's path. */
+export function keyFileOf({ data, keyFile }: Place): string {
+  return keyFile === '' ? defaultKeyFile(resolve(data)) : resolve(keyFile)
+}
+
 /** Opening a store makes one where there is none: only what adds to it may do that, not a question with a wrong folder. */
-async function callStore(folder: string, method: string, params: Params, mayCreate: boolean): Promise<unknown> {
+async function callStore(place: Place, method: string, params: Params, mayCreate: boolean): Promise<unknown> {
+  const folder = resolve(place.data)
+  const keyFile = keyFileOf(place)
   if (!mayCreate && !existsSync(folder)) throw cliError('PL_NO_STORE', `there is no folder ${folder}`)
-  if (!mayCreate && !existsSync(databaseFile(folder)) && !existsSync(restoredFile(folder)))
+  // Beside a key file a database is missing: the store says so.
+  if (!mayCreate && ![databaseFile(folder), restoredFile(folder), keyFile].some(existsSync))
     throw cliError('PL_NO_STORE', `${folder} is no folder of a server`)
-  const store = await openStore({ folder })
+  const store = await openStore({ folder, keyFile })
   try {
     const { keys } = await store.boot(Date.now())
     const called = adminMethods({ store, crypto: nobleCrypto, keys: () => keys, running: null })[method]

@@ -53,7 +53,7 @@ export function wantsJson(words: string[], environment: Record<string, string | 
 function findCommand(words: string[], commands: readonly Command[]): Command | null {
   const plain = words.filter((word) => !isCommonSwitch(word))
   const named = (count: number) => commands.find((command) => command.name === plain.slice(0, count).join(' '))
-  return named(2) ?? named(1) ?? null
+  return named(3) ?? named(2) ?? named(1) ?? null
 }
 
 function isCommonSwitch(word: string): boolean {
@@ -72,7 +72,10 @@ function restOf(words: string[], command: Command): string[] {
 
 function withoutCommand(words: string[], commands: readonly Command[]): Invocation {
   const plain = words.filter((word) => !isCommonSwitch(word))
-  const [first = '', second = ''] = plain[0] === 'help' ? plain.slice(1) : plain
+  const given = plain[0] === 'help' ? plain.slice(1) : plain
+  // A group of two words, e.g. `app webhook`, counts as one.
+  const isPair = commands.some(({ name }) => name.startsWith(`${given[0]} ${given[1]} `))
+  const [first = '', second = ''] = isPair ? [`${given[0]} ${given[1]}`, given[2]] : given
   const asked = plain.length < words.length || plain[0] === 'help'
   const named = commands.find(({ name }) => name === `${first} ${second}` || name === first)
   if (named !== undefined) return { kind: 'help', command: named, group: '' }
@@ -81,9 +84,11 @@ function withoutCommand(words: string[], commands: readonly Command[]): Invocati
   const isGroup = commands.some(({ name }) => name.startsWith(`${first} `))
   if (isGroup && asked && second === '') return { kind: 'help', command: null, group: first }
   if (isGroup) {
-    const members = commands.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name.split(' ')[1])
+    const members = commands
+      .filter(({ name }) => name.startsWith(`${first} `))
+      .map(({ name }) => name.slice(first.length + 1).split(' ')[0])
     const what = second === '' ? `${first} needs a word more` : `unknown command "${first} ${second}"`
-    throw usageError(what, `One of: ${members.join(', ')}.`)
+    throw usageError(what, `One of: ${[...new Set(members)].join(', ')}.`)
   }
   throw usageError(`unknown command "${first}"`)
 }

@@ -177,6 +177,18 @@ export class Asking {
     this.#isWanted = true
   }
 
+  /**
+   * Datagrams go by another path now: what waits goes there at once, and a round starts with it. The round under way has
+   * failed, and counts with those before: a session that is dead is dead on every path. [R-9.2-2]
+   */
+  move(): void {
+    this.#isWanted = true
+    if (this.#phase === 'lost') return
+    if (this.#phase === 'round') this.#failedRounds++
+    this.#phase = 'quiet'
+    this.#nextAtMs = Infinity
+  }
+
   /** Sends what is unanswered once more, at once: another way to the server may be open. */
   again(): void {
     if (this.isUnanswered) this.#isWanted = true
@@ -220,13 +232,19 @@ export class Asking {
       return 'repeat'
     }
     const pause = ASK_RETRY_MS[this.#repeats + 1] ?? ASK_ROUND_END_MS
-    if (this.#repeats < ASK_RETRY_MS.length) {
+    if (this.#repeats < ASK_RETRY_MS.length && !this.#isOverdue(nowMs)) {
       this.#repeats++
       this.#nextAtMs = nowMs + pause
       this.#isWanted = true
       return 'repeat'
     }
     return this.#failRound(nowMs)
+  }
+
+  /** The failed rounds suffice, as after moves between paths, and this one had its chance. */
+  #isOverdue(nowMs: number): boolean {
+    const sinceMs = nowMs - this.#firstAskMs
+    return this.#repeats > 0 && this.#failedRounds >= ASK_ROUNDS && sinceMs >= ASK_LOST_MS
   }
 
   #failRound(nowMs: number): AskTimeout {

@@ -6,6 +6,7 @@ import type { DeviceMachine } from './device-machine.js'
 import type { DeviceEvent } from './event.js'
 import type { Host } from './host.js'
 import type { AddressFamily } from './learning/network.js'
+import type { PathWish } from './path-choice.js'
 import type { ProbeStep } from './probing.js'
 import type { SaveRequest } from './save-gate.js'
 import type { Storage } from './storage.js'
@@ -32,6 +33,7 @@ export class DeviceDriver {
   readonly #storage: Storage
   readonly #transport: Transport
   readonly #listener: DriverListener
+  #wish: PathWish | null = null
   #isDraining = false
   #isOpen = true
   #cancelTimer: (() => void) | null = null
@@ -56,6 +58,7 @@ export class DeviceDriver {
         })
       },
       onWay: () => this.run((running, now) => running.retry(now)),
+      onBroken: () => this.run((running, now) => running.pathBroken(now)),
       onMoved: () => this.run((running, now) => running.pathMoved(transport.kind, now)),
     })
     machine.usePath(transport.kind, host.now())
@@ -88,6 +91,7 @@ export class DeviceDriver {
         isBusy = true
         this.#saving = this.#save(request)
       }
+      this.#tellWish()
       for (let datagram = this.machine.pollTransmit(); datagram !== null; datagram = this.machine.pollTransmit()) {
         this.sent.count(datagram)
         this.#transport.send(datagram)
@@ -100,6 +104,14 @@ export class DeviceDriver {
     }
     this.#isDraining = false
     this.#arm()
+  }
+
+  /** Before anything goes out: on another network it may go the other way. */
+  #tellWish(): void {
+    const wish = this.machine.pathWish
+    if (wish === this.#wish) return
+    this.#wish = wish
+    this.#transport.prefer?.(wish.kind, wish.isUdpBlocked)
   }
 
   #takeStep(step: ProbeStep): void {

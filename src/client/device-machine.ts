@@ -55,12 +55,17 @@ export class DeviceMachine extends HostedDevice {
     const { channel, asking, handshake, learner } = this.parts
     learner.handleMoved(kind, now)
     if (channel.hasSession) {
-      asking.restart()
+      asking.move()
       asking.put(PING, null)
       learner.askHint()
     }
     handshake.retry(now)
     this.handleTimeout(now)
+  }
+
+  /** The connection was closed by the path or a server that was killed; it is opened again, and `pathMoved` follows. */
+  pathBroken(now: Now): void {
+    this.parts.learner.handleBroken(now)
   }
 
   /** What the person chose, for all their devices. */

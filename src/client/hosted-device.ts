@@ -4,6 +4,7 @@ import { DeviceCore } from './device-core.js'
 import type { LearntNetwork, ProbeCounts } from './learning/interval-policy.js'
 import { type AddressFamily, type Network, UNKNOWN_NETWORK } from './learning/network.js'
 import { PING } from './outgoing.js'
+import type { PathWish } from './path-choice.js'
 import type { ProbeStep } from './probing.js'
 
 /** How often a device pings, and why. */
@@ -45,12 +46,12 @@ export class HostedDevice extends DeviceCore {
     this.handleTimeout(now)
   }
 
-  /** The host says that the radio is up: a ping that is due soon goes now, and takes with it what waits. */
+  /** The host says that the radio is up: unless the last ping was just now one goes, and takes with it what waits. */
   radioActive(now: Now): void {
     const { learner, keepalive, asking, channel } = this.parts
     learner.policy.radioUp(now)
     const mayPing = channel.hasSession && !asking.isQuiet(now.monotonicMs) && !asking.isUnanswered
-    if (mayPing && keepalive.rides(now.monotonicMs)) this.parts.outgoing.ping()
+    if (mayPing && keepalive.ridesFree(now.monotonicMs)) this.parts.outgoing.ping()
     this.handleTimeout(now)
   }
 
@@ -93,6 +94,11 @@ export class HostedDevice extends DeviceCore {
       asking.put(PING, null)
     }
     this.handleTimeout(now)
+  }
+
+  /** Which path the transport should use, if it has two; the same object until it changes. */
+  get pathWish(): PathWish {
+    return this.parts.learner.choice.wish
   }
 
   /** What to do with the second socket; null: nothing. wire-spec §9.4 */

@@ -8,10 +8,14 @@ import type { Keepalive } from './keepalive.js'
 import type { IntervalPolicy } from './learning/interval-policy.js'
 import type { AddressFamily, Carrier, Network } from './learning/network.js'
 import type { Outlet } from './outlet.js'
+import { PathChoice } from './path-choice.js'
 import { type ProbeResult, type ProbeStep, Probing } from './probing.js'
 
 /** Key of the LEARNT that goes along. */
 const LEARNT = 'learnt'
+
+/** A connection that breaks within an exchange was not forgotten for its silence, ms. */
+const BROKEN_IDLE_MS = 10_000
 
 export class IntervalLearner {
   readonly policy: IntervalPolicy
@@ -22,8 +26,14 @@ export class IntervalLearner {
   readonly #keepalive: Keepalive
   readonly #outlet: Outlet
   readonly #probing: Probing
+  /** Which path the device wants. */
+  readonly choice: PathChoice
   /** The address is another than before, as far as we know: a CHALLENGE is no surprise. */
   #isPathNew = true
+  /** When the present path first answered, monotonic ms: silences that began before tell nothing of it. */
+  #pathFromMs = Infinity
+  /** Silence after which the connection was closed, s, until an answer says whether it was the server's restart; 0 none. */
+  #brokenS = 0
 
   constructor(
     policy: IntervalPolicy,
@@ -37,6 +47,7 @@ export class IntervalLearner {
     this.#keepalive = parts.keepalive
     this.#outlet = parts.outlet
     this.#probing = new Probing(parts.channel)
+    this.choice = new PathChoice(policy, isLearning)
   }
 
   /** See `ProbeStep`. */
@@ -48,13 +59,17 @@ export class IntervalLearner {
   enterNetwork(network: Network | null, now: Now): void {
     this.#probing.stop()
     if (network === null) this.policy.leaveNetwork(now)
-    else this.policy.enterNetwork(network, now)
+    else {
+      this.policy.enterNetwork(network, now)
+      this.choice.handleNetwork(now)
+    }
     this.handleNewPath(now)
   }
 
   /** Datagrams go by TCP, or by UDP, from now on. Nothing, if that is how they went. */
   useCarrier(carrier: Carrier, now: Now): void {
     if (carrier === this.policy.carrier) return
+    this.choice.handleMoved(this.policy.carrier, carrier)
     this.#probing.stop()
     this.policy.useCarrier(carrier, now)
     this.#keepalive.useKind(carrier)
@@ -69,8 +84,22 @@ export class IntervalLearner {
     this.handleNewPath(now)
   }
 
+  /**
+   * The connection was closed, and neither we nor the server's stop did it: the path forgot it, or the server was
+   * killed, which the next answer tells. [R-8.3-11]
+   */
+  handleBroken(now: Now): void {
+    const sinceMs = this.#keepalive.silenceMs(now.monotonicMs)
+    // A reset that answers a packet tells of the silence before it.
+    const silenceMs = sinceMs < BROKEN_IDLE_MS && this.#asking.isUnanswered ? this.#keepalive.idleMs : sinceMs
+    const wasIdle = this.policy.carrier === 'tcp' && !this.#isPathNew && silenceMs >= BROKEN_IDLE_MS
+    if (wasIdle) this.#brokenS = silenceMs / 1000
+    this.handleNewPath(now)
+  }
+
   useFamily(family: AddressFamily, now: Now): void {
     this.policy.useFamily(family, now)
+    this.choice.update(now)
     this.#keepalive.shorten(now.monotonicMs)
   }
 
@@ -89,11 +118,20 @@ export class IntervalLearner {
 
   /** An asking packet was answered and took effect. */
   handleAnswered(now: Now): void {
-    this.#isPathNew = false
     const { failed } = this.policy.counts
-    this.policy.pingAnswered(now)
+    const { carrier } = this.policy
+    const learntS = this.policy.intervalOf(carrier, now)
+    if (this.#brokenS > 0 && carrier === 'tcp') this.policy.mappingDied(this.#brokenS, now)
+    this.#brokenS = 0
+    if (this.#isPathNew) this.#pathFromMs = now.monotonicMs
+    this.#isPathNew = false
+    const { idleMs } = this.#keepalive
+    const wasOnPath = now.monotonicMs - idleMs >= this.#pathFromMs
+    this.policy.pingAnswered(now, wasOnPath ? idleMs / 1000 : 0)
+    const isChanged = this.policy.counts.failed !== failed || this.policy.intervalOf(carrier, now) !== learntS
+    if (this.choice.handleAnswered(carrier, now)) this.#outlet.save(null)
     if (!this.isLearning) return
-    if (this.policy.counts.failed !== failed) this.#handleChange(now)
+    if (isChanged) this.#handleChange(now)
     const report = this.policy.takeReport(now)
     if (report !== null) this.#outlet.askAlong(LEARNT, { kind: 'learnt', ...report })
   }
@@ -107,6 +145,7 @@ export class IntervalLearner {
 
   /** A CHALLENGE came. One that nobody told us of says that the live mapping died. [R-9.1-1] */
   handleChallenge(isRestart: boolean, now: Now): void {
+    if (isRestart) this.#brokenS = 0
     if (!isRestart && !this.#isPathNew) {
       this.policy.mappingDied(this.#keepalive.idleMs / 1000, now)
       this.#handleChange(now)
@@ -122,6 +161,7 @@ export class IntervalLearner {
   suspend(): void {
     this.#probing.stop()
     this.policy.probeAbandoned()
+    this.#isPathNew = true // connections are closed meanwhile, which tells nothing
   }
 
   /** A datagram came to the second socket. @returns why it was dropped, or null. */
@@ -141,7 +181,7 @@ export class IntervalLearner {
   handleTimeout(mayProbe: boolean, now: Now): void {
     const result = this.#probing.handleTimeout(now)
     if (result !== null) this.#handleResult(result, now)
-    if (this.policy.carrier === 'tcp') return // the second socket is of UDP
+    if (this.policy.carrier === 'tcp') return // it tries on the connection itself
     if (!mayProbe || !this.isLearning || !this.#probing.isIdle || this.#isPathNew) return
     if (this.#asking.isUnanswered || this.#asking.isQuiet(now.monotonicMs) || !this.#channel.mayProbe) return
     const probeS = this.policy.wantedProbeS(now)
@@ -158,6 +198,7 @@ export class IntervalLearner {
 
   #handleChange(now: Now): void {
     this.#keepalive.shorten(now.monotonicMs)
+    this.choice.update(now)
     this.#outlet.save(null)
   }
 }

@@ -13,6 +13,9 @@ const LEARNT_JITTER = 0.02
 /** A packet that goes out for another reason pings and asks when this part of the interval is over: one wake-up less. */
 const RIDE_FROM = 0.5
 
+/** With the radio up for another reason a ping is nearly free, and puts off the next wake-up by a whole interval: from this part on. */
+const FREE_FROM = 0.1
+
 /** Packets no further apart than this belong to one exchange, ms: the repeats of a round. */
 const EXCHANGE_MS = 10_000
 
@@ -125,6 +128,11 @@ export class Keepalive {
     return this.#idleMs
   }
 
+  /** Silence since the last packet that was sent, ms. */
+  silenceMs(nowMs: number): number {
+    return nowMs - this.#lastSentMs
+  }
+
   /** The address changed, or may have: the next ping asks. */
   handleNewMapping(): void {
     this.#isNewMapping = true
@@ -141,6 +149,12 @@ export class Keepalive {
   /** Whether a packet that goes out anyway should ping and ask. */
   rides(nowMs: number): boolean {
     return this.#state !== 'gone' && nowMs - this.#lastPingMs >= this.#intervalMs * RIDE_FROM
+  }
+
+  /** Whether to ping now that the host says that the radio is up; never within the exchange of the last one. */
+  ridesFree(nowMs: number): boolean {
+    const sinceMs = nowMs - this.#lastPingMs
+    return this.#state !== 'gone' && sinceMs >= Math.max(this.#intervalMs * FREE_FROM, EXCHANGE_MS)
   }
 
   /** No session, or nothing may be sent: no ping is due until the next one went out. */

@@ -51,6 +51,8 @@ export interface PathFacts {
   tcpIntervalS: number | null
   /** connections a day that must be opened anew: changes of network, resets by middleboxes; default 4 */
   tcpSetupsPerDay?: number
+  /** what serves now: the other one takes its place only if it is cheaper, TCP only by a tenth; default 'udp' */
+  present?: PathKind
   /** radio; default of `RADIO_COSTS` */
   radio?: RadioCosts
 }
@@ -61,12 +63,12 @@ export interface PathFacts {
  * @returns 'udp' or 'tcp', for `PathsTransport.prefer`.
  */
 export function choosePath(facts: PathFacts): PathKind {
-  const { udpIntervalS, tcpIntervalS } = facts
+  const { udpIntervalS, tcpIntervalS, present = 'udp' } = facts
   if (tcpIntervalS === null) return 'udp'
   if (udpIntervalS === null) return 'tcp'
   const udpJ = pathJoulesPerDay('udp', udpIntervalS, facts)
   const tcpJ = pathJoulesPerDay('tcp', tcpIntervalS, facts)
-  return tcpJ <= udpJ * (1 - TCP_SAVES_AT_LEAST) ? 'tcp' : 'udp'
+  return tcpJ <= udpJ * (present === 'tcp' ? 1 : 1 - TCP_SAVES_AT_LEAST) ? 'tcp' : 'udp'
 }
 
 /**

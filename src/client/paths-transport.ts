@@ -36,6 +36,8 @@ export interface PathsOptions {
 
 /** After the move back to UDP the connection stays so long: the server may be sending on it until UDP is proven. */
 const LINGER_MS = 5000
+/** A connection that is only cheaper must be open within this, ms. */
+const TRY_MS = 20_000
 
 export class PathsTransport implements Transport {
   readonly #udp: Transport
@@ -46,11 +48,13 @@ export class PathsTransport implements Transport {
   #listener: TransportListener | null = null
   #kind: PathKind = 'udp'
   #preferred: PathKind = 'udp'
+  #isUdpBlocked = false
   /** Whether datagrams go to TCP as soon as it is open. */
   #wantsTcp = false
   /** Runs while something on the present path is unanswered. */
   #cancelPatience: (() => void) | null = null
   #cancelLinger: (() => void) | null = null
+  #cancelAttempt: (() => void) | null = null
   /** When the other path is tried next, monotonic ms. */
   #trialAtMs = Infinity
   #trialPauseMs = UDP_TRIAL_FIRST_MS
@@ -92,19 +96,28 @@ export class PathsTransport implements Transport {
         if (this.#kind === 'tcp') listener.onWay()
       },
       onMoved: () => this.#handleOpen(),
+      onBroken: () => {
+        if (this.#kind === 'tcp') listener.onBroken?.()
+      },
     })
   }
 
   /**
    * Which path is better here, as `choosePath` says; the other one serves while this one does not answer. It holds
    * until it is said otherwise.
+   *
+   * @param isUdpBlocked UDP did not pass here before: the connection is opened at once, beside a first packet by UDP.
    */
-  prefer(kind: PathKind): void {
-    if (kind === this.#preferred) return
-    this.#preferred = kind
-    this.#trialPauseMs = UDP_TRIAL_FIRST_MS
-    this.#trialAtMs = kind === this.#kind ? Infinity : this.#nowMs()
-    if (kind === 'tcp') this.#openTcp()
+  prefer(kind: PathKind, isUdpBlocked = false): void {
+    if (kind === this.#preferred && isUdpBlocked === this.#isUdpBlocked) return
+    this.#isUdpBlocked = isUdpBlocked
+    if (kind !== this.#preferred) {
+      this.#preferred = kind
+      this.#trialPauseMs = UDP_TRIAL_FIRST_MS
+      this.#trialAtMs = kind === this.#kind ? Infinity : this.#nowMs()
+    }
+    if (kind === 'tcp') this.#tryTcp()
+    else if (this.#kind === 'udp' && isUdpBlocked) this.#openTcp()
     else if (this.#kind === 'udp') this.#restTcp()
   }
 
@@ -117,7 +130,7 @@ export class PathsTransport implements Transport {
         this.#udp.send(datagram) // its repeat, a second later, goes by TCP again
         return
       }
-      this.#openTcp()
+      this.#tryTcp()
     }
     this.#path.send(datagram)
     if (asks) this.#cancelPatience ??= this.#host.setTimer(UDP_PATIENCE_MS, () => this.#handleSilence())
@@ -135,7 +148,8 @@ export class PathsTransport implements Transport {
     this.#trialAtMs = Infinity
     this.#udp.rebind(why)
     this.#restTcp()
-    if (this.#preferred === 'tcp') this.#openTcp()
+    if (this.#preferred === 'tcp') this.#tryTcp()
+    else if (this.#isUdpBlocked) this.#openTcp()
   }
 
   close(): void {
@@ -199,6 +213,19 @@ export class PathsTransport implements Transport {
     if (this.#tcp.isOpen && this.#kind === 'udp') this.#handleOpen()
   }
 
+  /** TCP would be better, but UDP serves: an attempt that is not open soon is given up, and waits for the next trial. */
+  #tryTcp(): void {
+    this.#openTcp()
+    if (this.#kind === 'tcp') return
+    this.#cancelAttempt?.()
+    this.#cancelAttempt = this.#host.setTimer(TRY_MS, () => {
+      this.#cancelAttempt = null
+      if (this.#kind === 'tcp' || this.#preferred === 'udp' || this.#cancelPatience !== null) return
+      this.#restTcp()
+      this.#trialAtMs = Math.min(this.#trialAtMs, this.#nowMs() + this.#trialPauseMs)
+    })
+  }
+
   /** TCP is not wanted any more; while it lingers after a move it is closed by its timer. */
   #restTcp(): void {
     this.#wantsTcp = false
@@ -230,6 +257,8 @@ export class PathsTransport implements Transport {
     this.#clearPatience()
     this.#cancelLinger?.()
     this.#cancelLinger = null
+    this.#cancelAttempt?.()
+    this.#cancelAttempt = null
   }
 }
 

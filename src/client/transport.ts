@@ -22,6 +22,8 @@ export interface TransportListener {
    * server challenges the new address and sends there.
    */
   onMoved(): void
+  /** The connection that datagrams went by was closed; not by this end, nor by a server that stops. `onMoved` follows. */
+  onBroken?(): void
 }
 
 /**
@@ -36,6 +38,12 @@ export interface Transport {
   listen(listener: TransportListener): void
   /** Sends one datagram of at most 1200 B; the bytes are the transport's. Never throws: what cannot be sent is lost. */
   send(datagram: Uint8Array): void
+  /**
+   * Which path is better here; left out where there is only one. It holds until it is said otherwise.
+   *
+   * @param isUdpBlocked UDP did not pass here before: where it is preferred, both are tried at once, and UDP wins if it answers.
+   */
+  prefer?(kind: PathKind, isUdpBlocked: boolean): void
   /** A new local socket, and so a new address: the network changed, or the old mapping seems dead. */
   rebind(why: 'network' | 'silence'): void
   /**

@@ -4,6 +4,7 @@ import {
   WEBSOCKET_BUFFER_BYTES,
   WEBSOCKET_PROTOCOL,
   WEBSOCKET_REOPEN_MAX_MS,
+  WebSocketClose,
 } from '../packet/constants.js'
 import { DeviceError } from './device-error.js'
 import type { Host } from './host.js'
@@ -105,7 +106,7 @@ export class WebSocketTransport implements Transport {
   open(): void {
     this.#isWanted = true
     const isBusy = this.#isStarting || this.#socket !== null || this.#cancelTimer !== null
-    if (!this.#isClosed && !isBusy) void this.#begin()
+    if (!this.#isClosed && !isBusy) this.#begin()
   }
 
   /** Closes the connection until the next `open` or `send`. */
@@ -129,35 +130,51 @@ export class WebSocketTransport implements Transport {
     this.#isClosed = true
   }
 
-  async #begin(): Promise<void> {
+  #begin(): void {
     const generation = this.#generation
     this.#attempts++
     this.#isStarting = true
-    const socket = await this.#construct()
-    if (generation !== this.#generation) {
-      if (socket !== null) quietly(socket)
-      return
-    }
-    this.#isStarting = false
-    if (socket === null) this.#retry()
-    else this.#adopt(socket, generation)
+    const given = this.#webSocket ?? this.#constructorGiven()
+    if (!(given instanceof Promise)) this.#construct(given, generation)
+    else
+      given.then(
+        (webSocket) => this.#construct(webSocket, generation),
+        () => this.#construct(null, generation),
+      )
   }
 
-  /** A socket that is connecting; null if there is no constructor, or it throws. */
-  async #construct(): Promise<WebSocketLike | null> {
+  /** A constructor that is there already is used at once. */
+  #constructorGiven(): WebSocketConstructor | Promise<WebSocketConstructor> | null {
     try {
-      this.#webSocket ??= await this.#options.webSocket()
-      return new this.#webSocket(this.#url, [WEBSOCKET_PROTOCOL])
+      return this.#options.webSocket()
     } catch {
       return null
     }
+  }
+
+  /** Begins to connect, unless that is not wanted any more. @param webSocket null: there is none. */
+  #construct(webSocket: WebSocketConstructor | null, generation: number): void {
+    if (webSocket !== null) this.#webSocket = webSocket
+    if (generation !== this.#generation) return
+    this.#isStarting = false
+    let socket: WebSocketLike
+    try {
+      if (webSocket === null) throw new Error('no constructor')
+      socket = new webSocket(this.#url, [WEBSOCKET_PROTOCOL])
+    } catch {
+      this.#retry()
+      return
+    }
+    this.#adopt(socket, generation)
   }
 
   #adopt(socket: WebSocketLike, generation: number): void {
     this.#socket = socket
     socket.binaryType = 'arraybuffer'
     socket.onerror = () => {} // 'close' follows
+    let isUsed = false
     socket.onopen = () => {
+      isUsed = true
       if (generation === this.#generation) this.#handleOpen()
     }
     socket.onmessage = ({ data }: { data: unknown }) => {
@@ -165,8 +182,9 @@ export class WebSocketTransport implements Transport {
       this.#attempts = 0
       this.#listener?.onDatagram(new Uint8Array(data))
     }
-    socket.onclose = () => {
+    socket.onclose = ({ code }: { code?: number }) => {
       if (generation !== this.#generation) return
+      if (isUsed && code !== WebSocketClose.goingAway) this.#listener?.onBroken?.()
       this.#drop()
       this.#retry()
     }
@@ -204,7 +222,7 @@ export class WebSocketTransport implements Transport {
     const pauseMs = this.#attempts === 0 ? fraction * WEBSOCKET_REOPEN_MAX_MS : doubledMs * (0.75 + fraction / 2)
     this.#cancelTimer = this.#options.host.setTimer(Math.trunc(pauseMs), () => {
       this.#cancelTimer = null
-      void this.#begin()
+      this.#begin()
     })
   }
 

@@ -247,6 +247,8 @@ export class Endpoint {
       handshakesPending: this.#pendings.count,
       probesHeld: this.#probes.count,
       lookupsPending: this.#handshakes.lookups,
+      pathsProving: this.#paths.count,
+      framesWaiting: this.#frames.count,
       stepsPromised: this.#core.promised.count,
       recordBytes: slab.allocatedBytes,
     }

@@ -44,6 +44,10 @@ export interface EndpointMetrics {
   probesHeld: number
   /** Gauge: look-ups that wait for the store. */
   lookupsPending: number
+  /** Gauge: sessions with an address that waits for its proof. */
+  pathsProving: number
+  /** Gauge: sessions with frames that wait for their ACK. */
+  framesWaiting: number
   /** Gauge: steps with keys that wait for the device under the new root. */
   stepsPromised: number
   /** Gauge: bytes of session records. */

@@ -75,6 +75,11 @@ export class Paths {
     else this.#core.dueTimes.add(Math.min(proof.challengeDueMs, proof.expiresAtMs), view.slot)
   }
 
+  /** Sessions with an address that waits for its proof. */
+  get count(): number {
+    return this.#proofs.size
+  }
+
   /** Whether an address of this session waits for its proof. */
   isProving(slot: number): boolean {
     return this.#proofs.has(slot)

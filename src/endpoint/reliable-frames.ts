@@ -20,6 +20,11 @@ export class ReliableFrames {
     this.#sessions = sessions
   }
 
+  /** Sessions with frames that wait. */
+  get count(): number {
+    return this.#queues.size
+  }
+
   /**
    * Takes in a frame of the hub that goes out now in a packet of the caller's, or, without a path, when there is one.
    *

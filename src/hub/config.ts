@@ -12,6 +12,8 @@ export interface HubLimits extends RingLimits {
   keyRequestsMax: number
   /** streams of one application */
   streamsPerApp: number
+  /** PUIDs of questions for presence that wait for their turn */
+  questionPuidsMax: number
   /** replies that wait to be polled before streams are ended */
   repliesMax: number
   /** how long a device counts as present after its session ended, ms */
@@ -24,6 +26,7 @@ export const HUB_LIMITS_DEFAULT: HubLimits = {
   transfersMax: 4_096,
   keyRequestsMax: 4_096,
   streamsPerApp: 1_000,
+  questionPuidsMax: 65_536,
   repliesMax: 65_536,
   endedGraceMs: 10_000,
 }

@@ -66,13 +66,28 @@ export function presenceMetrics(numbers: PresenceNumbers): Record<string, number
   }
 }
 
+/** Numbers of the persons' lists by the names of `/metrics`. @param reads lists that are being read. */
+export function listMetrics(
+  commits: { committed: number; conflicts: number; uploads: number },
+  visibility: { applied: number; assemblies: number },
+  reads: number,
+): Record<string, number> {
+  return {
+    listCommits: commits.committed,
+    listConflicts: commits.conflicts,
+    listsApplied: visibility.applied,
+    listTransfers: commits.uploads + visibility.assemblies + reads,
+  }
+}
+
 /** Numbers of rings by the names of `/metrics`. */
 export function ringMetrics(numbers: RingNumbers): Record<string, number> {
-  const { open, telling, ended, waits, writes, created, outcomes } = numbers
+  const { open, telling, ended, keys, waits, writes, created, outcomes } = numbers
   return {
     ringsOpen: open,
     ringsTelling: telling,
     ringsEndedInMemory: ended,
+    idempotencyKeys: keys,
     ringWaits: waits,
     ringWrites: writes,
     ringsCreated: created,

@@ -9,14 +9,16 @@ import { checkedHubConfig, type HubConfig, type HubOptions } from './config.js'
 import { Consents } from './consents.js'
 import { DevicePapers } from './device-papers.js'
 import { Devices } from './devices.js'
-import { DropCounts, presenceMetrics, ringMetrics } from './hub-metrics.js'
+import { DropCounts, listMetrics, presenceMetrics, ringMetrics } from './hub-metrics.js'
 import { KeyTransfers } from './key-transfers.js'
 import type { ListContext, Sender } from './list-channel.js'
 import { ListCommits } from './list-commits.js'
 import { ListReads } from './list-reads.js'
 import { ListVisibility } from './list-visibility.js'
+import { Listeners } from './listeners.js'
 import type { AppKey, HubReply, HubRequest, HubStoreReply, HubStoreRequest, PersonKey } from './message.js'
 import { Outbox } from './outbox.js'
+import { PresenceQuestions } from './presence-questions.js'
 import { PresenceViews } from './presence-views.js'
 import { ReliableFrames } from './reliable.js'
 import { ringOutlet, ringPeople } from './ring-links.js'
@@ -52,8 +54,9 @@ export class Hub {
   readonly #visibility: ListVisibility
   readonly #reads: ListReads
   readonly #keys: KeyTransfers
-  readonly #views: PresenceViews
+  readonly #questions: PresenceQuestions
   readonly #streams: Streams
+  readonly #listeners: Listeners
   readonly #rings: Rings
   readonly #consents: Consents
 
@@ -69,8 +72,8 @@ export class Hub {
       ...config,
       endedGraceMs: limits.endedGraceMs,
       listener: {
-        listens: (app) => this.#streams.listens(app),
-        changed: (app, person, rotation, line, now) => this.#streams.handleChange(app, person, rotation, line, now),
+        listens: (app) => this.#listeners.listens(app),
+        changed: (...change) => this.#listeners.handleChange(...change),
         reachChanged: (person, now) => this.#rings.handleReach(person, now),
       },
       appIndexOf: (appId) => apps.byId(appId)?.index ?? -1,
@@ -82,8 +85,9 @@ export class Hub {
     const states = new StateFrames(context, reliable)
     const views = new PresenceViews(presence, apps, config.bootSeconds)
     const streams = new Streams({ config, presence, apps, views, outbox }, timers)
+    const listeners = new Listeners({ apps, views, outbox, streams }, timers)
     const people = ringPeople(presence, devices, apps)
-    const outlet = ringOutlet(outbox, apps, streams)
+    const outlet = ringOutlet(outbox, listeners)
     this.#config = config
     this.#agenda = agenda
     this.#apps = apps
@@ -96,8 +100,9 @@ export class Hub {
     this.#reads = new ListReads(context)
     this.#keys = new KeyTransfers(context, this.#papers, reliable)
     this.#consents = new Consents(context, apps, reliable)
-    this.#views = views
+    this.#questions = new PresenceQuestions({ views, outbox, puidsMax: limits.questionPuidsMax }, timers)
     this.#streams = streams
+    this.#listeners = listeners
     this.#rings = new Rings({ people, channel: reliable, outlet, crypto, random, limits, timers })
   }
 
@@ -172,11 +177,9 @@ export class Hub {
   /** A request of the sidecar or of the operator. */
   handleRequest(request: HubRequest, now: Now): void {
     switch (request.kind) {
-      case 'presence': {
-        const views = this.#views.answer(request.app, request.puids, now)
-        this.#outbox.replies.push({ kind: 'presence', request: request.request, views })
+      case 'presence':
+        this.#questions.ask(request, now)
         break
-      }
       case 'subscribe':
         this.#streams.subscribe(request, now)
         break
@@ -216,6 +219,9 @@ export class Hub {
         break
       case 'app-removed':
         this.#removeApp(request.app, now)
+        break
+      case 'listen':
+        this.#listeners.set(request, now)
         break
     }
   }
@@ -259,8 +265,6 @@ export class Hub {
 
   /** Counters and gauges at this moment, in camelCase. */
   metrics(): Record<string, number> {
-    const commits = this.#commits.numbers
-    const visibility = this.#visibility.numbers
     const keys = this.#keys.numbers
     const streams = this.#streams.numbers
     return {
@@ -269,10 +273,9 @@ export class Hub {
       apps: this.#apps.size,
       streams: streams.streams,
       streamEvents: streams.told,
-      listCommits: commits.committed,
-      listConflicts: commits.conflicts,
-      listsApplied: visibility.applied,
-      listTransfers: commits.uploads + visibility.assemblies + this.#reads.size,
+      presenceQuestionPuids: this.#questions.waitingPuids,
+      ...this.#listeners.metrics,
+      ...listMetrics(this.#commits.numbers, this.#visibility.numbers, this.#reads.size),
       keyRequests: keys.requests,
       keysGiven: keys.given,
       devicesWithFramesWaiting: this.#reliable.devices,
@@ -385,8 +388,8 @@ export class Hub {
   #removeApp(key: AppKey, now: Now): void {
     const app = this.#apps.get(key)
     if (app === null) return
+    this.#listeners.forget(app)
     this.#rings.handleAppRemoved(key, now)
-    this.#streams.handleAppRemoved(app)
     this.#consents.grants.forgetApp(key)
     this.#apps.remove(app)
   }

@@ -76,6 +76,16 @@ export type HubRequest =
   | { kind: 'device-removed'; device: DeviceHandle; code: number }
   | { kind: 'app-added'; app: AppKey; appId: Uint8Array; name: string }
   | { kind: 'app-removed'; app: AppKey }
+  /** what an application is told by webhook, and how flapping is damped for its webhooks and streams alike */
+  | {
+      kind: 'listen'
+      app: AppKey
+      presence: boolean
+      rings: boolean
+      outcomes: boolean
+      minHoldMs: number
+      coalesceMs: number
+    }
 
 /** Errors that the sidecar turns into problem documents. */
 export type HubErrorCode =
@@ -91,7 +101,8 @@ export type HubErrorCode =
 
 /** Hub -> sidecar. */
 export type HubReply =
-  | { kind: 'presence'; request: number; views: PresenceView[] }
+  /** a large question is answered in several, the last says so */
+  | { kind: 'presence'; request: number; views: PresenceView[]; isLast: boolean }
   | {
       kind: 'ring'
       request: number
@@ -102,25 +113,43 @@ export type HubReply =
   | { kind: 'consent-exchanged'; request: number; puid: string }
   | { kind: 'error'; request: number; code: HubErrorCode; detail: string; retryAfterS: number }
   | { kind: 'metrics'; request: number; metrics: Record<string, number> }
-  | { kind: 'snapshot'; stream: number; views: PresenceView[] }
+  /** a large snapshot is told in several, the last says so; changes come after it */
+  | { kind: 'snapshot'; stream: number; views: PresenceView[]; isLast: boolean }
   | { kind: 'change'; stream: number; view: PresenceView }
   | { kind: 'restarted'; stream: number; bootedMs: number; offlineMs: number }
   | { kind: 'ring-change'; stream: number; ring: RingView }
   /** the stream cannot go on (application removed, buffer full) */
   | { kind: 'stream-ended'; stream: number; code: string }
+  | WebhookNews
+
+/** Hub -> those who send webhooks: something for the webhook of an application. */
+export type WebhookNews =
+  | { kind: 'webhook-presence'; app: AppKey; view: PresenceView }
+  /** an end was committed together with what `put-ring` calls its outcome */
+  | { kind: 'webhook-ring'; app: AppKey; ring: RingView; isEnd: boolean }
 
 /** Hub -> store. Replies come to `handleStored`; requests with `request` must be durable before the reply. */
 export type HubStoreRequest =
   | { kind: 'put-list'; request: number; person: PersonKey; base: number; version: number; sealed: Uint8Array }
   | { kind: 'get-list'; request: number; person: PersonKey }
   /** Inserts or replaces; `row` is opaque to the store and sealed there under the hour's key. */
-  | { kind: 'put-ring'; request: number; ring: Uint8Array; untilMs: number; row: Uint8Array }
+  | {
+      kind: 'put-ring'
+      request: number
+      ring: Uint8Array
+      untilMs: number
+      row: Uint8Array
+      /** kept in the same commit until a webhook has told it (`drop-outcome`), sealed as the row; null nothing */
+      outcome?: Uint8Array | null
+    }
   /** A grant on its way to a device; sealed in the store under a key of its own. */
   | { kind: 'put-grant'; request: number; grant: Uint8Array; untilMs: number; row: Uint8Array }
   /** The key of the grant goes with it. */
   | { kind: 'drop-grant'; grant: Uint8Array }
   /** Write-behind. */
   | { kind: 'drop-ring'; ring: Uint8Array }
+  /** Write-behind. */
+  | { kind: 'drop-outcome'; ring: Uint8Array }
 
 /** Store -> hub. */
 export type HubStoreReply =

@@ -2,8 +2,8 @@ import type { Presence } from '../presence/presence.js'
 import type { RingOutlet, RingPeople } from '../ring/ring-ports.js'
 import type { Apps } from './apps.js'
 import type { Devices } from './devices.js'
+import type { Listeners } from './listeners.js'
 import type { Outbox } from './outbox.js'
-import type { Streams } from './streams.js'
 
 const NO_APP_ID = new Uint8Array(8)
 
@@ -19,12 +19,13 @@ export function ringPeople(presence: Presence, devices: Devices, apps: Apps): Ri
   }
 }
 
-/** Where rings go: store, sidecar, streams. */
-export function ringOutlet(outbox: Outbox, apps: Apps, streams: Streams): RingOutlet {
+/** Where rings go: store, sidecar, streams, webhooks. */
+export function ringOutlet(outbox: Outbox, listeners: Listeners): RingOutlet {
   return {
-    put: (ring, untilMs, row) => {
+    put: (ring, untilMs, row, end) => {
       const request = outbox.nextRequest()
-      outbox.requests.push({ kind: 'put-ring', request, ring, untilMs, row })
+      const outcome = end === null ? null : listeners.outcomeRow(end.app, end.view)
+      outbox.requests.push({ kind: 'put-ring', request, ring, untilMs, row, outcome })
       return request
     },
     drop: (ring) => outbox.requests.push({ kind: 'drop-ring', ring }),
@@ -32,9 +33,6 @@ export function ringOutlet(outbox: Outbox, apps: Apps, streams: Streams): RingOu
     refuse: (request, code, detail, retryAfterS) => {
       outbox.replies.push({ kind: 'error', request, code, detail, retryAfterS })
     },
-    changed: (key, ring) => {
-      const app = apps.get(key)
-      if (app !== null) streams.handleRingChange(app, ring)
-    },
+    changed: (app, ring) => listeners.handleRingChange(app, ring),
   }
 }

@@ -7,22 +7,8 @@ import type { Apps, HubApp } from './apps.js'
 import type { HubConfig } from './config.js'
 import type { HubReply, HubRequest, PresenceView } from './message.js'
 import type { Outbox } from './outbox.js'
-import type { Named, PresenceViews } from './presence-views.js'
-
-/** Persons looked at in one go while a snapshot is made. */
-const SCAN_PERSONS = 8_192
-/** PUIDs made in one go while a snapshot is made. */
-const SCAN_PUIDS = 256
-
-/** The snapshot of a stream, being made. */
-interface Scan {
-  /** the next person to look at; -1 all were */
-  next: number
-  /** those seen so far, by person and rotation; '' while the PUID is not made yet */
-  readonly found: Map<string, Named>
-  /** those whose PUID is still to be made */
-  readonly unnamed: Named[]
-}
+import type { PresenceViews } from './presence-views.js'
+import { SnapshotScan } from './snapshot-scan.js'
 
 /** One reader of an application's changes. */
 interface Stream {
@@ -30,8 +16,10 @@ interface Stream {
   readonly app: HubApp
   /** PUIDs that it is about; null all */
   readonly only: ReadonlySet<string> | null
-  /** while the snapshot is made, nothing else is told */
-  scan: Scan | null
+  /** while the snapshot is made, no change is told */
+  scan: SnapshotScan | null
+  /** the last of the snapshot was told, now those who changed meanwhile are */
+  isCatchingUp: boolean
   /** it was told of the restart only now: instead of a snapshot, each person heard since makes one change */
   readonly hearsRestart: boolean
 }
@@ -51,9 +39,8 @@ export class Streams {
   readonly #scans: Timers
   readonly #byNumber = new Map<number, Stream>()
   readonly #byApp = new Map<number, Set<Stream>>()
-  /** streams that make their snapshot, by a small number */
-  readonly #scanning = new Map<number, Stream>()
-  #lastScan = 0
+  /** streams that make their snapshot, in turn */
+  #scanning: Stream[] = []
   #told = 0
 
   constructor(
@@ -65,7 +52,7 @@ export class Streams {
     this.#apps = parts.apps
     this.#views = parts.views
     this.#outbox = parts.outbox
-    this.#scans = timers((key, now) => this.#goOn(key, now))
+    this.#scans = timers((_, now) => this.#goOn(now))
   }
 
   /** Streams that are open, and events told to streams since the start. */
@@ -98,20 +85,19 @@ export class Streams {
     const { bootedMs, bootedMonotonicMs, longestSilenceS } = this.#config
     const voidsMs = longestSilenceS * 1000
     const isVoid = heardBootMs !== bootedMs && now.monotonicMs - bootedMonotonicMs < voidsMs
-    const only = puids === null ? null : new Set(puids)
-    const stream: Stream = { number, app, only, scan: null, hearsRestart: isVoid && heardBootMs !== null }
+    const stream: Stream = {
+      number,
+      app,
+      only: puids === null ? null : new Set(puids),
+      scan: new SnapshotScan({ presence: this.#presence, views: this.#views }, app, puids),
+      isCatchingUp: false,
+      hearsRestart: isVoid && heardBootMs !== null,
+    }
     this.#byNumber.set(number, stream)
     this.#byApp.set(app.index, streams.add(stream))
     if (isVoid) this.#tell(stream, { kind: 'restarted', stream: number, bootedMs, offlineMs: bootedMs + voidsMs })
-    if (puids !== null) {
-      this.#start(stream, this.#views.answer(key, puids, now))
-      return
-    }
-    stream.scan = { next: 0, found: new Map(), unnamed: [] }
-    do this.#lastScan = (this.#lastScan + 1) % 2 ** 31
-    while (this.#scanning.has(this.#lastScan))
-    this.#scanning.set(this.#lastScan, stream)
-    this.#goOn(this.#lastScan, now)
+    this.#scanning.push(stream)
+    if (this.#scanning.length === 1) this.#goOn(now)
   }
 
   /** Closes a stream. */
@@ -140,10 +126,9 @@ export class Streams {
     const puid = app.puids.write({ person, rotation })
     const view = this.#views.viewOf(puid, line, now)
     for (const stream of [...streams]) {
-      if (stream.scan !== null) stream.scan.found.set(`${person}/${rotation}`, { puid, person, rotation })
-      else if (stream.only === null || stream.only.has(puid)) {
-        this.#tell(stream, { kind: 'change', stream: stream.number, view })
-      }
+      if (stream.only !== null && !stream.only.has(puid)) continue
+      if (stream.scan !== null) stream.scan.handleChange({ puid, person, rotation })
+      else this.#tell(stream, { kind: 'change', stream: stream.number, view })
     }
   }
 
@@ -154,50 +139,44 @@ export class Streams {
     }
   }
 
-  /** Goes on with a snapshot for as much as one go may take. */
-  #goOn(key: number, now: Now): void {
-    const stream = this.#scanning.get(key)
-    const scan = stream?.scan
-    if (stream === undefined || scan == null || this.#byNumber.get(stream.number) !== stream) {
-      this.#scanning.delete(key)
+  /** Goes on with one snapshot for as much as one go may take; many are made in turn. */
+  #goOn(now: Now): void {
+    const stream = this.#scanning.shift()
+    if (stream !== undefined && this.#scan(stream, now)) this.#scanning.push(stream)
+    if (this.#scanning.length > 0) this.#scans.arm(0, now.monotonicMs)
+  }
+
+  /** @returns whether something is left to do. */
+  #scan(stream: Stream, now: Now): boolean {
+    const { number, scan } = stream
+    if (scan === null || this.#byNumber.get(number) !== stream) return false
+    if (stream.isCatchingUp) {
+      for (const view of scan.changed(now)) this.#tell(stream, { kind: 'change', stream: number, view })
+    } else {
+      const { views, isLast } = scan.more(now)
+      this.#tellStart(stream, views, isLast)
+      stream.isCatchingUp = isLast
+    }
+    if (stream.isCatchingUp && scan.changes === 0) stream.scan = null
+    return stream.scan !== null
+  }
+
+  /** Tells where a stream starts from; who comes back after a restart is told changes. */
+  #tellStart(stream: Stream, views: PresenceView[], isLast: boolean): void {
+    const { number, only, hearsRestart } = stream
+    if (hearsRestart) {
+      for (const view of views) {
+        if (view.state !== 'unknown') this.#tell(stream, { kind: 'change', stream: number, view })
+      }
       return
     }
-    if (!this.#scanPersons(stream.app, scan) || !namePuids(stream.app, scan)) {
-      this.#scans.arm(key, now.monotonicMs)
-      return
-    }
-    this.#scanning.delete(key)
-    stream.scan = null
-    const views = [...scan.found.values()].map((named) => this.#views.view(stream.app, named, now))
-    const isTold = ({ state }: PresenceView) => stream.hearsRestart || (state !== 'offline' && state !== 'unknown')
-    this.#start(stream, views.filter(isTold))
+    const shown = only === null ? views.filter(({ state }) => state !== 'offline' && state !== 'unknown') : views
+    if (shown.length > 0 || isLast) this.#tell(stream, { kind: 'snapshot', stream: number, views: shown, isLast })
   }
 
-  /** Tells where a stream starts from. */
-  #start(stream: Stream, views: PresenceView[]): void {
-    if (!stream.hearsRestart) this.#tell(stream, { kind: 'snapshot', stream: stream.number, views })
-    for (const view of stream.hearsRestart ? views : []) {
-      if (this.#byNumber.get(stream.number) !== stream) return
-      if (view.state !== 'unknown') this.#tell(stream, { kind: 'change', stream: stream.number, view })
-    }
-  }
-
-  /** Looks at some more persons. @returns whether all were looked at. */
-  #scanPersons(app: HubApp, scan: Scan): boolean {
-    for (let left = SCAN_PERSONS; scan.next >= 0 && left > 0; left--) {
-      const person = this.#presence.nextPerson(scan.next)
-      scan.next = person < 0 ? -1 : person + 1
-      const rotation = person < 0 ? -1 : this.#presence.shownRotation(person, app.index)
-      const name = `${person}/${rotation}`
-      if (rotation < 0 || scan.found.has(name)) continue
-      const named = { puid: '', person, rotation }
-      scan.found.set(name, named)
-      scan.unnamed.push(named)
-    }
-    return scan.next < 0
-  }
-
+  /** A stream that is closed hears nothing. */
   #tell(stream: Stream, reply: HubReply): void {
+    if (this.#byNumber.get(stream.number) !== stream) return
     if (this.#outbox.replies.length >= this.#config.limits.repliesMax) {
       this.unsubscribe(stream.number)
       this.#refuse(stream.number, 'buffer-full')
@@ -210,14 +189,4 @@ export class Streams {
   #refuse(stream: number, code: string): void {
     this.#outbox.replies.push({ kind: 'stream-ended', stream, code })
   }
-}
-
-/** Makes some more PUIDs. @returns whether all are made. */
-function namePuids(app: HubApp, scan: Scan): boolean {
-  for (let left = SCAN_PUIDS; left > 0; left--) {
-    const named = scan.unnamed.pop()
-    if (named === undefined) return true
-    named.puid = app.puids.write(named)
-  }
-  return scan.unnamed.length === 0
 }

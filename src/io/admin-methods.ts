@@ -1,12 +1,15 @@
 /** What an operator can do, on a running server (through its socket) or on the store of one that does not run. */
 import { resolve } from 'node:path'
 import type { Crypto } from '../crypto/crypto.js'
-import type { HubRequest } from '../hub/message.js'
+import type { AppKey, HubRequest } from '../hub/message.js'
 import { CloseCode } from '../packet/constants.js'
 import type { AccountRow, AppRow, DeviceRow, ServerKeys, Store } from '../store/store.js'
+import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 import { detailsOf, keyOf, newAppOf, shownWhole } from './app-params.js'
 import type { Methods, Params } from './call-socket.js'
+import { textOf } from './params.js'
 import { ServerError } from './server-error.js'
+import { webhookMethods } from './webhook-methods.js'
 
 /** Minutes that an enrolment code is valid. SECURITY.md. */
 export const ENROLMENT_CODE_MINUTES = 15
@@ -17,6 +20,8 @@ export interface Running {
   tellHub(request: HubRequest): void
   /** The sidecar is told applications and API keys anew. */
   appsChanged(): Promise<void>
+  /** an operator asks about an application's webhook */
+  webhook(app: AppKey, ask: WebhookAsk): Promise<WebhookAnswer>
   /** new static keys, current first; used from the next start on */
   keysChanged(keys: ServerKeys): void
 }
@@ -42,6 +47,7 @@ export function adminMethods(parts: AdminParts): Methods {
     ...accountMethods(store, running),
     ...deviceMethods(store, running),
     ...appMethods(store, running),
+    ...webhookMethods(store, running),
     ...storeMethods(parts),
   }
 }
@@ -166,12 +172,6 @@ function shownApp(app: AppRow) {
 function shownKeys(keys: ServerKeys, crypto: Crypto) {
   const publicKeys = keys.staticSecrets.map((secret) => Buffer.from(crypto.publicKey(secret)).toString('base64url'))
   return { version: keys.version, publicKeys }
-}
-
-function textOf(params: Params, name: string): string {
-  const value = params[name]
-  if (typeof value === 'string' && value !== '') return value
-  throw new ServerError('PL_BAD_ARGUMENT', `${name} must be a text`)
 }
 
 function nameOf(params: Params): string {

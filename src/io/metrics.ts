@@ -2,6 +2,7 @@
 import type { EndpointMetrics } from '../endpoint/metrics.js'
 import type { MetricSample } from '../sidecar/message.js'
 import type { ChannelDeskCounts } from './channel-desk.js'
+import type { StoreNumbers } from './store-watch.js'
 import type { UdpCounts } from './udp-socket.js'
 
 /** What the samples are made of. */
@@ -14,6 +15,7 @@ export interface MetricSources {
   /** bytes that the kernel granted */
   udpBufferBytes: { receive: number; send: number }
   storeErrors: number
+  store: StoreNumbers
   sidecarRestarts: number
   /** Unix seconds */
   startedS: number
@@ -72,6 +74,8 @@ function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {
     ['cookiesSent', 'cookies_sent_total', 'Cookies sent under load'],
     ['challengesSent', 'challenges_sent_total', 'Path challenges sent'],
     ['probesAnswered', 'probes_answered_total', 'Keepalive probes answered'],
+    ['pathsProving', 'paths_proving', 'Sessions with an address that waits for its proof'],
+    ['framesWaiting', 'sessions_with_frames_waiting', 'Sessions with frames that wait for their ack'],
     ['probesHeld', 'probes_held', 'Sessions with a keepalive probe under way'],
     ['sessionsConfirmed', 'sessions_confirmed_total', 'Sessions confirmed after a restart'],
     ['pathsClosed', 'paths_closed_total', 'Sessions that lost their path because its WebSocket closed'],
@@ -100,9 +104,16 @@ function hubSamples(hub: Record<string, number>): MetricSample[] {
   })
 }
 
-function processSamples({ storeErrors, sidecarRestarts, startedS, rssBytes }: MetricSources): MetricSample[] {
+function processSamples({ storeErrors, store, sidecarRestarts, startedS, rssBytes }: MetricSources): MetricSample[] {
   return [
     counter('pilotlight_store_errors_total', 'Requests that the store failed', {}, storeErrors),
+    ...labelled(
+      'store_warnings_total',
+      'Troubles of the store that no request was told, by code',
+      'code',
+      store.warnings,
+    ),
+    gauge('pilotlight_store_writable', '1 if the store can write', {}, store.isWritable ? 1 : 0),
     counter('pilotlight_sidecar_restarts_total', 'Times that the sidecar was started again', {}, sidecarRestarts),
     gauge('pilotlight_start_time_seconds', 'Unix time of the start of this process', {}, startedS),
     gauge('pilotlight_resident_memory_bytes', 'Resident set size of this process', {}, rssBytes),

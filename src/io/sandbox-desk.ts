@@ -1,7 +1,7 @@
 /** Runs the sandbox of test keys beside the real core: the same loop, on echo devices. */
 import { fromHex } from '../base/bytes.js'
 import type { HubOptions } from '../hub/config.js'
-import type { AppKey, HubReply, HubRequest } from '../hub/message.js'
+import type { AppKey, HubReply, HubRequest, WebhookNews } from '../hub/message.js'
 import type { TestPerson, TestPersonChange } from '../sandbox/message.js'
 import { Sandbox } from '../sandbox/sandbox.js'
 import type { AppEntry } from '../sidecar/message.js'
@@ -12,12 +12,12 @@ import { systemNow } from './system-clock.js'
 export class SandboxDesk {
   readonly #sandbox: Sandbox
   readonly #driver: Driver
-  readonly #onReply: (reply: HubReply) => void
+  readonly #onReply: (reply: Exclude<HubReply, WebhookNews>) => void
   readonly #setUp = new Map<AppKey, Promise<void>>()
   #apps = new Map<AppKey, AppEntry>()
 
   /** @param options as the real hub has them. */
-  constructor(options: HubOptions, onReply: (reply: HubReply) => void) {
+  constructor(options: HubOptions, onReply: (reply: Exclude<HubReply, WebhookNews>) => void) {
     this.#onReply = onReply
     this.#sandbox = new Sandbox(options)
     this.#driver = new Driver({
@@ -29,7 +29,10 @@ export class SandboxDesk {
       },
       now: systemNow,
       send: () => {},
-      reply: (reply) => this.#onReply(reply),
+      reply: (reply) => {
+        // Nobody listens by webhook here: what echo persons do is told to streams of test keys only.
+        if (!('app' in reply)) this.#onReply(reply)
+      },
       onStoreError: () => {},
     })
   }

@@ -54,6 +54,18 @@ export const SERVER_ERRORS = {
     message: 'there is no application {}',
     hint: '`pilotlight app list` shows them.',
   },
+  PL_NO_WEBHOOK: {
+    message: 'the application {} has no webhook',
+    hint: '`pilotlight app webhook set` makes one.',
+  },
+  PL_UNKNOWN_DELIVERY: {
+    message: 'there is no such delivery',
+    hint: '`pilotlight app webhook deliveries` shows those that are remembered.',
+  },
+  PL_NO_SERVER: {
+    message: 'no server is running on this folder',
+    hint: 'Start it with `pilotlight serve`.',
+  },
   PL_BAD_ARGUMENT: {
     message: '{}',
     hint: 'Give another value.',

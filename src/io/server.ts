@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { isConnectionAddress } from '../base/connection-address.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { nobleCrypto } from '../crypto/noble.js'
+import type { HubRequest } from '../hub/message.js'
 import { nativeCrypto } from '../native/crypto-native.js'
 import type { MetricSample } from '../sidecar/message.js'
 import type { SupervisedSidecar } from '../sidecar/supervise.js'
@@ -21,15 +22,21 @@ import { type Log, type LogLevel, serverLog } from './log.js'
 import { metricSamples } from './metrics.js'
 import { SandboxDesk } from './sandbox-desk.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
+import { StoreWatch } from './store-watch.js'
 import { systemNow } from './system-clock.js'
 import { systemRandom } from './system-random.js'
 import { hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
 import type { UnixListener } from './unix-socket.js'
+import { WebhookDesk } from './webhook-desk.js'
 
 /** How a server is set up; every value is given, defaults are the caller's. */
 export interface ServerOptions {
   /** database and keys; made if there is none */
   folder: string
+  /** keys elsewhere than in the folder, or null */
+  keyFile: string | null
+  /** makes a database where there is none but a key file */
+  newDatabase: boolean
   /** addresses or names; none are all of IPv4 and IPv6 */
   hosts: string[]
   /** 0 takes a free one */
@@ -43,6 +50,8 @@ export interface ServerOptions {
   endpoints: string[]
   /** addresses or networks (CIDR) */
   trustedProxies: string[]
+  /** HTTP connections of one address */
+  connectionsPerAddress: number
   crypto: 'native' | 'noble'
   /** whether applications need a verified domain to ask strangers for consent */
   verifiedDomains: boolean
@@ -50,6 +59,8 @@ export interface ServerOptions {
   privateDomains: boolean
   /** longest silence that a device may promise, 15..1800 s */
   silenceMaxS: number
+  /** webhooks may go to private addresses and over plain HTTP */
+  webhooksToPrivate: boolean
   logLevel: LogLevel
   /** of this package */
   version: string
@@ -81,8 +92,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const log = serverLog(options.logLevel)
   const hosts = await resolveHosts(options.hosts)
   const crypto = options.crypto === 'noble' ? nobleCrypto : await nativeCrypto()
-  const store = await openStore({ folder: options.folder, crypto: options.crypto })
-  const house = await newHouse({ options, log, hosts, crypto, store }).catch(async (error: unknown) => {
+  const watch = new StoreWatch(log)
+  const { folder, keyFile, newDatabase } = options
+  const store = await openStore({
+    folder,
+    ...(keyFile !== null && { keyFile }),
+    crypto: options.crypto,
+    newDatabase,
+    onNotice: (notice) => watch.take(notice),
+  })
+  const house = await newHouse({ options, log, hosts, crypto, store, watch }).catch(async (error: unknown) => {
     await store.close()
     throw error
   })
@@ -103,6 +122,7 @@ interface HouseParts {
   hosts: string[]
   crypto: Crypto
   store: Store
+  watch: StoreWatch
 }
 
 async function newHouse(parts: HouseParts): Promise<House> {
@@ -120,13 +140,14 @@ class House {
   readonly #desk: SidecarDesk
   readonly #channels: ChannelDesk
   readonly #sandbox: SandboxDesk
+  readonly #webhooks: WebhookDesk
   #admin: UnixListener | null = null
   #sidecar: SupervisedSidecar | null = null
   #udp: UdpSockets | null = null
   #storeErrors = 0
 
   constructor(parts: HouseParts, boot: Boot) {
-    const { options, crypto, store, log } = parts
+    const { options, crypto, store, log, watch } = parts
     this.#parts = parts
     this.#keys = boot.keys
     this.#core = loadCore({ boot, crypto, silenceMaxS: options.silenceMaxS, now: systemNow() })
@@ -141,13 +162,16 @@ class House {
     this.#desk = new SidecarDesk({
       store,
       log,
-      tellHub: (request) => this.#driver.request(request),
+      tellHub: (request) => this.#tellHub(request),
+      webhook: (app, ask) => this.#webhooks.ask(app, ask),
       serverKeys: () => this.#core.statics.map(({ publicKey }) => publicKey),
       endpoints: (address) => this.#endpointsFor(address),
       samples: (numbers) => this.#samples(numbers),
       channels: this.#channels,
       sandbox: this.#sandbox,
+      storeProblem: () => watch.problem,
     })
+    watch.onState = () => this.#desk.tellStore()
     this.#driver = new Driver({
       endpoint,
       hub,
@@ -157,17 +181,23 @@ class House {
         if (isConnectionAddress(remote)) this.#channels.send(bytes, remote)
         else this.#udp?.send(bytes, remote)
       },
-      reply: (reply) => this.#desk.reply(reply),
+      reply: (reply) => ('app' in reply ? this.#webhooks.takeNews(reply) : this.#desk.reply(reply)),
       onStoreError: (kind, error) => {
         this.#storeErrors++
         log.error({ err: error, kind }, 'the store failed a request')
       },
     })
+    const { webhooksToPrivate: mayBePrivate, version } = options
+    const tellHub = (request: HubRequest) => this.#driver.request(request)
+    const random = systemRandom()
+    this.#webhooks = new WebhookDesk({ store, log, random, now: systemNow, tellHub, mayBePrivate, version }, boot)
   }
 
   /** Operators' socket, HTTP, UDP: whoever listens on HTTP misses nothing of what the first datagrams bring. */
   async open(): Promise<void> {
     const { options, hosts, log } = this.#parts
+    const { bootedMs } = this.#core
+    this.#webhooks.start(bootedMs, bootedMs + options.silenceMaxS * 1000)
     this.#admin = await serveCalls(join(options.folder, ADMIN_SOCKET), () => adminMethods(this.#adminParts()))
     this.#sidecar = await openSidecar(
       {
@@ -176,6 +206,7 @@ class House {
         tls: options.tls,
         publicUrl: options.publicUrl,
         trustedProxies: options.trustedProxies,
+        connectionsPerAddress: options.connectionsPerAddress,
         logLevel: options.logLevel,
         version: options.version,
         bootedMs: this.#core.bootedMs,
@@ -203,6 +234,7 @@ class House {
     await this.#sidecar?.stop()
     await this.#admin?.close()
     await this.#sandbox.stop()
+    await this.#webhooks.stop()
     await this.#driver.stop()
     await this.#udp?.close()
     await this.#parts.store.close()
@@ -234,13 +266,20 @@ class House {
       crypto,
       keys: () => this.#keys,
       running: {
-        tellHub: (request) => this.#driver.request(request),
+        tellHub: (request) => this.#tellHub(request),
+        webhook: (app, ask) => this.#webhooks.ask(app, ask),
         appsChanged: () => this.#desk.tellApps(),
         keysChanged: (keys) => {
           this.#keys = keys
         },
       },
     }
+  }
+
+  /** Requests of sidecar and operators; webhooks end with their application. */
+  #tellHub(request: HubRequest): void {
+    if (request.kind === 'app-removed') this.#webhooks.forget(request.app)
+    this.#driver.request(request)
   }
 
   #endpointsFor(address: string): string[] {
@@ -254,16 +293,18 @@ class House {
   #samples(hub: Record<string, number>): MetricSample[] {
     const udp = this.#udp
     if (udp === null) return []
-    return metricSamples({
+    const core = metricSamples({
       endpoint: this.#core.endpoint.metrics(),
       hub,
       udp: udp.counts,
       channels: this.#channels.counts,
       udpBufferBytes: { receive: udp.receiveBufferBytes, send: udp.sendBufferBytes },
       storeErrors: this.#storeErrors,
+      store: this.#parts.watch.numbers,
       sidecarRestarts: this.#sidecar?.restarts ?? 0,
       startedS: this.#startedMs / 1000,
       rssBytes: process.memoryUsage.rss(),
     })
+    return [...core, ...this.#webhooks.samples()]
   }
 }

@@ -1,11 +1,12 @@
 /** Where the main thread serves the sidecar: requests to the hub, enrolments, metrics; and what a crash leaves behind. */
-import type { HubReply, HubRequest } from '../hub/message.js'
+import type { AppKey, HubReply, HubRequest, WebhookNews } from '../hub/message.js'
 import type { AppEntry, EnrolResult, MetricSample, StartFailure, ToSidecar } from '../sidecar/message.js'
 import type { SidecarOptions } from '../sidecar/options.js'
 import { SidecarError, type SidecarMessage } from '../sidecar/start.js'
 import { type SupervisedSidecar, superviseSidecar } from '../sidecar/supervise.js'
 import type { DirectoryAsk } from '../store/directory-message.js'
 import type { Enrolment, Store } from '../store/store.js'
+import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 import type { ChannelDesk } from './channel-desk.js'
 import { answerDirectory } from './directory-desk.js'
 import type { Log } from './log.js'
@@ -22,10 +23,14 @@ export interface DeskParts {
   /** for a device that enrols from this address */
   endpoints(address: string): string[]
   samples(hub: Record<string, number>): MetricSample[]
+  /** never rejects */
+  webhook(app: AppKey, ask: WebhookAsk): Promise<WebhookAnswer>
   /** where datagrams of WebSockets go */
   channels: ChannelDesk
   /** where test keys lead */
   sandbox: SandboxDesk
+  /** why nothing can be stored; null if it can */
+  storeProblem(): string | null
 }
 
 type TestPersonsMessage = Extract<SidecarMessage, { kind: 'test-persons' }>
@@ -48,6 +53,7 @@ export class SidecarDesk {
     this.#post = post
     this.#parts.channels.start(post)
     await this.tellApps()
+    this.tellStore()
     post({ kind: 'ready', state: 'ready' })
   }
 
@@ -63,11 +69,12 @@ export class SidecarDesk {
     else if (message.kind === 'hub') this.#forward(message.request)
     else if (message.kind === 'directory') void this.#answerDirectory(message.request, message.ask)
     else if (message.kind === 'test-persons') void this.#answerTestPersons(message)
+    else if (message.kind === 'webhook') void this.#webhook(message)
     else this.#parts.channels.take(message)
   }
 
   /** Takes a reply of the hub. */
-  reply(reply: HubReply): void {
+  reply(reply: Exclude<HubReply, WebhookNews>): void {
     if (reply.kind === 'stream-ended') this.#streams.delete(reply.stream)
     if (reply.kind === 'metrics') {
       const samples = this.#parts.samples(reply.metrics)
@@ -81,6 +88,11 @@ export class SidecarDesk {
     for (const stream of this.#streams) this.#unsubscribe(stream)
     this.#streams.clear()
     this.#parts.channels.crashed()
+  }
+
+  /** Tells the sidecar whether the store can write. */
+  tellStore(): void {
+    this.#post({ kind: 'store', problem: this.#parts.storeProblem() })
   }
 
   /** Tells the sidecar all applications and their keys. */
@@ -118,6 +130,10 @@ export class SidecarDesk {
 
   async #answerTestPersons({ request, app, change }: TestPersonsMessage): Promise<void> {
     this.#post({ kind: 'test-persons', request, persons: await this.#parts.sandbox.persons(app, change) })
+  }
+
+  async #webhook({ request, app, ask }: Extract<SidecarMessage, { kind: 'webhook' }>): Promise<void> {
+    this.#post({ kind: 'webhook', request, answer: await this.#parts.webhook(app, ask) })
   }
 
   async #enrol(message: EnrolMessage): Promise<void> {

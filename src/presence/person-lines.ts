@@ -10,8 +10,15 @@ import type { Allowance, Visibility } from './visibility.js'
 export interface PresenceListener {
   /** Whether anybody wants the changes that an application sees. Only then do they cost anything. */
   listens(app: number): boolean
-  /** An application sees a new line of a person whom it knows by this rotation. */
-  changed(app: number, person: number, rotation: number, line: PresenceLine, now: Now): void
+  /** An application sees a new line of a person whom it knows by this rotation; `was` is what it saw before. */
+  changed(
+    app: number,
+    person: number,
+    rotation: number,
+    line: PresenceLine,
+    now: Now,
+    was: Pick<PresenceLine, 'state' | 'message'>,
+  ): void
   /** A person's state, or to whom they show it, changed: open rings look again. */
   reachChanged(person: number, now: Now): void
 }
@@ -117,7 +124,8 @@ export class PersonLines {
   refresh(person: number, cause: PresenceCause, now: Now): void {
     if (!this.#persons.is(person, PersonFlag.live)) return
     const state = mergedState(this.#mostPresent(person, now), this.#persons.choice(person))
-    if (state === this.#persons.state(person)) return
+    const wasState = this.#persons.state(person)
+    if (state === wasState) return
     const count = this.#nextCount(person, now)
     this.#begin(person, state, now, count, cause)
     this.#persons.setLastCount(person, count)
@@ -129,7 +137,8 @@ export class PersonLines {
       this.#dropSeen(person, app, rotation)
       if (!this.#listener.listens(app)) continue
       const line = { ...this.#own(person), message: this.#visibility.message(person, at, state) }
-      this.#listener.changed(app, person, rotation, line, now)
+      const was = { state: wasState, message: this.#visibility.message(person, at, wasState) }
+      this.#listener.changed(app, person, rotation, line, now, was)
     }
     this.#listener.reachChanged(person, now)
   }
@@ -200,7 +209,7 @@ export class PersonLines {
     this.#keepSeen(person, app, rotation, after, allowance === 'yes')
     if (!isNew) return
     review.changes++
-    if (this.#listener.listens(app)) this.#listener.changed(app, person, rotation, after, now)
+    if (this.#listener.listens(app)) this.#listener.changed(app, person, rotation, after, now, line)
   }
 
   /** Keeps what an application sees, if the person's own line does not say it. */

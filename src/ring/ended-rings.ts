@@ -39,6 +39,11 @@ export class EndedRings {
     return this.#rows.size
   }
 
+  /** Idempotency keys in memory, also those of open rings. */
+  get keys(): number {
+    return this.#byKey.size
+  }
+
   /** The row of a ring, or null: it is not here, or past its time. */
   get(ring: string, monotonicMs: number): Uint8Array | null {
     const ended = this.#rows.get(ring)

@@ -87,10 +87,7 @@ export class RingLedger {
     ring.commit = null
     if (ok) this.#publish(ring, commit, now)
     else if (ring.published === null) this.#refuse(ring)
-    else {
-      ring.isDirty = true
-      ring.writeTimer = this.#retries.arm(ring.number, now.monotonicMs + WRITE_RETRY_MS)
-    }
+    else ring.writeTimer = this.#retries.arm(ring.number, now.monotonicMs + WRITE_RETRY_MS)
     return true
   }
 
@@ -98,9 +95,12 @@ export class RingLedger {
     const { record } = ring
     const row = writeRingRow(record)
     const dismissed = record.targets.flatMap(({ dismissedBy }, target) => (dismissedBy >= 0 ? [target] : []))
+    const view = this.viewOf(record)
+    const isEnd = isTerminal(record.state)
     ring.isDirty = false
-    ring.commit = { view: this.viewOf(record), row, isEnd: isTerminal(record.state), dismissed }
-    this.#writes.set(this.#outlet.put(record.id, record.createdMs + this.#keepMs, row), ring)
+    ring.commit = { view, row, isEnd, dismissed }
+    const end = isEnd ? { app: record.app, view } : null
+    this.#writes.set(this.#outlet.put(record.id, record.createdMs + this.#keepMs, row, end), ring)
   }
 
   #publish(ring: LiveRing, commit: Commit, now: Now): void {
@@ -122,7 +122,6 @@ export class RingLedger {
 
   #refuse(ring: LiveRing): void {
     for (const { request } of ring.creators) this.#outlet.refuse(request, 'unavailable', 'the store did not answer', 1)
-    ring.creators = []
     this.#listener.refused(ring)
   }
 }

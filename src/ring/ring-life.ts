@@ -151,7 +151,7 @@ export class RingLife {
   /** Something around a ring changed: offers it, or tells its outcome. */
   goOn(ring: LiveRing, now: Now): void {
     this.endIfLate(ring, now)
-    if (ring.dismissed.size > 0 || ring.endRow !== null) this.#delivery.tell(ring)
+    this.#delivery.tell(ring)
     if (!isTerminal(ring.record.state) && ring.published !== null) this.#offer(ring, now)
   }
 

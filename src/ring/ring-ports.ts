@@ -44,8 +44,13 @@ export interface RingChannel {
 
 /** The store, and the applications. */
 export interface RingOutlet {
-  /** Asks for a row to be written. @returns the request's number, told again with the reply. */
-  put(ring: Uint8Array, untilMs: number, row: Uint8Array): number
+  /**
+   * Asks for a row to be written.
+   *
+   * @param end what its sender will see, if this is how the ring ended.
+   * @returns the request's number, told again with the reply.
+   */
+  put(ring: Uint8Array, untilMs: number, row: Uint8Array, end: { app: number; view: RingView } | null): number
   /** Asks for a row to be deleted, at some time. */
   drop(ring: Uint8Array): void
   /** Answers a request with a ring. */

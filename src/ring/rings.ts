@@ -32,6 +32,8 @@ export interface RingNumbers {
   telling: number
   /** ended, in memory for their senders */
   ended: number
+  /** idempotency keys in memory */
+  keys: number
   /** long polls */
   waits: number
   /** rings written and not yet committed */
@@ -69,6 +71,7 @@ export class Rings {
       open: this.#index.open,
       telling: this.#index.size - this.#index.open,
       ended: this.#ended.size,
+      keys: this.#ended.keys,
       waits: this.#waits.size,
       writes: this.#life.ledger.writes,
       created: this.#created,

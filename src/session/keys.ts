@@ -173,6 +173,7 @@ function useSendKey(view: SessionView, context: SessionContext, key: Uint8Array)
   view.confirmedNumber = NO_NUMBER
   view.answerNumber = NO_NUMBER
   view.lower(SessionFlag.skipPending)
+  view.raise(SessionFlag.unsent)
 }
 
 function readBoot(view: SessionView, offset: number): Uint8Array {

@@ -113,4 +113,6 @@ export const SessionFlag = {
   lastPhase: 4096,
   /** A symmetric step was promised, or is being committed; the device was not heard under its root. (server). */
   stepPromised: 8192,
+  /** Nothing was sent under the send key: its numbers begin at random, so that there is nothing to skip. [R-5.4-5] */
+  unsent: 16_384,
 } as const

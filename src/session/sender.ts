@@ -69,11 +69,14 @@ export class Sender {
     const boot = this.#boot(view, packet)
     if (view.has(SessionFlag.skipPending)) {
       view.lower(SessionFlag.skipPending)
-      view.sendNumber = skipNumber(view.sendNumber, random.fill(new Uint8Array(NUMBER_RANDOM_BYTES)))
+      // The peer takes the first number under a key as it stands in the header, and a skip may leave its 32 bits.
+      if (!view.has(SessionFlag.unsent))
+        view.sendNumber = skipNumber(view.sendNumber, random.fill(new Uint8Array(NUMBER_RANDOM_BYTES)))
     }
     const number = view.sendNumber
     if (number > NUMBER_MAX) return null
     view.sendNumber = number + 1
+    view.lower(SessionFlag.unsent)
     this.#number = number
     if (packet.answers && view.answerNumber === NO_NUMBER) view.answerNumber = number
 

@@ -4,8 +4,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyError, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify'
 import type { DestinationStream } from 'pino'
 import { Channels } from './channel/channels.js'
+import { withinAddressLimit } from './connections.js'
 import type { App, Context } from './context.js'
-import { whenReady, withinQuota, withKey, withScope } from './guard.js'
+import { demandWellFormed, whenReady, withinQuota, withKey, withLiveKey, withScope } from './guard.js'
 import type { Link } from './link.js'
 import { QuietLog, sidecarLog } from './log.js'
 import { Metrics } from './metrics.js'
@@ -13,6 +14,7 @@ import { addOpenapi } from './openapi.js'
 import { type SidecarOptions, sidecarSettings } from './options.js'
 import { PROBLEM_TYPE, Problem, problemDocument, problemOf } from './problem.js'
 import { readQuery } from './query.js'
+import { Quota } from './quota.js'
 import { channelRoutes } from './routes/channel.js'
 import { deviceRoutes } from './routes/devices.js'
 import { operationRoutes } from './routes/operations.js'
@@ -21,6 +23,7 @@ import { presenceRoutes } from './routes/presence.js'
 import { ringRoutes } from './routes/rings.js'
 import { streamRoutes } from './routes/stream.js'
 import { testRoutes } from './routes/test-persons.js'
+import { webhookRoutes } from './routes/webhook.js'
 import { SHARED_SCHEMAS } from './schema.js'
 
 /** Largest body, except where a route says otherwise. */
@@ -46,7 +49,8 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
   const settings = sidecarSettings(options)
   const { nowMs = () => performance.now(), log = { write() {} } } = surroundings
   const { channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } = surroundings
-  const context: Context = { settings, link, channels, nowMs, metrics: new Metrics(link, channels.counts, nowMs) }
+  const metrics = new Metrics(link, channels.counts, nowMs)
+  const context: Context = { settings, link, channels, nowMs, metrics, quota: new Quota(settings, nowMs) }
   const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
   addReading(app)
   addAnswering(app, context)
@@ -71,6 +75,13 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
     await closed.register(async (ringing) => {
       ringing.addHook('onRequest', withScope('rings:write'))
       ringRoutes(ringing, context)
+    })
+    await closed.register(async (told) => {
+      told.addHook('onRequest', withLiveKey)
+      // A webhook tells what both scopes are for.
+      told.addHook('onRequest', withScope('presence:read'))
+      told.addHook('onRequest', withScope('rings:write'))
+      webhookRoutes(told, context)
     })
   })
   await app.register(async (rest) => refuseOtherMethods(rest, routes))
@@ -119,6 +130,8 @@ function addAnswering(app: App, context: Context): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
+  app.addHook('onRequest', demandWellFormed)
+  app.addHook('onRequest', withinAddressLimit(context.settings))
   app.addHook('onSend', async (_request, reply) => {
     if (context.link.state === 'stopping') reply.header('connection', 'close')
   })

@@ -10,6 +10,7 @@ import type { Channels } from './channel/channels.js'
 import type { Link } from './link.js'
 import type { Metrics } from './metrics.js'
 import type { SidecarSettings } from './options.js'
+import type { Quota } from './quota.js'
 
 /** A Fastify instance whose handlers are typed by the routes' schemas. */
 export type App = FastifyInstance<
@@ -26,6 +27,7 @@ export interface Context {
   readonly link: Link
   readonly channels: Channels
   readonly metrics: Metrics
+  readonly quota: Quota
   /** monotonic */
   nowMs(): number
 }

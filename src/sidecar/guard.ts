@@ -1,28 +1,28 @@
 /** Checks that come before a request is read: readiness, API key, and how often an application may ask. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AppKey } from '../hub/message.js'
 import type { Scope } from '../store/app-row.js'
 import type { SessionRow } from '../store/directory-message.js'
 import { limitKey } from './address.js'
-import type { Caller } from './api-keys.js'
+import { callerOf } from './caller.js'
 import type { Context } from './context.js'
 import { Problem } from './problem.js'
 import { BucketTable } from './token-bucket.js'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** the application whose API key came with the request */
-    caller: Caller | null
-    /** who is signed in */
-    session: SessionRow | null
-  }
-}
-
-/** Applications whose quota is remembered. */
-const APPS_MAX = 100_000
 /** Addresses whose wrong keys are remembered. */
 const ADDRESSES_MAX = 10_000
 const MINUTE_MS = 60_000
+
+/** Refuses what node lets through, or would refuse without a word: RFC 9112 §3.2, RFC 9110 §10.1.1. */
+export async function demandWellFormed({ raw, headers }: FastifyRequest): Promise<void> {
+  const hosts = raw.rawHeaders.filter((field, i) => i % 2 === 0 && field.toLowerCase() === 'host').length
+  const isOptional = raw.httpVersionMajor === 1 && raw.httpVersionMinor === 0
+  if (hosts > 1 || (hosts === 0 && !isOptional)) {
+    throw new Problem('bad-http', 'A request of HTTP/1.1 has one header Host.', { connection: 'close' })
+  }
+  if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {
+    throw new Problem('expectation-failed', '', { connection: 'close' })
+  }
+}
 
 /** Refuses while the server does not serve. */
 export function whenReady(context: Context): () => Promise<void> {
@@ -42,6 +42,11 @@ export function withKey(context: Context): (request: FastifyRequest) => Promise<
     if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
     throw new Problem('unauthorized', '', { 'www-authenticate': 'Bearer realm="pilotlight"' })
   }
+}
+
+/** Demands a live key: what a test key may not touch. */
+export async function withLiveKey(request: FastifyRequest): Promise<void> {
+  if (callerOf(request).key.mode !== 'live') throw new Problem('not-a-live-key')
 }
 
 /** Demands a scope of the API key. */
@@ -72,26 +77,7 @@ export async function sessionOf(context: Context, request: FastifyRequest): Prom
   return answer?.kind === 'session' ? answer.session : null
 }
 
-/** The session of a request that passed `withSession`. */
-export function signedIn(request: FastifyRequest): SessionRow {
-  if (request.session === null) throw new Problem('internal')
-  return request.session
-}
-
-/** Counts a request against the application's quota and tells what is left (draft-ietf-httpapi-ratelimit-headers-10). */
-export function withinQuota(context: Context): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
-  const { rateRequests, rateWindowMs } = context.settings
-  const buckets = new BucketTable<AppKey>(rateRequests, rateWindowMs, APPS_MAX)
-  const policy = `"app";q=${rateRequests};w=${Math.ceil(rateWindowMs / 1000)}`
-  return async (request, reply) => {
-    const grant = buckets.take(callerOf(request).app, context.nowMs())
-    reply.header('ratelimit-policy', policy).header('ratelimit', `"app";r=${grant.remaining};t=${grant.fullInS}`)
-    if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
-  }
-}
-
-/** The application of a request that passed `withKey`. */
-export function callerOf(request: FastifyRequest): Caller {
-  if (request.caller === null) throw new Problem('internal')
-  return request.caller
+/** Counts a request against the application's quota. */
+export function withinQuota({ quota }: Context): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  return async (request, reply) => quota.charge(request, reply)
 }

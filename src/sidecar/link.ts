@@ -1,8 +1,9 @@
 import type { AppKey, HubReply, HubRequest, NewRing, PresenceView, RingView } from '../hub/message.js'
 import type { TestPerson, TestPersonChange } from '../sandbox/message.js'
 import type { DirectoryAnswer, DirectoryAsk } from '../store/directory-message.js'
+import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 import { ApiKeys } from './api-keys.js'
-import type { EnrolResult, FromSidecar, MetricSample, ReadyState, ToSidecar } from './message.js'
+import type { AppEntry, EnrolResult, FromSidecar, MetricSample, ReadyState, ToSidecar } from './message.js'
 import { Problem } from './problem.js'
 
 /** What a stream gets from the hub. */
@@ -21,6 +22,8 @@ interface Waiting {
   timer: NodeJS.Timeout
   /** whether it waits for something to happen, not only for an answer */
   patient: boolean
+  /** what came of an answer in several parts */
+  views: PresenceView[]
 }
 
 type Answer = Extract<HubReply, { request: number }> | Extract<ToSidecar, { request: number }>
@@ -30,6 +33,9 @@ const WAITING_MAX = 20_000
 
 /** How long a scrape waits for the main thread; scrapers give up after some 10 s. */
 const METRICS_TIMEOUT_MS = 2000
+
+/** How long a test of a webhook may take beyond an answer: its request is given up after 15 s. */
+const TEST_MS = 16_000
 
 /** How a link reaches the main thread. */
 export interface LinkOptions {
@@ -52,7 +58,9 @@ export class Link {
   readonly #waiting = new Map<number, Waiting>()
   readonly #streams = new Map<number, (event: StreamEvent) => void>()
   readonly #stopListeners = new Set<() => void>()
+  readonly #keyListeners = new Set<() => void>()
   #state: ReadyState = 'starting'
+  #storeProblem: string | null = null
   #next: number
 
   /** @param options how to reach the main thread. */
@@ -66,6 +74,11 @@ export class Link {
     return this.#state
   }
 
+  /** Why nothing can be stored, as last told by the main thread; null if it can. */
+  get storeProblem(): string | null {
+    return this.#storeProblem
+  }
+
   /** Streams that are open. */
   get streams(): number {
     return this.#streams.size
@@ -76,7 +89,8 @@ export class Link {
     if (message.kind === 'hub') {
       if ('stream' in message.reply) this.#streams.get(message.reply.stream)?.(message.reply)
       else this.#settle(message.reply)
-    } else if (message.kind === 'apps') this.keys.replace(message.apps)
+    } else if (message.kind === 'apps') this.#setApps(message.apps)
+    else if (message.kind === 'store') this.#storeProblem = message.problem
     else if (message.kind === 'ready') this.#setState(message.state)
     else if ('request' in message) this.#settle(message)
   }
@@ -132,6 +146,24 @@ export class Link {
     return this.#expect('test-persons', await this.#ask(message, this.#options.answerTimeoutMs)).persons
   }
 
+  /** Asks about the webhook of an application. @throws Problem if it is refused. */
+  async webhook<Kind extends Exclude<WebhookAnswer['kind'], 'refused'>>(
+    app: AppKey,
+    ask: WebhookAsk,
+    kind: Kind,
+  ): Promise<Extract<WebhookAnswer, { kind: Kind }>> {
+    const isTest = ask.kind === 'test'
+    const timeoutMs = this.#options.answerTimeoutMs + (isTest ? TEST_MS : 0)
+    const asked = await this.#ask((request) => ({ kind: 'webhook', request, app, ask }), timeoutMs, isTest)
+    if (asked.kind !== 'webhook') throw new Problem('internal')
+    const { answer } = asked
+    if (answer.kind === 'refused') {
+      throw new Problem(answer.code, answer.detail, answer.code === 'unavailable' ? { 'retry-after': '1' } : {})
+    }
+    if (answer.kind !== kind) throw new Problem('internal')
+    return answer as Extract<WebhookAnswer, { kind: Kind }>
+  }
+
   /** Counters and gauges of the main thread. */
   async metrics(): Promise<MetricSample[]> {
     const timeoutMs = Math.min(METRICS_TIMEOUT_MS, this.#options.answerTimeoutMs)
@@ -154,7 +186,7 @@ export class Link {
     listener: (event: StreamEvent) => void,
   ): { stream: number; close(): void } {
     const stream = this.#next++
-    this.#streams.set(stream, listener)
+    this.#streams.set(stream, wholeSnapshots(listener))
     this.#options.post({ kind: 'hub', request: { kind: 'subscribe', stream, app, puids, heardBootMs } })
     const close = () => {
       if (this.#streams.delete(stream)) this.#options.post({ kind: 'hub', request: { kind: 'unsubscribe', stream } })
@@ -166,6 +198,12 @@ export class Link {
   onStop(listener: () => void): () => void {
     this.#stopListeners.add(listener)
     return () => this.#stopListeners.delete(listener)
+  }
+
+  /** Calls back whenever the API keys have changed. Returns what takes the listener away. */
+  onKeys(listener: () => void): () => void {
+    this.#keyListeners.add(listener)
+    return () => this.#keyListeners.delete(listener)
   }
 
   /** Stops: streams are told, requests that wait for an outcome end, the others go on. */
@@ -182,6 +220,11 @@ export class Link {
   close(): void {
     this.stop()
     for (const request of this.#waiting.keys()) this.#finish(request)?.refuse(unavailable())
+  }
+
+  #setApps(apps: readonly AppEntry[]): void {
+    this.keys.replace(apps)
+    for (const listener of [...this.#keyListeners]) listener()
   }
 
   #setState(state: ReadyState): void {
@@ -205,12 +248,18 @@ export class Link {
     const request = this.#next++
     return new Promise((settle, refuse) => {
       const timer = setTimeout(() => this.#finish(request)?.refuse(unavailable()), timeoutMs)
-      this.#waiting.set(request, { settle, refuse, timer, patient })
+      this.#waiting.set(request, { settle, refuse, timer, patient, views: [] })
       this.#options.post(message(request))
     })
   }
 
   #settle(answer: Answer): void {
+    if (answer.kind === 'presence') {
+      const views = this.#waiting.get(answer.request)?.views ?? []
+      for (const view of answer.views) views.push(view)
+      if (!answer.isLast) return
+      answer.views = views
+    }
     const waiting = this.#finish(answer.request)
     if (waiting === undefined) return
     if (answer.kind !== 'error') waiting.settle(answer)
@@ -232,6 +281,16 @@ export class Link {
   #expect<Kind extends Answer['kind']>(kind: Kind, answer: Answer): Extract<Answer, { kind: Kind }> {
     if (answer.kind !== kind) throw new Problem('internal')
     return answer as Extract<Answer, { kind: Kind }>
+  }
+}
+
+/** A listener that hears a snapshot in one, when its last part has come. */
+function wholeSnapshots(listener: (event: StreamEvent) => void): (event: StreamEvent) => void {
+  const views: PresenceView[] = []
+  return (event) => {
+    if (event.kind !== 'snapshot') return listener(event)
+    for (const view of event.views) views.push(view)
+    if (event.isLast) listener({ ...event, views: views.splice(0) })
   }
 }
 

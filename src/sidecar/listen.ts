@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { type AddressInfo, isIPv4 } from 'node:net'
+import { type AddressInfo, isIPv4, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { routeUpgrade } from './channel/upgrade.js'
+import { ConnectionGate } from './connections.js'
 import type { ListenAddress, StartFailure } from './message.js'
 import type { SidecarSettings } from './options.js'
-import { PROBLEM_TYPE, type ProblemCode, problemDocument } from './problem.js'
+import { refuseConnection, refuseSocket } from './refusal.js'
 
 /** Request line and header fields together. */
 const HEAD_BYTES_MAX = 16_384
@@ -54,13 +54,14 @@ export async function listen(settings: SidecarSettings, handle: RequestListener)
 
 async function listenOnce(settings: SidecarSettings, handle: RequestListener): Promise<Listeners> {
   const servers: Server[] = []
+  const gate = new ConnectionGate(settings)
   /** connections that left HTTP: node does not cut them */
   const upgraded = new Set<Duplex>()
   let { port } = settings
   let missing: ListenError | null = null
   try {
     for (const host of settings.hosts) {
-      const server = newServer(settings, handle, upgraded)
+      const server = newServer(settings, handle, gate, upgraded)
       const failure = await bind(server, host, port, settings.hosts.some(isIPv4))
       if (failure?.code === 'address-unavailable' && settings.hosts.length > 1) missing = failure
       else if (failure !== null) throw failure
@@ -77,24 +78,63 @@ async function listenOnce(settings: SidecarSettings, handle: RequestListener): P
   return { addresses: servers.map(addressOf), close: (graceMs) => closeAll(servers, upgraded, graceMs) }
 }
 
-function newServer(settings: SidecarSettings, handle: RequestListener, upgraded: Set<Duplex>): Server {
+function newServer(settings: SidecarSettings, handle: RequestListener, gate: ConnectionGate, upgraded: Set<Duplex>) {
   const options = {
     maxHeaderSize: HEAD_BYTES_MAX,
     headersTimeout: settings.headersTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
     connectionsCheckingInterval: settings.connectionCheckMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    requireHostHeader: false, // the application answers that itself, with a problem document
   }
-  const server =
-    settings.tls === null ? createServer(options, handle) : tlsServer({ ...options, ...settings.tls }, handle)
+  /** the last answer on each connection */
+  const answers = new WeakMap<Duplex, ServerResponse>()
+  const listener: RequestListener = (request, response) => {
+    answers.set(request.socket, response)
+    handle(request, response)
+  }
+  const { tls } = settings
+  const server = tls === null ? createServer(options, listener) : tlsServer({ ...options, ...tls }, listener)
   server.maxConnections = settings.connectionsMax + settings.channelsMax
-  server.on('clientError', refuseConnection)
+  guardConnections(server, gate, tls !== null)
+  server.on('clientError', (error, socket) => refuseConnection(error, socket, answers.get(socket)))
+  server.on('checkExpectation', listener)
+  server.on('connect', (_request, socket) => refuseSocket(socket, 'bad-http', 'This server is no proxy.'))
   server.on('upgrade', (request, socket, head) => {
     upgraded.add(socket)
     socket.once('close', () => upgraded.delete(socket))
     routeUpgrade(handle, request, socket, head)
   })
   return server
+}
+
+/**
+ * Puts the gate before node's own listeners, which would read from a connection at once. A connection of TLS can hear
+ * why it is refused only after its handshake.
+ */
+function guardConnections(server: Server, gate: ConnectionGate, isTls: boolean): void {
+  const refuse = (socket: Socket) => refuseSocket(socket, 'too-many-connections', '', { 'retry-after': '10' })
+  guard(server, 'connection', (socket) => {
+    const admission = gate.enter(socket)
+    if (admission === 'cut') socket.destroy()
+    else if (admission === 'refuse' && !isTls) refuse(socket)
+    else return true
+    return false
+  })
+  if (!isTls) return
+  guard(server, 'secureConnection', (socket) => {
+    if (!gate.isOver(socket)) return true
+    refuse(socket)
+    return false
+  })
+}
+
+function guard(server: Server, event: 'connection' | 'secureConnection', mayPass: (socket: Socket) => boolean): void {
+  const listeners = server.listeners(event)
+  server.removeAllListeners(event)
+  server.on(event, (socket: Socket) => {
+    if (mayPass(socket)) for (const listener of listeners) listener.call(server, socket)
+  })
 }
 
 function tlsServer(options: Parameters<typeof createTlsServer>[0], handle: RequestListener): Server {
@@ -146,24 +186,4 @@ async function closeAll(servers: readonly Server[], upgraded: ReadonlySet<Duplex
   for (const server of servers) server.closeIdleConnections()
   await Promise.all(closed)
   clearTimeout(cut)
-}
-
-/** Answers what is not HTTP, too large or too slow; there is no request object then. */
-function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  let code: ProblemCode = 'bad-http'
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') code = 'request-timeout'
-  if (error.code === 'HPE_HEADER_OVERFLOW') code = 'headers-too-large'
-  const document = problemDocument(code, '', randomUUID())
-  const body = JSON.stringify(document)
-  const head = [
-    `HTTP/1.1 ${document.status} ${code}`,
-    `Content-Type: ${PROBLEM_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

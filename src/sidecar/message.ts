@@ -2,10 +2,11 @@
  * What the main thread and the sidecar's worker thread tell each other: plain records that cross by structured clone.
  * Neither side ever waits for the other in a call; every answer is one more message.
  */
-import type { AppKey, HubReply, HubRequest } from '../hub/message.js'
+import type { AppKey, HubReply, HubRequest, WebhookNews } from '../hub/message.js'
 import type { TestPerson, TestPersonChange } from '../sandbox/message.js'
 import type { KeyMode, Scope } from '../store/app-row.js'
 import type { DirectoryAnswer, DirectoryAsk } from '../store/directory-message.js'
+import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 
 /** An application as the sidecar knows it. */
 export interface AppEntry {
@@ -82,6 +83,7 @@ export type FromSidecar =
   | { kind: 'directory'; request: number; ask: DirectoryAsk }
   /** Echo persons: see `src/sandbox`. */
   | { kind: 'test-persons'; request: number; app: AppKey; change: TestPersonChange | null }
+  | { kind: 'webhook'; request: number; app: AppKey; ask: WebhookAsk }
   /** A WebSocket is about to bring its first datagram. `client` is what limits count it as: one IPv4 address, one /64. */
   | { kind: 'channel-open'; connection: number; client: string }
   /** It is closed; nothing of it follows. */
@@ -93,7 +95,7 @@ export type FromSidecar =
 
 /** Main thread -> sidecar. */
 export type ToSidecar =
-  | { kind: 'hub'; reply: HubReply }
+  | { kind: 'hub'; reply: Exclude<HubReply, WebhookNews> }
   | { kind: 'enrolled'; request: number; result: EnrolResult }
   /** All applications: at start and after each change. */
   | { kind: 'apps'; apps: AppEntry[] }
@@ -101,7 +103,10 @@ export type ToSidecar =
   | { kind: 'directory'; request: number; answer: DirectoryAnswer | 'unavailable' }
   /** null: no such person */
   | { kind: 'test-persons'; request: number; persons: TestPerson[] | null }
+  | { kind: 'webhook'; request: number; answer: WebhookAnswer }
   | { kind: 'ready'; state: ReadyState }
+  /** Why nothing can be stored, or null: at start and after each change. */
+  | { kind: 'store'; problem: string | null }
   | Datagrams
   /** Ends the streams, lets running requests finish, closes, ends the worker. */
   | { kind: 'stop' }

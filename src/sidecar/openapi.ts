@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import type { App } from './context.js'
 import type { SidecarSettings } from './options.js'
+import { webhookDocument } from './webhook-document.js'
 
 const DESCRIPTION = `Presence of the people who agreed, and live notifications with a deadline and one honest outcome.
 
@@ -21,6 +22,7 @@ export async function addOpenapi(app: App, settings: SidecarSettings): Promise<v
       tags: [
         { name: 'presence', description: 'Who is there.' },
         { name: 'rings', description: 'Live notifications.' },
+        { name: 'webhooks', description: 'What your endpoint is told.' },
         { name: 'consent', description: 'OAuth 2.1: a person lets an application see them.' },
         { name: 'persons', description: 'Sign-in.' },
         { name: 'applications', description: 'For developers.' },
@@ -28,6 +30,7 @@ export async function addOpenapi(app: App, settings: SidecarSettings): Promise<v
         { name: 'devices', description: 'Enrolment.' },
         { name: 'operations', description: 'For operators and tools.' },
       ],
+      webhooks: webhookDocument(),
       components: {
         securitySchemes: {
           bearer: {

@@ -26,7 +26,7 @@ export interface SidecarOptions {
   version?: string
   /** When this server started, wall clock in ms: event ids tell by it whether a reader has missed a restart. Default 0. */
   bootedMs?: number
-  /** Requests of one application in `rateWindowMs`; also the burst. Default 1,000. */
+  /** Units of one application in `rateWindowMs`, see `Quota`; also the burst. Default 1,000. */
   rateRequests?: number
   /** Default 10,000. */
   rateWindowMs?: number
@@ -52,12 +52,16 @@ export interface SidecarOptions {
   connectionCheckMs?: number
   /** Open connections; more are closed at once. Default 10,000. */
   connectionsMax?: number
+  /** Those of one address (IPv6: one /64), WebSockets too; behind a trusted proxy, its requests at a time. Default 512. */
+  connectionsPerAddress?: number
   /** Comment line on an idle stream. Default 15,000. */
   heartbeatMs?: number
   /** Events that wait for one reader of a stream, beside the snapshot. Default 262,144. */
   streamBufferBytes?: number
   /** Streams of one application at a time. Default 16. */
   streamsPerApp?: number
+  /** Streams of one address (IPv6: one /64) at a time. Default 64. */
+  streamsPerAddress?: number
   /** WebSockets of the channel at a time, beside `connectionsMax`. Default 10,000. */
   channelsMax?: number
   /** Those of one address (IPv6: one /64). Default 256. */
@@ -98,9 +102,11 @@ const DEFAULTS: SidecarSettings = {
   requestTimeoutMs: 20_000,
   connectionCheckMs: 2000,
   connectionsMax: 10_000,
+  connectionsPerAddress: 512,
   heartbeatMs: 15_000,
   streamBufferBytes: 262_144,
   streamsPerApp: 16,
+  streamsPerAddress: 64,
   channelsMax: 10_000,
   channelsPerAddress: 256,
   channelProofMs: WEBSOCKET_PROOF_MS,

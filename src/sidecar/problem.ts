@@ -1,3 +1,5 @@
+import { type SchemaError, validationDetail } from './validation-detail.js'
+
 /** What one kind of refusal says. */
 interface ProblemRow {
   readonly status: number
@@ -27,15 +29,20 @@ export const PROBLEMS = {
     title: 'The ring cannot be sent as it is',
     hint: 'See `detail`.',
   },
+  'webhook-invalid': {
+    status: 400,
+    title: 'The webhook cannot be set as it is',
+    hint: 'See `detail`. The endpoint needs https and a public address, unless the operator allows others.',
+  },
   'bad-http': {
     status: 400,
     title: 'Not a well-formed HTTP request',
-    hint: 'Use an HTTP/1.1 client; check Content-Length and header fields.',
+    hint: 'Use an HTTP/1.1 client; check the request line, Host, Content-Length and the other header fields.',
   },
   'bad-upgrade': {
     status: 400,
     title: 'Not an upgrade to the channel',
-    hint: 'Offer the WebSocket subprotocol `pilotlight.1`.',
+    hint: 'Use a WebSocket client (RFC 6455) that offers the subprotocol `pilotlight.1`.',
   },
   'unknown-client': {
     status: 400,
@@ -82,6 +89,11 @@ export const PROBLEMS = {
     title: 'Only for test keys',
     hint: 'Use a key that begins with `pl_test_`.',
   },
+  'not-a-live-key': {
+    status: 403,
+    title: 'Only for live keys',
+    hint: 'Use a key that begins with `pl_live_`.',
+  },
   'domain-unverified': {
     status: 403,
     title: 'The domain of the application is not verified',
@@ -126,6 +138,16 @@ export const PROBLEMS = {
     status: 404,
     title: 'Not a session of yours',
     hint: 'Check the id against `GET /v1/sessions`.',
+  },
+  'unknown-webhook': {
+    status: 404,
+    title: 'Your application has no webhook endpoint',
+    hint: 'Set one with PUT /v1/webhook.',
+  },
+  'unknown-delivery': {
+    status: 404,
+    title: 'Not a delivery of this application',
+    hint: 'The last hundred are remembered, in memory only; one can be sent again while the webhook is on.',
   },
   'method-not-allowed': {
     status: 405,
@@ -177,6 +199,11 @@ export const PROBLEMS = {
     title: 'The body must be application/json',
     hint: 'Send `Content-Type: application/json` and no Content-Encoding.',
   },
+  'expectation-failed': {
+    status: 417,
+    title: 'The header Expect asks for what is not known',
+    hint: 'Send no Expect, or `100-continue`.',
+  },
   'upgrade-required': {
     status: 426,
     title: 'The resource is a WebSocket',
@@ -190,12 +217,17 @@ export const PROBLEMS = {
   'too-many-streams': {
     status: 429,
     title: 'Too many open streams',
-    hint: 'Close a stream, or share one among your processes.',
+    hint: 'Close a stream, or share one among your processes. Streams count for each application and for each address.',
   },
   'too-many-channels': {
     status: 429,
     title: 'Too many open channels from this address',
     hint: 'Close some. Behind a proxy: list it as a trusted proxy and let it set X-Forwarded-For.',
+  },
+  'too-many-connections': {
+    status: 429,
+    title: 'Too many open connections from this address',
+    hint: 'Use connections again instead of opening more. Behind a proxy: list it as a trusted proxy and let it set X-Forwarded-For.',
   },
   'headers-too-large': {
     status: 431,
@@ -287,7 +319,7 @@ const FASTIFY_CODES: Readonly<Record<string, ProblemCode>> = {
 interface AnyError {
   code?: unknown
   message?: unknown
-  validation?: { instancePath?: string; message?: string }[]
+  validation?: SchemaError[]
   validationContext?: string
 }
 
@@ -298,13 +330,9 @@ export function problemOf(thrown: unknown): Problem {
   if (error.code === 'ECONNRESET' || error.code === 'ECONNABORTED') return new Problem('bad-http')
   const code = typeof error.code === 'string' ? FASTIFY_CODES[error.code] : undefined
   if (code === undefined) return new Problem('internal')
-  return new Problem(code, code === 'invalid-request' ? validationDetail(error) : '')
+  return new Problem(code, code === 'invalid-request' ? detailOf(error) : '')
 }
 
-/** Path and rule, from our schemas; never a value. */
-function validationDetail(error: AnyError): string {
-  const first = error.validation?.[0]
-  if (first === undefined) return ''
-  const part = error.validationContext ?? 'request'
-  return `${part}${first.instancePath ?? ''} ${first.message ?? 'is not valid'}.`
+function detailOf({ validation = [], validationContext = 'request' }: AnyError): string {
+  return validationDetail(validationContext, validation)
 }

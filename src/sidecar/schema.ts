@@ -86,9 +86,12 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
     {
       id: Type.String({ pattern: '^[0-9a-f]{32}$', examples: [EXAMPLE_RING] }),
       state: oneOf(['queued', 'sent', 'delivered', 'accepted', 'dismissed', 'missed', 'withdrawn', 'failed'], {
-        description: 'The last five are final; a ring gets exactly one of them.',
+        description:
+          'In this order, but for one step back: `sent` becomes `queued` with reason `unanswered` while no device acknowledges it. The last five are final; a ring gets exactly one of them.',
       }),
-      reason: maybe('Why it is queued or failed.'),
+      reason: maybe(
+        'Why it is queued (`offline`: nobody to ring is in contact, `unavailable`: kept silently, `unanswered`: no device has acknowledged it for 8 s; it goes out with the next packet of each) or failed.',
+      ),
       createdAt: time('When it was accepted.'),
       deadlineAt: time('When it becomes missed.'),
       deliveredAt: maybe('First authenticated receipt by a device.', { format: 'date-time' }),
@@ -138,15 +141,18 @@ export function unknownPuid(puid: string): UnknownPuidJson {
 export const LIMIT_HEADERS = {
   'ratelimit-policy': {
     type: 'string',
-    description: 'Your quota: `q` requests in `w` seconds (draft-ietf-httpapi-ratelimit-headers).',
+    description:
+      'Your quota: `q` units in `w` seconds (draft-ietf-httpapi-ratelimit-headers). A request costs one unit; one that names many PUIDs one for each ten begun.',
   },
-  ratelimit: { type: 'string', description: '`r` requests left; full again in `t` seconds.' },
+  ratelimit: { type: 'string', description: '`r` units left; full again in `t` seconds.' },
 } as const
 
 /** Codes that every route can answer with. */
 const EVERYWHERE: readonly ProblemCode[] = [
   'bad-http',
   'request-timeout',
+  'expectation-failed',
+  'too-many-connections',
   'headers-too-large',
   'internal',
   'unavailable',

@@ -3,7 +3,7 @@ export interface Grant {
   ok: boolean
   /** whole tokens left */
   remaining: number
-  /** seconds until there is one token, 0 if there is */
+  /** seconds until what was wanted is there, 0 if it was */
   retryAfterS: number
   /** seconds until the bucket is full */
   fullInS: number
@@ -28,16 +28,17 @@ export class TokenBucket {
     this.#atMs = nowMs
   }
 
-  /** Takes one token if there is one. */
-  take(nowMs: number): Grant {
+  /** Takes `count` tokens if there are so many; more than the bucket holds count as all that it holds. */
+  take(nowMs: number, count = 1): Grant {
+    const wanted = Math.min(count, this.capacity)
     this.#tokens = Math.min(this.capacity, this.#tokens + (nowMs - this.#atMs) * this.#perMs)
     this.#atMs = nowMs
-    const ok = this.#tokens >= 1
-    if (ok) this.#tokens -= 1
+    const ok = this.#tokens >= wanted
+    if (ok) this.#tokens -= wanted
     return {
       ok,
       remaining: Math.floor(this.#tokens),
-      retryAfterS: ok ? 0 : Math.max(1, this.#seconds(1 - this.#tokens)),
+      retryAfterS: ok ? 0 : Math.max(1, this.#seconds(wanted - this.#tokens)),
       fullInS: this.#seconds(this.capacity - this.#tokens),
     }
   }
@@ -61,8 +62,8 @@ export class BucketTable<Key> {
     this.#keysMax = keysMax
   }
 
-  /** Takes one token from the key's bucket; a new key has a full one. */
-  take(key: Key, nowMs: number): Grant {
+  /** Takes tokens from the key's bucket; a new key has a full one. */
+  take(key: Key, nowMs: number, count = 1): Grant {
     const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#capacity, this.#windowMs, nowMs)
     this.#buckets.delete(key) // the order of a Map is that of insertion: the oldest use stands first
     this.#buckets.set(key, bucket)
@@ -70,6 +71,6 @@ export class BucketTable<Key> {
       if (this.#buckets.size <= this.#keysMax) break
       this.#buckets.delete(oldest)
     }
-    return bucket.take(nowMs)
+    return bucket.take(nowMs, count)
   }
 }

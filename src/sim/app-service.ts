@@ -6,12 +6,17 @@ import type { Checker } from './checker.js'
 /** A pool of more is refused. */
 const POOL_MAX = 64
 
+/** PUIDs of one question for presence. */
+const QUESTION_PUIDS = 16
+
 export interface AppServiceSetting {
   app: AppKey
   appId: string
   random: SeededRandom
   checker: Checker
   request: (request: HubRequest) => void
+  /** A ring is accepted for delivery. @param to the PUIDs that it was for. */
+  onRing: (ring: string, to: readonly string[]) => void
 }
 
 export class AppService {
@@ -20,6 +25,8 @@ export class AppService {
   readonly puids = new Map<number, string>()
   readonly #setting: AppServiceSetting
   readonly #rings = new Set<string>()
+  /** PUIDs of the rings that were asked for and are not answered */
+  readonly #asked = new Map<number, readonly string[]>()
   #request = 0
   #stream = 0
   /** answers to `read`, by PUID */
@@ -48,7 +55,9 @@ export class AppService {
     const text = { title: 'Ring', body: `number ${this.#request}`, url: 'https://example.net/ring', payload: '' }
     const idempotencyKey = random.uniform() < 0.5 ? `key ${this.#request}` : ''
     const ring = { to, ...text, deadlineInMs, idempotencyKey }
-    request({ kind: 'ring', request: this.#name(++this.#request), app, ring })
+    const name = this.#name(++this.#request)
+    this.#asked.set(name, to)
+    request({ kind: 'ring', request: name, app, ring })
   }
 
   withdraw(): void {
@@ -68,7 +77,11 @@ export class AppService {
   readPresence(): void {
     const { app, request } = this.#setting
     const puids = [...this.puids.values()]
-    if (puids.length > 0) request({ kind: 'presence', request: this.#name(++this.#request), app, puids })
+    // Small questions: they are answered where they are asked.
+    for (let at = 0; at < puids.length; at += QUESTION_PUIDS) {
+      const some = puids.slice(at, at + QUESTION_PUIDS)
+      request({ kind: 'presence', request: this.#name(++this.#request), app, puids: some })
+    }
   }
 
   /** True for replies to this service's requests and streams. */
@@ -83,6 +96,7 @@ export class AppService {
         checker.ringCreated(reply.ring)
         this.#rings.add(reply.ring.ring)
         checker.ringSeen(reply.ring)
+        this.#tellRing(reply.request, reply.ring.ring)
         break
       case 'ring-change':
         checker.ringSeen(reply.ring)
@@ -102,6 +116,12 @@ export class AppService {
       default:
         break
     }
+  }
+
+  #tellRing(request: number, ring: string): void {
+    const to = this.#asked.get(request)
+    if (to !== undefined) this.#setting.onRing(ring, to)
+    this.#asked.delete(request)
   }
 
   #readRings(): void {

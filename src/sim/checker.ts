@@ -36,6 +36,16 @@ export class Checker {
     this.#open.delete(ring)
   }
 
+  /** Whether a ring should ring. */
+  isOpen(ring: string): boolean {
+    return this.#open.has(ring)
+  }
+
+  /** Whether a device has shown a ring since its flash was put in. */
+  wasShown(device: string, ring: string): boolean {
+    return this.#shown.has(`${device} ${ring}`)
+  }
+
   /** Looks at the rings that are open. @param upSinceMs when the server started, Unix ms. */
   checkOpen(wallMs: number, upSinceMs: number): void {
     for (const ring of this.#open) {

@@ -4,10 +4,13 @@ import type { Now } from '../base/time.js'
 import type { Credentials } from '../client/credentials.js'
 import { DeviceMachine } from '../client/device-machine.js'
 import type { DeviceEvent } from '../client/event.js'
+import type { PathWish } from '../client/path-choice.js'
 import type { StepPeriods } from '../client/ratchet.js'
+import type { PathKind } from '../client/transport.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { DeviceHandle } from '../endpoint/message.js'
 import { DeviceClock } from './device-clock.js'
+import { type DeviceRadio, deviceRadio } from './device-radio.js'
 import type { EventQueue } from './event-queue.js'
 import { DevicePath, type LinkConditions, type Network } from './network.js'
 
@@ -28,6 +31,8 @@ export interface DeviceSetting {
   link: LinkConditions
   now: () => Now
   keepaliveS: number
+  /** while datagrams go by WebSocket; null: it has none */
+  tcpKeepaliveS: number | null
   /** null: those of wire-spec */
   steps: StepPeriods | null
   onEvent: (device: DeviceNode, event: DeviceEvent) => void
@@ -40,6 +45,8 @@ export interface Suspension {
   standsStill: boolean
   /** datagrams that come meanwhile are lost; else they wait in the socket */
   closesSocket: boolean
+  /** the host says so, before and after */
+  tellsHost: boolean
 }
 
 export class DeviceNode {
@@ -54,8 +61,13 @@ export class DeviceNode {
   /** grows with each start, so that timers and saves of a killed process do nothing */
   #life = 0
   #timerMs = Number.POSITIVE_INFINITY
-  #suspended: { closesSocket: boolean; waiting: (() => void)[] } | null = null
+  #suspended: { closesSocket: boolean; tellsHost: boolean; waiting: (() => void)[] } | null = null
+  #radio: DeviceRadio | null = null
+  /** which path the machine wished for last */
+  #wish: PathWish | null = null
   handshakes = 0
+  /** since when something that asks is unanswered, virtual ms; null: nothing is */
+  unansweredSinceMs: number | null = null
   /** when the process last went on after a suspension, virtual ms */
   resumedMs = 0
   /** The process dies at its save of this number from now on, before or after it is durable; null: it does not. */
@@ -77,6 +89,11 @@ export class DeviceNode {
     return this.#suspended !== null
   }
 
+  /** What its datagrams go by. */
+  get kind(): PathKind {
+    return this.#radio?.transport.kind ?? 'udp'
+  }
+
   /** What is on its flash now; give it to `restoreFlash` later to model an old copy. */
   get flash(): Uint8Array | null {
     return this.#stored
@@ -88,7 +105,7 @@ export class DeviceNode {
 
   /** Starts the process on what is stored. */
   start(): void {
-    const { credentials, crypto, random, keepaliveS, steps } = this.setting
+    const { credentials, crypto, random, keepaliveS, tcpKeepaliveS, steps } = this.setting
     this.#life++
     this.#timerMs = Number.POSITIVE_INFINITY
     this.#suspended = null
@@ -100,16 +117,32 @@ export class DeviceNode {
       random: processRandom,
       keepaliveS,
       ...(steps && { steps }),
+      ...(tcpKeepaliveS && { tcpKeepaliveS }),
     }
-    this.#machine = new DeviceMachine(options, this.clock.now())
+    const machine = new DeviceMachine(options, this.clock.now())
+    this.#machine = machine
+    this.#wish = null
+    this.#radio = this.#startRadio(machine, processRandom)
+    machine.usePath(this.kind, this.clock.now())
     this.do((machine, at) => machine.start(at))
   }
 
   /** The process is gone at once; nothing is said. */
   kill(): void {
     this.#machine = null
+    this.#radio = null
+    this.unansweredSinceMs = null
     this.#suspended = null
     this.#life++
+    for (const socket of [...this.path.sockets]) socket.close()
+  }
+
+  /** The host tells of another network: as `Device` of the client does it. @param network null: there is none. */
+  networkChanged(network?: null): void {
+    this.do((machine, now) => {
+      this.#rebind(machine, 'network')
+      machine.networkChanged(now, network)
+    })
   }
 
   /** Runs a command and whatever follows from it; a suspended process does nothing. */
@@ -121,14 +154,16 @@ export class DeviceNode {
   }
 
   /** The process is not run for a while: its timers come late, all at once. */
-  suspend({ seconds, standsStill, closesSocket }: Suspension): void {
+  suspend({ seconds, standsStill, closesSocket, tellsHost }: Suspension): void {
     if (this.#machine === null || this.#suspended !== null) return
     const life = this.#life
-    const suspended = { closesSocket, waiting: [] }
+    if (tellsHost) this.do((machine) => machine.suspended())
+    const suspended = { closesSocket, tellsHost, waiting: [] }
     this.#suspended = suspended
+    if (closesSocket) for (const socket of this.path.sockets) socket.connection.closeDevice()
     this.#queue.at(this.#queue.nowMs + seconds * 1000, () => {
       if (standsStill) this.clock.stood(seconds * 1000)
-      if (life === this.#life && this.#suspended === suspended) this.#resume(suspended.waiting)
+      if (life === this.#life && this.#suspended === suspended) this.#resume(suspended)
     })
   }
 
@@ -147,19 +182,97 @@ export class DeviceNode {
     this.setting.onEvent(this, event)
   }
 
-  #resume(waiting: readonly (() => void)[]): void {
+  #resume({
+    closesSocket,
+    tellsHost,
+    waiting,
+  }: {
+    closesSocket: boolean
+    tellsHost: boolean
+    waiting: (() => void)[]
+  }): void {
     this.#suspended = null
     this.#timerMs = Number.POSITIVE_INFINITY
     this.resumedMs = this.#queue.nowMs
-    this.do((machine, now) => machine.handleTimeout(now))
+    if (closesSocket) for (const socket of [...this.path.sockets]) socket.breaks()
+    this.do((machine, now) => {
+      if (closesSocket) this.#rebind(machine, 'silence')
+      if (tellsHost) machine.resumed(closesSocket, now)
+      else machine.handleTimeout(now)
+    })
     for (const run of waiting) run()
   }
 
   #receive(bytes: Uint8Array): void {
     const suspended = this.#suspended
-    const handle = () => this.do((machine, now) => machine.handleDatagram(bytes, now))
+    const handle = () => this.#radio?.udp.receive(bytes)
     if (suspended === null) handle()
     else if (!suspended.closesSocket && suspended.waiting.length < SOCKET_QUEUE_MAX) suspended.waiting.push(handle)
+  }
+
+  /** The driver's part: what comes by either transport goes to the machine. As `DeviceDriver`, whose saves are promises. */
+  #startRadio(machine: DeviceMachine, random: SeededRandom): DeviceRadio {
+    const { port, tcpKeepaliveS } = this.setting
+    const host = {
+      now: () => this.clock.now(),
+      setTimer: (ms: number, run: () => void) => this.#timer(ms, run),
+      random,
+    }
+    const radio = deviceRadio(this.path, port, host, tcpKeepaliveS !== null, this.#inLife())
+    const { transport } = radio
+    transport.listen({
+      onDatagram: (bytes) =>
+        this.do((_, now) => {
+          machine.usePath(transport.kind, now)
+          machine.handleDatagram(bytes, now)
+        }),
+      onWay: () => this.do((_, now) => machine.retry(now)),
+      onMoved: () => this.do((_, now) => machine.pathMoved(transport.kind, now)),
+      onBroken: () => this.do((_, now) => machine.pathBroken(now)),
+    })
+    return radio
+  }
+
+  /** Runs steps while this process lives; those that come while it is suspended wait. */
+  #inLife(): (step: () => void) => void {
+    const life = this.#life
+    return (step) => {
+      if (life !== this.#life) return
+      if (this.#suspended === null) step()
+      else this.#suspended.waiting.push(step)
+    }
+  }
+
+  /** A timer of this process, by its own monotonic clock. */
+  #timer(ms: number, run: () => void): () => void {
+    const inLife = this.#inLife()
+    const dueMs = this.clock.now().monotonicMs + ms
+    let isDone = false
+    const fire = (): void => {
+      if (isDone) return
+      if (this.clock.now().monotonicMs < dueMs) {
+        this.#queue.at(this.clock.trueMs(dueMs), () => inLife(fire))
+        return
+      }
+      isDone = true
+      run()
+    }
+    this.#queue.at(this.clock.trueMs(dueMs), () => inLife(fire))
+    return () => {
+      isDone = true
+    }
+  }
+
+  /** Before anything goes out, as `DeviceDriver`. */
+  #tellWish({ pathWish }: DeviceMachine): void {
+    if (pathWish === this.#wish) return
+    this.#wish = pathWish
+    this.#radio?.transport.prefer?.(pathWish.kind, pathWish.isUdpBlocked)
+  }
+
+  #rebind(machine: DeviceMachine, why: 'network' | 'silence'): void {
+    this.#radio?.transport.rebind(why)
+    machine.usePath(this.kind, this.clock.now())
   }
 
   #drain(machine: DeviceMachine): void {
@@ -172,11 +285,19 @@ export class DeviceNode {
       })
     }
     for (let bytes = machine.pollTransmit(); bytes !== null; bytes = machine.pollTransmit()) {
+      this.#tellWish(machine)
       if (bytes[0] === 1 || bytes[0] === 2) this.handshakes++
-      this.path.send(bytes)
+      this.#radio?.transport.send(bytes)
     }
-    for (let event = machine.pollEvent(); event !== null; event = machine.pollEvent()) this.tell(event)
-    if (this.#machine === machine) this.#arm(machine)
+    for (let event = machine.pollEvent(); event !== null; event = machine.pollEvent()) {
+      if (event.kind === 'contact-lost') this.#rebind(machine, 'silence')
+      this.tell(event)
+    }
+    if (this.#machine !== machine) return
+    this.#arm(machine)
+    const { channel, asking } = machine.parts
+    if (!channel.hasSession || !asking.isUnanswered) this.unansweredSinceMs = null
+    else this.unansweredSinceMs ??= this.#queue.nowMs
   }
 
   /** A save is done, unless the process dies there. */

@@ -5,6 +5,9 @@ import type { DeviceNode } from './device-node.js'
 
 /** Packets of one fit. */
 const FIT = 6
+/** Packets of a siege, and its ms. */
+const SIEGE = 300
+const SIEGE_MS = 4000
 
 export class HostilePeer {
   readonly #device: DeviceNode
@@ -19,8 +22,42 @@ export class HostilePeer {
   act(): void {
     const kind = this.#random.int(5)
     if (kind === 0) this.#device.do((machine, now) => machine.parts.handshake.begin(true, now))
-    else if (kind === 1) this.#device.do((machine, now) => machine.networkChanged(now))
+    else if (kind === 1) this.#device.networkChanged()
     else for (let i = 0; i < FIT; i++) this.#send(kind === 2)
+  }
+
+  /** Half handshakes, probes from many addresses, challenges that are never answered, acks of nothing: many at once. */
+  siege(): void {
+    const kind = this.#random.int(4)
+    const { queue } = this.#device.setting.network
+    for (let i = 0; i < SIEGE; i++) {
+      queue.at(queue.nowMs + (i * SIEGE_MS) / SIEGE, () => {
+        if (kind === 0) this.#halfHandshake()
+        else if (kind === 1) this.#probe()
+        else this.#send(kind === 2)
+      })
+    }
+  }
+
+  /** Message 1, and nothing after message 2. */
+  #halfHandshake(): void {
+    this.#device.path.udp = 'outbound'
+    this.#device.path.rebind()
+    this.#device.do((machine, now) => {
+      machine.parts.handshake.cancel()
+      machine.parts.handshake.begin(true, now)
+      machine.handleTimeout(now)
+    })
+  }
+
+  #probe(): void {
+    this.#device.path.udp = 'open'
+    this.#device.do(({ parts }) => {
+      if (!parts.channel.hasSession) return
+      if (this.#random.uniform() < 0.5) this.#device.path.rebind()
+      const sealed = parts.channel.sealProbe(this.#random.int(1800))
+      if (sealed !== null) this.#device.path.send(sealed.bytes)
+    })
   }
 
   /** @param flaps whether each packet comes from another address. */

@@ -6,6 +6,7 @@ import type { SeededRandom } from '../base/seeded-random.js'
 import { Handshake } from '../client/handshake.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { keyPair } from '../crypto/key-pair.js'
+import { Kind } from '../packet/constants.js'
 import { MESSAGE1_NOISE_BYTES, mac1Key, writeMessage1 } from '../packet/handshake.js'
 import type { Checker } from './checker.js'
 import type { DeviceNode } from './device-node.js'
@@ -15,6 +16,11 @@ import type { Network, Seen } from './network.js'
 const KEPT = 500
 /** Messages 1 of a flood, in a second. */
 const FLOOD = 120
+/** A siege: how long, and datagrams in a second. One at a time. */
+const SIEGE_SECONDS = 2
+const SIEGE_PER_SECOND = 600
+/** Real addresses of an attacker, which can answer cookies. */
+const CLIENTS = 8
 
 export class Hostile {
   readonly #crypto: Crypto
@@ -23,7 +29,11 @@ export class Hostile {
   readonly #checker: Checker
   readonly #serverKey: Uint8Array
   readonly #kept: Seen[] = []
+  #siegeEndMs = 0
+  #lastNow = { monotonicMs: 0, wallMs: 0 }
   readonly #addresses: Uint8Array[]
+  /** strangers who are where they say, by address */
+  readonly #clients = new Map<string, { address: Uint8Array; handshake: Handshake }>()
 
   /** @param serverKey the server's static public key, 32 B. */
   constructor(crypto: Crypto, random: SeededRandom, network: Network, checker: Checker, serverKey: Uint8Array) {
@@ -36,6 +46,7 @@ export class Hostile {
   }
 
   observe(seen: Seen): void {
+    if (!seen.toServer) this.#answerCookie(seen)
     if (this.#kept.length < KEPT) this.#kept.push(seen)
     else this.#kept[this.#random.int(KEPT)] = seen
   }
@@ -68,6 +79,62 @@ export class Hostile {
     }
   }
 
+  /**
+   * Some seconds of one kind: handshakes of strangers from addresses of nobody, the same from real addresses that bring
+   * cookies, noise with a right mac1, garbage of all lengths, and packets of devices again and again.
+   */
+  siege(ports: number, now: () => { monotonicMs: number; wallMs: number }): void {
+    const { queue } = this.#network
+    if (queue.nowMs < this.#siegeEndMs) return
+    this.#siegeEndMs = queue.nowMs + (SIEGE_SECONDS + 1) * 1000
+    const port = this.#random.int(ports)
+    const kind = this.#random.int(5)
+    for (let i = 0; i < SIEGE_SECONDS * SIEGE_PER_SECOND; i++) {
+      this.#checker.counts.hostile++
+      queue.at(queue.nowMs + (i * 1000) / SIEGE_PER_SECOND, () => {
+        if (kind === 1) this.#begin(port, now())
+        else this.#network.sendToServer(port, this.#siegeBytes(kind, now()), this.#address(this.#random.int(65_536)))
+      })
+    }
+  }
+
+  #siegeBytes(kind: number, now: { monotonicMs: number; wallMs: number }): Uint8Array {
+    if (kind === 0) return this.#message1(now)
+    if (kind === 2) return this.#garbageMessage1()
+    const seen = this.#kept[this.#random.int(this.#kept.length)]
+    if (kind === 3 || seen === undefined) return this.#random.fill(new Uint8Array(this.#random.int(1400)))
+    return seen.bytes
+  }
+
+  /** A stranger at a real address begins, or begins again with its cookie. */
+  #begin(port: number, now: { monotonicMs: number; wallMs: number }): void {
+    const number = this.#random.int(CLIENTS)
+    const address = this.#address(number)
+    address[16] = 1
+    address[17] = number
+    const known = this.#clients.get(address.join('.')) ?? { address, handshake: this.#stranger() }
+    this.#clients.set(address.join('.'), known)
+    known.handshake.cancel()
+    this.#send(port, known, now)
+  }
+
+  #answerCookie({ bytes, outside }: Seen): void {
+    const client = this.#clients.get(outside.join('.'))
+    if (client !== undefined && bytes[0] === Kind.cookie) client.handshake.handleCookie(bytes, this.#lastNow)
+  }
+
+  #send(
+    port: number,
+    { address, handshake }: { address: Uint8Array; handshake: Handshake },
+    now: { monotonicMs: number; wallMs: number },
+  ): void {
+    this.#lastNow = now
+    handshake.begin(true, now)
+    handshake.handleTimeout(now)
+    const bytes = handshake.writeMessage1(0, now)
+    if (bytes !== null) this.#network.sendToServer(port, bytes, address)
+  }
+
   #twist(bytes: Uint8Array): Uint8Array {
     const twisted = bytes.slice()
     const kind = this.#random.int(5)
@@ -80,12 +147,16 @@ export class Hostile {
 
   /** A right handshake of somebody who is not enrolled. */
   #message1(now: { monotonicMs: number; wallMs: number }): Uint8Array {
-    const own = keyPair(this.#crypto, this.#random.fill(new Uint8Array(32)))
-    const memory = { stampMs: 0, serverKeys: [this.#serverKey] }
-    const handshake = new Handshake(this.#crypto, this.#random, own, new Uint8Array(32), memory)
+    const handshake = this.#stranger()
     handshake.begin(true, now)
     handshake.handleTimeout(now)
     return handshake.writeMessage1(0, now) ?? new Uint8Array(0)
+  }
+
+  #stranger(): Handshake {
+    const own = keyPair(this.#crypto, this.#random.fill(new Uint8Array(32)))
+    const memory = { stampMs: 0, serverKeys: [this.#serverKey] }
+    return new Handshake(this.#crypto, this.#random, own, new Uint8Array(32), memory)
   }
 
   #garbageMessage1(): Uint8Array {

@@ -3,6 +3,7 @@ import type { AppService } from './app-service.js'
 import type { ContactModel } from './contact-model.js'
 import type { DeviceNode } from './device-node.js'
 import type { House, Person } from './house.js'
+import { ReachWatch } from './reach-watch.js'
 
 /** Seconds between two looks. */
 const EVERY_S = 20
@@ -13,15 +14,20 @@ const LEAST_STEPS = 50
 /** Numbers of the hub that are 0 when nothing is going on. */
 const AT_REST = ['ringsOpen', 'ringsTelling', 'ringWaits', 'ringWrites', 'listTransfers'] as const
 
+/** The same of an endpoint: objects beside the records. */
+const BESIDE_RECORDS = ['handshakesPending', 'lookupsPending', 'probesHeld', 'pathsProving', 'framesWaiting'] as const
+
 export class Inspector {
   readonly #house: House
   readonly #contact: ContactModel
   readonly #fail: (what: string) => void
+  readonly #reach: ReachWatch
 
   constructor(house: House, contact: ContactModel, fail: (what: string) => void) {
     this.#house = house
     this.#contact = contact
     this.#fail = fail
+    this.#reach = new ReachWatch(contact, fail)
   }
 
   /** From now on. */
@@ -42,7 +48,10 @@ export class Inspector {
       if (lists.size > 1) this.#fail(`devices of person ${person.number} hold lists ${[...lists].join(', ')}`)
       for (const service of services) this.#judgePresence(person, service)
     }
-    for (const device of persons.flatMap(({ devices }) => devices)) this.#judgeSession(device)
+    for (const device of persons.flatMap(({ devices }) => devices)) {
+      this.#judgeSession(device)
+      this.#judgePath(device)
+    }
     this.#judgeRest()
   }
 
@@ -50,12 +59,21 @@ export class Inspector {
   #judgeSession(device: DeviceNode): void {
     if (this.#house.scenario.isOneHandshake !== true) return
     if (device.handshakes !== 1) this.#fail(`${device.name} sent ${device.handshakes} messages 1`)
+    if (this.#house.scenario.steps === undefined) return
     const epoch = device.machine?.parts.channel.view.epoch
     if (epoch !== undefined && epoch < LEAST_STEPS) this.#fail(`${device.name} is in epoch ${epoch}`)
   }
 
+  /** Where UDP passes they are back on it after a change of network; where it does not, WebSocket serves. */
+  #judgePath({ name, isRunning, path, kind }: DeviceNode): void {
+    if (!isRunning || kind === (path.udp === 'open' ? 'udp' : 'tcp')) return
+    this.#fail(`${name} is on ${kind}, and UDP is ${path.udp}`)
+  }
+
   #look(): void {
-    const { server, checker, services, persons, queue } = this.#house
+    const { server, checker, services, persons, queue, scenario } = this.#house
+    if (scenario.isReachable === true)
+      for (const device of persons.flatMap(({ devices }) => devices)) this.#reach.look(device, server.isUp, queue.nowMs)
     if (!server.isUp) return
     this.#contact.check(queue.nowMs)
     checker.checkOpen(this.#house.now().wallMs, server.bootedMs)
@@ -80,10 +98,23 @@ export class Inspector {
     const device = person.devices.find((one) => one.isRunning)
     const isShown = device?.machine?.parts.list.isVisible(service.appId) ?? false
     const expected = isShown ? 'online' : 'offline'
+    const upMs = this.#house.now().wallMs - this.#house.server.bootedMs
+    // Who died before the restarted server had heard them is not known to be gone.
+    if (device === undefined && view?.state === 'unknown' && upMs < UNKNOWN_MS) return
     if (view === undefined) this.#fail(`presence of person ${person.number} cannot be read`)
     else if (view.state !== expected) {
       this.#fail(`person ${person.number} reads ${view.state} (${view.cause}) for ${service.appId}, is ${expected}`)
     }
+  }
+
+  /** What stands beside the records of sessions: nothing, once all is settled. */
+  unrested(): string[] {
+    return this.#house.server.endpoints.flatMap((endpoint, worker) => {
+      const metrics = endpoint.metrics()
+      return BESIDE_RECORDS.filter((name) => metrics[name] > 0).map(
+        (name) => `worker ${worker}: ${name} is ${metrics[name]}`,
+      )
+    })
   }
 
   /** A device at rest is its record and nothing else. */
@@ -91,10 +122,6 @@ export class Inspector {
     const { server } = this.#house
     const metrics = server.metrics() ?? {}
     for (const name of AT_REST) if (metrics[name] !== 0) this.#fail(`at rest, ${name} is ${metrics[name]}`)
-    for (const [worker, endpoint] of server.endpoints.entries()) {
-      const { handshakesPending, lookupsPending } = endpoint.metrics()
-      if (handshakesPending + lookupsPending > 0)
-        this.#fail(`at rest, worker ${worker} has ${handshakesPending} handshakes and ${lookupsPending} look-ups`)
-    }
+    for (const what of this.unrested()) this.#fail(`at rest, ${what}`)
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How long NATs and firewalls keep an idle UDP mapping: shares of networks in per cent, as data. Engineering fits to
+ * How long NATs and firewalls keep an idle mapping: shares of networks in per cent, as data. Engineering fits to
  * published anchors of 2010 to 2016, our own assumption: say so wherever a number made from them is shown.
  */
 
@@ -9,6 +9,8 @@ export interface NatDistribution {
   source: string
   /** seconds, and the share of networks in per cent; the shares add up to 100 */
   shares: readonly (readonly [seconds: number, percent: number])[]
+  /** TCP: networks with these lifetimes answer what comes too late with RST; all others drop it, and nobody learns it */
+  resetsAt?: readonly number[]
 }
 
 const HATONEN = 'Hatonen et al., IMC 2010, 34 home gateways'
@@ -78,6 +80,37 @@ export const NAT_DISTRIBUTIONS = {
       [180, 20],
       [300, 20],
     ],
+  },
+} as const satisfies Record<string, NatDistribution>
+
+/** The same for TCP. */
+export const TCP_DISTRIBUTIONS = {
+  'tcp.cpe': {
+    name: 'tcp.cpe',
+    source: 'Hatonen et al., IMC 2010, TCP: min 239 s, median 60 min, mean 386 min; the weights between are our fit',
+    shares: [
+      [239, 3],
+      [600, 7],
+      [1800, 15],
+      [3600, 30],
+      [7440, 22],
+      [86_400, 23],
+    ],
+  },
+  'tcp.cellular': {
+    name: 'tcp.cellular',
+    source: 'Wang et al., SIGCOMM 2011, 73 carriers: 4 at or below 5 min, one of them with RST, 11 below 10 min',
+    shares: [
+      [255, 2],
+      [300, 4],
+      [540, 9],
+      [900, 15],
+      [1200, 15],
+      [1800, 25],
+      [3600, 20],
+      [7440, 10],
+    ],
+    resetsAt: [255],
   },
 } as const satisfies Record<string, NatDistribution>
 

@@ -1,6 +1,12 @@
 /** A NAT or firewall in front of a device: what it is like, and when a mapping lives. */
 import type { SeededRandom } from '../base/seeded-random.js'
-import { lifetimeS, NAT_DISTRIBUTIONS, type NatDistributionName } from './nat-distributions.js'
+import {
+  lifetimeS,
+  NAT_DISTRIBUTIONS,
+  type NatDistribution,
+  type NatDistributionName,
+  TCP_DISTRIBUTIONS,
+} from './nat-distributions.js'
 
 /** Linux conntrack: a UDP mapping that was never answered lives so long, s (nf_conntrack_udp_timeout). */
 const UNREPLIED_S = 30
@@ -22,6 +28,10 @@ export interface Nat {
   readonly repliedMs: number
   readonly refreshesInbound: boolean
   readonly changesAddress: boolean
+  /** ms, of an idle TCP mapping; it is not made anew */
+  readonly tcpMs: number
+  /** whether what comes after that is answered by RST; else it is dropped */
+  readonly resetsTcp: boolean
 }
 
 /** No NAT: the mapping lives for ever. */
@@ -30,6 +40,8 @@ export const NO_NAT: Nat = {
   repliedMs: Number.POSITIVE_INFINITY,
   refreshesInbound: true,
   changesAddress: true,
+  tcpMs: Number.POSITIVE_INFINITY,
+  resetsTcp: false,
 }
 
 /** The NAT of a network that a device comes to. */
@@ -39,11 +51,15 @@ export function drawNat(setting: NatSetting | null, random: SeededRandom): Nat {
   const repliedS = lifetimeS(NAT_DISTRIBUTIONS[setting.lifetimes], quantile)
   const isHome = setting.lifetimes.startsWith('udp.cpe.')
   const onewayS = isHome ? lifetimeS(NAT_DISTRIBUTIONS['udp.cpe.oneway'], quantile) : Math.min(repliedS, UNREPLIED_S)
+  const tcp: NatDistribution = TCP_DISTRIBUTIONS[isHome ? 'tcp.cpe' : 'tcp.cellular']
+  const tcpS = lifetimeS(tcp, quantile)
   return {
     onewayMs: Math.min(onewayS, repliedS) * 1000,
     repliedMs: repliedS * 1000,
     refreshesInbound: random.uniform() < setting.inboundRefreshRatio,
     changesAddress: random.uniform() < setting.addressChangeRatio,
+    tcpMs: tcpS * 1000,
+    resetsTcp: tcp.resetsAt?.includes(tcpS) ?? false,
   }
 }
 

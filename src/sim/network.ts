@@ -31,13 +31,48 @@ export interface Seen {
   outside: Uint8Array
 }
 
-export interface ServerPort {
+/** What a network does to UDP: lets it pass, not at all, only small datagrams, or only those to the server. */
+export type UdpRule = 'open' | 'blocked' | 'small' | 'outbound'
+
+/** What an end of a connection is told. */
+export interface ConnectionEnd {
+  message(bytes: Uint8Array): void
+  /** It is over; nothing follows. */
+  closed(): void
+}
+
+/** The server's side of a port, for connections. */
+export interface ConnectionHost {
+  /** @returns the server's end; null: it takes no more. */
+  accept(connection: Connection): ConnectionEnd | null
+}
+
+/** A connection of messages, as `TcpConnection`. */
+export interface Connection {
+  sendDown(bytes: Uint8Array): void
+  closeDevice(): void
+  closeServer(): void
+  /** A middlebox ends it; both learn it. */
+  reset(): void
+  /** A middlebox forgets it; nobody learns it. */
+  vanish(): void
+}
+
+/** A device's end of a connection, as `SimWebSocket`. */
+export interface Socket {
+  readonly connection: Connection
+  close(): void
+  /** The system closed it while the process was suspended: the process learns it now. */
+  breaks(): void
+}
+
+export interface ServerPort extends ConnectionHost {
   receive(bytes: Uint8Array, remote: Uint8Array): void
 }
 
 /** A device's way to the server: its NAT mapping and link. */
 export class DevicePath {
-  readonly #network: Network
+  readonly network: Network
   readonly #receive: (bytes: Uint8Array) => void
   /** Which of the server's ports it talks to. */
   readonly #port: number
@@ -45,30 +80,50 @@ export class DevicePath {
   conditions: LinkConditions
   /** No network at all: everything is lost. */
   dark = false
-  #nat: Nat
+  udp: UdpRule = 'open'
+  /** Where only small datagrams pass: larger ones than this are lost, B. */
+  udpBytesMax = 576
+  /** What a network does to new connections: lets them pass, refuses them, or drops what belongs to them. */
+  tcp: 'open' | 'refused' | 'hole' = 'open'
+  /** Nothing gets out until the person has signed in; the portal answers in the server's place, and cannot be believed. */
+  isCaptive = false
+  /** Open WebSockets of the device. */
+  readonly sockets = new Set<Socket>()
+  /** Number of the network that the device is on. */
+  visit = 0
+  nat: Nat
   #host: number
   #mapping: NatMapping | null = null
 
   constructor(network: Network, port: number, conditions: LinkConditions, receive: (bytes: Uint8Array) => void) {
-    this.#network = network
+    this.network = network
     this.#port = port
     this.conditions = conditions
     this.#receive = receive
     this.#bursts = new BurstState(network.random.fork(`bursts ${network.nextHost}`))
     this.#host = network.nextHost++
-    this.#nat = drawNat(conditions.nat, network.random)
+    this.nat = drawNat(conditions.nat, network.random)
+  }
+
+  /** Whether the server can be reached at all. */
+  get hasWay(): boolean {
+    return !this.dark && !this.isCaptive && (this.udp === 'open' || this.tcp === 'open')
   }
 
   /** The device comes to another network, with a NAT of its own. */
   join(): void {
     this.rebind()
-    this.#host = this.#network.nextHost++
-    this.#nat = drawNat(this.conditions.nat, this.#network.random)
+    this.visit++
+    this.udp = 'open'
+    this.tcp = 'open'
+    this.isCaptive = false
+    this.#host = this.network.nextHost++
+    this.nat = drawNat(this.conditions.nat, this.network.random)
   }
 
   /** The NAT forgets the mapping: the next packet leaves from a new outside address; the device does not notice. */
   rebind(): void {
-    if (this.#mapping !== null) this.#network.unmap(this.#mapping.outside)
+    if (this.#mapping !== null) this.network.unmap(this.#mapping.outside)
     this.#mapping = null
   }
 
@@ -80,34 +135,42 @@ export class DevicePath {
   /** Whether a datagram is lost now. */
   loses(): boolean {
     const { bursts, lossRatio } = this.conditions
-    const { random, queue } = this.#network
+    const { random, queue } = this.network
     const isBad = bursts !== null && this.#bursts.isBad(bursts, queue.nowMs)
     const isLost = random.uniform() < (isBad ? bursts.lossRatio : lossRatio)
     return this.dark || isLost
   }
 
   send(bytes: Uint8Array): void {
-    const network = this.#network
+    const network = this.network
     const { nowMs } = network.queue
     if (this.#mapping?.isAlive(nowMs) === false) this.rebind()
     this.#mapping ??= this.#map(nowMs)
     this.#mapping.sent(nowMs)
     const { outside } = this.#mapping
     const seen = { toServer: true, port: this.#port, bytes: bytes.slice(), outside }
-    network.carry(this, seen, (arrived) => network.sendToServer(this.#port, arrived, outside))
+    const passes = this.udp !== 'blocked' && !this.isCaptive && this.#isSmall(bytes)
+    network.carry(this, seen, (arrived) => {
+      if (passes) network.sendToServer(this.#port, arrived, outside)
+    })
   }
 
   /** From the network: a datagram to one of this path's outside addresses. */
   deliver(bytes: Uint8Array, outside: Uint8Array): void {
-    const { nowMs } = this.#network.queue
+    const { nowMs } = this.network.queue
     if (this.#mapping?.outside !== outside || !this.#mapping.isAlive(nowMs)) return
+    if (this.udp === 'blocked' || this.udp === 'outbound' || this.isCaptive || !this.#isSmall(bytes)) return
     this.#mapping.received(nowMs)
     this.#receive(bytes)
   }
 
+  #isSmall(bytes: Uint8Array): boolean {
+    return this.udp !== 'small' || bytes.length <= this.udpBytesMax
+  }
+
   #map(nowMs: number): NatMapping {
-    if (this.#nat.changesAddress) this.#host = this.#network.nextHost++
-    return new NatMapping(this.#nat, this.#network.map(this, this.#host), nowMs)
+    if (this.nat.changesAddress) this.#host = this.network.nextHost++
+    return new NatMapping(this.nat, this.network.map(this, this.#host), nowMs)
   }
 }
 
@@ -144,6 +207,11 @@ export class Network {
   sendToServer(port: number, bytes: Uint8Array, outside: Uint8Array): void {
     const ports = this.straysTo() ?? this.servers
     ports?.[port]?.receive(bytes, outside)
+  }
+
+  /** Who answers at the server's ports now. */
+  hosts(): readonly ConnectionHost[] | null {
+    return this.straysTo() ?? this.servers
   }
 
   /** From a port of the server to an address; nobody there: lost. */

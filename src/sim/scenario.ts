@@ -18,6 +18,12 @@ export interface Rates {
   airplaneS: number
   /** a network that lets no UDP pass, then another one, as it knows */
   blockedS: number
+  /** a network that limits UDP: blocked, only small datagrams, only those to the server; or one that begins to */
+  udpLimitS: number
+  /** a network where nothing passes until the person has signed in */
+  captiveS: number
+  /** its WebSockets are reset or forgotten, or no new one can be opened for a while */
+  tcpTroubleS: number
   appKillS: number
   /** its process dies at one of its next saves */
   saveKillS: number
@@ -48,6 +54,8 @@ export interface Rates {
   hostileS: number
   /** a flood of message 1 with a right mac1 */
   floodS: number
+  /** some seconds of many datagrams of one kind, by strangers and by enrolled devices that mean ill */
+  siegeS: number
   /** a device that knows the protocol and means ill acts */
   peerS: number
 }
@@ -61,12 +69,18 @@ export interface Scenario {
   /** endpoints, each with devices of its own, behind one hub */
   workers: number
   keepaliveS: number
+  /** on WebSocket; left out: devices have UDP only */
+  tcpKeepaliveS?: number
   link: LinkConditions
   every: Rates
   /** when key steps are due, in place of an hour and a day */
   steps?: { everyS: number; keyEveryS: number }
   /** whether nothing in it is a reason for a second handshake of a device */
   isOneHandshake?: boolean
+  /** whether a device that has a way to the server must find it: see `ReachWatch` */
+  isReachable?: boolean
+  /** whether everybody is always there and nothing is lost, so that each ping and ring is judged: see `ServiceWatch` */
+  isServed?: boolean
   /** whether everybody comes back at once, with their sessions and then without */
   storm: boolean
   /** how long the turmoil lasts */
@@ -90,6 +104,9 @@ const NEVER: Rates = {
   darkS: 0,
   airplaneS: 0,
   blockedS: 0,
+  udpLimitS: 0,
+  captiveS: 0,
+  tcpTroubleS: 0,
   appKillS: 0,
   saveKillS: 0,
   suspendS: 0,
@@ -105,6 +122,7 @@ const NEVER: Rates = {
   serverCopyS: 0,
   hostileS: 0,
   floodS: 0,
+  siegeS: 0,
   peerS: 0,
 }
 /** Rings, rounds of asking, refusals and pauses are over after this. */
@@ -157,6 +175,35 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'moving',
     link: { ...QUIET_LINK, lossRatio: 0.05, nat: CELLULAR },
     every: { ...NEVER, rebindS: 40, networkChangeS: 60, darkS: 120, airplaneS: 200, blockedS: 200 },
+  },
+  {
+    ...BASE,
+    name: 'udp limited',
+    tcpKeepaliveS: 90,
+    link: { ...QUIET_LINK, lossRatio: 0.02, nat: CELLULAR },
+    every: { ...NEVER, udpLimitS: 100, tcpTroubleS: 250, networkChangeS: 200 },
+    isOneHandshake: true,
+    isReachable: true,
+    turmoilS: 600,
+  },
+  {
+    ...BASE,
+    name: 'captive',
+    tcpKeepaliveS: 90,
+    link: { ...QUIET_LINK, lossRatio: 0.02, nat: CELLULAR },
+    every: {
+      ...NEVER,
+      udpLimitS: 200,
+      captiveS: 200,
+      tcpTroubleS: 150,
+      airplaneS: 300,
+      suspendS: 300,
+      appKillS: 300,
+      serverCrashS: 200,
+    },
+    isReachable: true,
+    turmoilS: 600,
+    calmS: RESTART_CALM_S,
   },
   {
     ...BASE,
@@ -215,8 +262,17 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...BASE,
+    name: 'floods',
+    hostilePeers: 2,
+    every: { ...NEVER, siegeS: 25, ringS: 8, stateS: 20 },
+    isServed: true,
+    turmoilS: 120,
+  },
+  {
+    ...BASE,
     name: 'everything',
     keepaliveS: 45,
+    tcpKeepaliveS: 120,
     hostilePeers: 1,
     link: { ...QUIET_LINK, lossRatio: 0.05, bursts: BURSTS, duplicateRatio: 0.03, jitterMs: 200, nat: CELLULAR },
     every: {
@@ -226,6 +282,9 @@ export const SCENARIOS: readonly Scenario[] = [
       darkS: 150,
       airplaneS: 300,
       blockedS: 300,
+      udpLimitS: 300,
+      captiveS: 500,
+      tcpTroubleS: 200,
       appKillS: 150,
       saveKillS: 200,
       suspendS: 200,
@@ -241,6 +300,7 @@ export const SCENARIOS: readonly Scenario[] = [
       serverCopyS: 0,
       hostileS: 3,
       floodS: 300,
+      siegeS: 0,
       peerS: 5,
     },
     steps: { everyS: 60, keyEveryS: 300 },

@@ -1,20 +1,25 @@
 /** A simulated server: one hub, several endpoints with a port each, and a store whose commits take time and die in a crash. */
+import { connectionAddress, connectionOf, isConnectionAddress } from '../base/connection-address.js'
 import type { SeededRandom } from '../base/seeded-random.js'
 import type { Now } from '../base/time.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { KeyPair } from '../crypto/key-pair.js'
+import type { EndpointOptions } from '../endpoint/config.js'
 import { workerOf } from '../endpoint/device-handle.js'
 import { Endpoint } from '../endpoint/endpoint.js'
 import type { DeviceHandle, EndpointEvent } from '../endpoint/message.js'
 import { Hub } from '../hub/hub.js'
 import type { AppKey, HubReply, HubRequest, PersonKey } from '../hub/message.js'
+import { Flag, GRACE_BASE_MS, GRACE_DIVISOR, SILENCE_MAX_S, WEBSOCKET_PROOF_MS } from '../packet/constants.js'
 import type { EventQueue } from './event-queue.js'
-import type { Network, ServerPort } from './network.js'
+import type { Connection, ConnectionEnd, Network, ServerPort } from './network.js'
 import type { ServerWatch } from './server-watch.js'
 import { type Disk, SimStore } from './sim-store.js'
 
 /** Virtual ms that a commit takes at most. */
 const COMMIT_MS_MAX = 30
+/** All WebSockets are of one client here, as behind one proxy. */
+const CLIENT_TAG = new Uint8Array(6).fill(7)
 /** Handshakes that wait at once; fewer than the default, as a start of a server costs their memory. */
 const PENDING_MAX = 256
 /** Messages 1 in a second above which cookies are asked for; fewer than the default, so that a flood costs less here. */
@@ -43,6 +48,19 @@ export interface ServerSetting {
   onCrash: () => void
 }
 
+/** No device may be silent for longer; then a WebSocket is closed. [R-8.3-4] */
+const CHANNEL_IDLE_MS = SILENCE_MAX_S * 1000 * (1 + 1 / GRACE_DIVISOR) + GRACE_BASE_MS
+
+/** A WebSocket at the server. */
+interface Channel {
+  connection: Connection
+  port: number
+  /** whether a channel packet went out on it */
+  isProven: boolean
+  /** when something last came or went, virtual ms */
+  usedMs: number
+}
+
 export class ServerNode {
   readonly setting: ServerSetting
   readonly #queue: EventQueue
@@ -55,6 +73,9 @@ export class ServerNode {
   /** commits that were asked for and are not done */
   #commits: ((store: SimStore) => void)[] = []
   #lastCommitMs = 0
+  /** by number, which begins anew with each process */
+  readonly #channels = new Map<number, Channel>()
+  #connections = 0
   bootedMs = 0
   /** Its ports while it is up; null while it is down. */
   ports: readonly ServerPort[] | null = null
@@ -92,8 +113,7 @@ export class ServerNode {
     const boot = life.fill(new Uint8Array(12))
     new DataView(boot.buffer).setUint32(0, this.disk.bootSeconds)
     this.#endpoints = watch.start(workers, slots).map((slab, worker) => {
-      const limits = { pendingHandshakesMax: PENDING_MAX, handshakesPerSecondBeforeCookie: LOAD_PER_SECOND }
-      const options = { worker, slots, staticKeys, boot, cidKey, resetKey, ...limits }
+      const options = { worker, slots, staticKeys, boot, cidKey, resetKey, ...this.limits() }
       return new Endpoint(crypto, life.fork(`endpoint-${worker}`), options, now, slab)
     })
     const { bootSeconds } = this.disk
@@ -129,11 +149,19 @@ export class ServerNode {
     this.setting.watch.contact.reset()
     this.ports = null
     this.setting.attach(null)
+    for (const { connection } of this.#channels.values()) connection.closeServer()
+    this.#channels.clear()
+    this.#connections = 0
   }
 
   request(request: HubRequest): void {
     this.#hub?.handleRequest(request, this.#now())
     this.#drain()
+  }
+
+  /** What strangers may cost. */
+  protected limits(): Partial<EndpointOptions> {
+    return { pendingHandshakesMax: PENDING_MAX, handshakesPerSecondBeforeCookie: LOAD_PER_SECOND }
   }
 
   /** Hands an event on to the hub. */
@@ -149,7 +177,50 @@ export class ServerNode {
   /** Puts a datagram on the wire. */
   protected transmit(worker: number, remote: Uint8Array, bytes: Uint8Array): void {
     this.setting.watch.left(bytes, remote)
-    this.setting.network.sendToDevice(worker, remote, bytes)
+    if (isConnectionAddress(remote)) this.#transmitByTcp(worker, remote, bytes)
+    else this.setting.network.sendToDevice(worker, remote, bytes)
+  }
+
+  /** As the channel desk and the sidecar do it. */
+  #transmitByTcp(worker: number, remote: Uint8Array, bytes: Uint8Array): void {
+    const channel = this.#channels.get(connectionOf(remote))
+    if (channel === undefined) {
+      this.#endpoints[worker]!.handlePathClosed(remote)
+      return
+    }
+    if (((bytes[0] as number) & Flag.channel) !== 0) channel.isProven = true
+    channel.usedMs = this.#queue.nowMs
+    channel.connection.sendDown(bytes)
+  }
+
+  /** A WebSocket is open. wire-spec §8.3 */
+  #accept(connection: Connection, port: number): ConnectionEnd {
+    const life = this.#life
+    const number = ++this.#connections
+    const address = connectionAddress(CLIENT_TAG, number)
+    const channel: Channel = { connection, port, isProven: false, usedMs: this.#queue.nowMs }
+    this.#channels.set(number, channel)
+    const close = (): void => {
+      if (life !== this.#life || !this.#channels.delete(number)) return
+      this.#endpoints[port]!.handlePathClosed(address)
+      this.#drain()
+    }
+    const look = (): void => {
+      if (life !== this.#life || !this.#channels.has(number)) return
+      const closesMs = channel.usedMs + CHANNEL_IDLE_MS
+      if (channel.isProven && this.#queue.nowMs < closesMs) {
+        this.#queue.at(closesMs, look)
+        return
+      }
+      connection.closeServer()
+      close()
+    }
+    this.#queue.at(this.#queue.nowMs + WEBSOCKET_PROOF_MS, look)
+    const message = (bytes: Uint8Array): void => {
+      channel.usedMs = this.#queue.nowMs
+      if (life === this.#life) this.ports?.[port]?.receive(bytes, address)
+    }
+    return { message, closed: close }
   }
 
   #load(hub: Hub): void {
@@ -170,6 +241,7 @@ export class ServerNode {
     const life = this.#life
     const { watch } = this.setting
     return {
+      accept: (connection) => (life === this.#life ? this.#accept(connection, port) : null),
       receive: (bytes, remote) => {
         if (life !== this.#life) return
         watch.came(bytes, remote)

@@ -105,6 +105,8 @@ export class SimStore {
       case 'drop-grant':
         grants.delete(hex(request.grant))
         return null
+      case 'drop-outcome':
+        return null
       case 'drop-ring':
         rings.delete(request.ring.join('.'))
         return null

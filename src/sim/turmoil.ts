@@ -29,7 +29,9 @@ export class Turmoil {
     }
     this.#often(every.hostileS, () => house.hostile.act(house.devices, house.now()))
     this.#often(every.floodS, () => house.hostile.flood(house.scenario.workers, house.now()))
+    this.#often(every.siegeS, () => house.hostile.siege(house.scenario.workers, () => house.now()))
     for (const peer of house.peers) this.#often(every.peerS, () => peer.act())
+    for (const peer of house.peers) this.#often(every.siegeS * 2, () => peer.siege())
     if (house.scenario.storm) this.#storm()
   }
 
@@ -60,6 +62,9 @@ export class Turmoil {
       this.#changeNetwork(device)
       this.#goDark(device, 300, true)
     })
+    this.#often(every.udpLimitS, () => this.#limitUdp(device))
+    this.#often(every.captiveS, () => this.#signIn(device))
+    this.#often(every.tcpTroubleS, () => this.#troubleTcp(device))
     this.#often(every.appKillS, () => this.#killApp(device))
     this.#often(every.saveKillS, () => {
       device.killAtSave = { saves: this.#random.int(4), isAfter: this.#random.uniform() < 0.5 }
@@ -89,15 +94,55 @@ export class Turmoil {
 
   #changeNetwork(device: DeviceNode): void {
     device.path.join()
-    device.do((machine, now) => machine.networkChanged(now))
+    device.networkChanged()
   }
 
   #goDark(device: DeviceNode, secondsMax: number, isKnown: boolean): void {
     device.path.dark = true
+    if (isKnown && this.#random.uniform() < 0.5) device.networkChanged(null)
     this.#house.later(1 + this.#random.int(secondsMax), () => {
       device.path.dark = false
       if (isKnown) this.#changeNetwork(device)
     })
+  }
+
+  /** The device comes there, or the network changes its mind unseen; in the end it is the other way about. */
+  #limitUdp(device: DeviceNode): void {
+    const { path } = device
+    const rules = ['blocked', 'small', 'outbound'] as const
+    const comes = this.#random.uniform() < 0.5
+    if (comes) path.join()
+    path.udp = rules[this.#random.int(rules.length)]!
+    path.udpBytesMax = 100 + this.#random.int(1000)
+    if (comes) device.networkChanged()
+    this.#house.later(1 + this.#random.int(300), () => {
+      if (this.#random.uniform() < 0.5) path.udp = 'open'
+      else this.#changeNetwork(device)
+    })
+  }
+
+  /** The portal lets nothing out; then it does, and the host may tell. */
+  #signIn(device: DeviceNode): void {
+    const { path } = device
+    path.join()
+    path.isCaptive = true
+    device.networkChanged()
+    this.#house.later(1 + this.#random.int(200), () => {
+      path.isCaptive = false
+      if (this.#random.uniform() < 0.5) device.networkChanged()
+    })
+  }
+
+  #troubleTcp({ path }: DeviceNode): void {
+    const kind = this.#random.int(4)
+    if (kind === 0) for (const { connection } of [...path.sockets]) connection.reset()
+    else if (kind === 1) for (const { connection } of path.sockets) connection.vanish()
+    else {
+      path.tcp = kind === 2 ? 'refused' : 'hole'
+      this.#house.later(1 + this.#random.int(60), () => {
+        path.tcp = 'open'
+      })
+    }
   }
 
   #killApp(device: DeviceNode): void {
@@ -115,6 +160,7 @@ export class Turmoil {
       seconds,
       standsStill: this.#random.uniform() < 0.5,
       closesSocket: this.#random.uniform() < 0.5,
+      tellsHost: this.#random.uniform() < 0.5,
     })
     if (this.#random.uniform() < 0.3) this.#house.later(seconds + 0.1, () => this.#changeNetwork(device))
   }

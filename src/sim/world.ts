@@ -24,6 +24,7 @@ import { NonceRecorder } from './nonce-recorder.js'
 import type { Scenario } from './scenario.js'
 import { ServerNode, type ServerSetting } from './server-node.js'
 import { ServerWatch } from './server-watch.js'
+import { ServiceWatch } from './service-watch.js'
 import { addStoredDevice, type Disk, emptyDisk } from './sim-store.js'
 import { Turmoil } from './turmoil.js'
 
@@ -32,6 +33,8 @@ const FIXED = new SeededRandom('pilotlight simulation, fixed keys')
 const CID_KEY = FIXED.fork('cid').fill(new Uint8Array(32))
 const EPOCH_MS = 1_700_000_000_000
 const SETTLE_S = 45
+/** Within so many seconds there is one moment at which nobody does anything. */
+const REST_S = 60
 const APPS: readonly AppKey[] = [1, 2]
 
 /** What a world is built from; a test puts something broken in its place. */
@@ -64,6 +67,7 @@ export class World implements House {
   readonly #recorder: NonceRecorder
   readonly #statics: KeyPair
   readonly #inspector: Inspector
+  readonly #service: ServiceWatch
   #clones = 0
 
   constructor(scenario: Scenario, seed: number, crypto: Crypto, parts: Partial<WorldParts> = {}) {
@@ -80,10 +84,11 @@ export class World implements House {
     this.hostile = new Hostile(crypto, random.fork('hostile'), this.network, this.checker, publicKey)
     this.network.observe = (seen) => this.hostile.observe(seen)
     const apps = new Map(APPS.map((app) => [app, random.fork(`app-${app}`).fill(new Uint8Array(8))]))
-    this.services = APPS.map((app) => this.#service(app, hex(apps.get(app)!)))
+    this.#service = new ServiceWatch(this, fail)
+    this.services = APPS.map((app) => this.#appService(app, hex(apps.get(app)!)))
     const contact = new ContactModel(fail)
     const setting: ServerSetting = {
-      crypto: this.#crypto,
+      crypto: this.#countingCrypto(),
       random: random.fork('server'),
       network: this.network,
       workers: scenario.workers,
@@ -128,6 +133,7 @@ export class World implements House {
       this.#inspector.start()
       const untilMs = this.queue.nowMs + this.scenario.turmoilS * 1000
       new Turmoil(this, untilMs)
+      if (this.scenario.isServed === true) this.#service.start()
       this.queue.runUntil(untilMs)
       this.#calm()
       this.#inspector.finish()
@@ -195,8 +201,9 @@ export class World implements House {
   /** No more faults; everybody is active, but the last person, whose devices are dead. */
   #calm(): void {
     this.server.crashAtCommit = null
-    for (const device of this.devices) {
+    for (const [index, device] of this.devices.entries()) {
       device.path.dark = false
+      this.#freePath(device, index % 3 === 1)
       device.killAtSave = null
       device.path.conditions = { ...this.scenario.link, lossRatio: 0, bursts: null, duplicateRatio: 0 }
       if (device.isSuspended) this.killDevice(device)
@@ -208,6 +215,16 @@ export class World implements House {
     this.#runFor(this.scenario.calmS)
     for (const service of this.services) service.readAll()
     this.#runFor(1)
+    // A ping may be on its way at any time: everything is at rest between them.
+    for (let second = 0; second < REST_S && this.#inspector.unrested().length > 0; second++) this.#runFor(1)
+  }
+
+  /** Some stay where UDP does not pass. All others come to a free network. */
+  #freePath(device: DeviceNode, staysBlocked: boolean): void {
+    if (this.scenario.tcpKeepaliveS === undefined) return
+    device.path.join()
+    if (staysBlocked) device.path.udp = 'blocked'
+    device.networkChanged()
   }
 
   #handleDevice(person: number, device: DeviceNode, event: DeviceEvent): void {
@@ -264,19 +281,40 @@ export class World implements House {
   }
 
   #handleReply(reply: HubReply): void {
+    if ('app' in reply) return // nobody in the simulator has a webhook
     const name = 'stream' in reply ? reply.stream : reply.request
     this.services.find((one) => one.owns(name))?.handleReply(reply)
   }
 
-  #service(app: AppKey, appId: string): AppService {
+  #countingCrypto(): Crypto {
+    const { sharedSecret } = this.#crypto
+    return {
+      ...this.#crypto,
+      sharedSecret: (secretKey, publicKey) => {
+        this.#service.agreed()
+        return sharedSecret(secretKey, publicKey)
+      },
+    }
+  }
+
+  /** A ring is on its way. */
+  #judgeRing(app: AppService, ring: string, to: readonly string[]): void {
+    if (this.scenario.isServed !== true) return
+    const persons = [...app.puids].filter(([, puid]) => to.includes(puid)).map(([person]) => person)
+    this.#service.ringing(ring, persons)
+  }
+
+  #appService(app: AppKey, appId: string): AppService {
     const random = this.random.fork(`service-${app}`)
-    return new AppService({
+    const service: AppService = new AppService({
       app,
       appId,
       random,
       checker: this.checker,
       request: (asked) => this.server.request(asked),
+      onRing: (ring, to) => this.#judgeRing(service, ring, to),
     })
+    return service
   }
 
   #addPerson(number: number): void {
@@ -296,7 +334,7 @@ export class World implements House {
   }
 
   #addDevice(person: number, name: string): DeviceNode {
-    const { workers, link, keepaliveS, steps } = this.scenario
+    const { workers, link, keepaliveS, tcpKeepaliveS = null, steps } = this.scenario
     const count = this.devices.length
     const port = count % workers
     const random = this.random.fork(`device-${count}`)
@@ -317,6 +355,7 @@ export class World implements House {
       link,
       now: () => this.now(),
       keepaliveS,
+      tcpKeepaliveS,
       steps: steps ? { stepMs: steps.everyS * 1000, keyStepMs: steps.keyEveryS * 1000, packets: 65_536 } : null,
       onEvent: (node, event) => this.#handleDevice(person, node, event),
     })

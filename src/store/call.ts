@@ -1,5 +1,6 @@
 /** What crosses between the main thread and the store's thread. */
 import type { DevicePack } from './device-pack.js'
+import type { StoreNotice } from './health.js'
 import type { Boot, Store } from './store.js'
 import type { ErrorMessage } from './store-error.js'
 
@@ -23,8 +24,8 @@ export type CallMessage = (Call | LoneCall) & { id: number }
 /** The answer of a call. */
 export type AnswerMessage = { id: number; value: unknown } | { id: number; error: ErrorMessage }
 
-/** The thread's first message, and its answers afterwards, those of one commit together. */
-export type ThreadMessage = { opened: true } | { failed: ErrorMessage } | AnswerMessage[]
+/** The thread's first message; afterwards its answers, those of one commit together, and notices. */
+export type ThreadMessage = { opened: true } | { failed: ErrorMessage } | { notice: StoreNotice } | AnswerMessage[]
 
 /** `Boot` with its devices packed. */
 export type PackedBoot = Omit<Boot, 'devices'> & { packs: DevicePack[] }
@@ -33,5 +34,6 @@ export type PackedBoot = Omit<Boot, 'devices'> & { packs: DevicePack[] }
 export interface ThreadOptions {
   folder: string
   keyFile: string
+  newDatabase: boolean
   crypto: 'native' | 'noble'
 }

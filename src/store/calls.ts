@@ -11,7 +11,7 @@ import type { Tables } from './tables.js'
  * @param wallMs the store's clock, for requests that carry no time.
  */
 export function storeCalls(tables: Tables, wallMs: () => number): Calls {
-  const { accounts, codes, devices, apps } = tables
+  const { accounts, codes, devices, apps, webhooks } = tables
   return {
     endpoint: (request) => endpointReply(tables, request),
     hub: (request) => hubReply(tables, request, wallMs()),
@@ -47,6 +47,8 @@ export function storeCalls(tables: Tables, wallMs: () => number): Calls {
     removeApp: (appId) => apps.remove(appId),
     rotateApp: (appId, key) => apps.rotate(appId, wallMs(), key),
     directory: (ask, now) => directoryAnswer(tables, ask, Math.floor(now)),
+    listWebhooks: () => webhooks.all(),
+    putWebhook: (app, config) => webhooks.put(app, config),
   }
 }
 
@@ -55,7 +57,7 @@ export function isRead(call: Call): boolean {
   if (call.method === 'endpoint') return call.args[0].kind === 'find-device'
   if (call.method === 'hub') return call.args[0].kind === 'get-list'
   if (call.method === 'directory') return isDirectoryRead(call.args[0])
-  return call.method === 'listAccounts' || call.method === 'listApps'
+  return call.method === 'listAccounts' || call.method === 'listApps' || call.method === 'listWebhooks'
 }
 
 /** Writes, inside the transaction of a call, what waits in the write-behind and must be older than the call. */
@@ -126,6 +128,7 @@ function hubReply(tables: Tables, request: HubStoreRequest, wallMs: number): Hub
   }
   if (request.kind === 'put-ring') {
     rings.put(request.ring, Math.ceil(request.untilMs), request.row, wallMs)
+    if (request.outcome != null) rings.putOutcome(request.ring, request.outcome, wallMs)
     return { kind: 'stored', request: request.request, ok: true, version: 0 }
   }
   writeBehind.add(request)

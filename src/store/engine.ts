@@ -1,3 +1,4 @@
+import { statfsSync, statSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import type Database from 'better-sqlite3'
 import { PilotlightError } from '../base/errors.js'
@@ -12,6 +13,7 @@ import { makeFolder, removePartials } from './durable-file.js'
 import { databaseFile } from './folder-layout.js'
 import { type FolderLock, lockFolder } from './folder-lock.js'
 import { GroupCommit, type Outcome } from './group-commit.js'
+import { Health, type StoreNotice } from './health.js'
 import {
   type KeyFile,
   keyFileText,
@@ -32,12 +34,19 @@ import { WRITE_BEHIND_ROWS } from './write-behind.js'
 /** Bytes of the WAL at which it is moved into the database: some tens of milliseconds of work. */
 const WAL_BYTES = 8 * 1024 * 1024
 
+/** With less room than this the disk counts as full: the next commits may still pass, but not for long. */
+const FREE_BYTES_MIN = 512 * 1024
+
 /** What `openEngine` needs. */
 export interface EngineOptions {
   /** made with mode 0700 if it is missing */
   folder: string
   keyFile: string
   crypto: Crypto
+  /** makes a database where there is none but a key file; default false: PL_STORE_MISSING */
+  newDatabase?: boolean
+  /** hears what goes wrong where nobody waits */
+  onNotice?: (notice: StoreNotice) => void
   /** a clock that never goes back, ms; another one only in tests */
   monotonicMs?: () => number
 }
@@ -57,6 +66,7 @@ export function openEngine(options: EngineOptions): Engine {
     removePartials(folder)
     finishRestore(folder, keyFile)
     const read = readKeyFile(keyFile)
+    if (read !== null && options.newDatabase !== true) expectDatabase(databaseFile(folder))
     database = openDatabase(databaseFile(folder))
     const keys = read ?? newKeyFile()
     const sealer = new RowSealer(options.crypto, keys.masterKey)
@@ -73,10 +83,14 @@ export function openEngine(options: EngineOptions): Engine {
 
 /** See `openEngine`. */
 export class Engine {
+  readonly #folder: string
   readonly #keyFile: string
+  readonly #health: Health
   readonly #lock: FolderLock
   readonly #tables: Tables
   readonly #commit: GroupCommit
+  /** a write that changes nothing */
+  readonly #touch: Database.Statement
   readonly #setBoot: Database.Statement<[number], number>
   readonly #monotonicMs: () => number
   /** the caller's wall time, and when it was told */
@@ -91,11 +105,15 @@ export class Engine {
     this.#keys = keys
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now())
     this.#toldAtMs = this.#monotonicMs()
-    this.#tables = openTables(database, options.crypto, keys.masterKey)
+    this.#folder = options.folder
+    this.#health = new Health(options.onNotice)
+    this.#tables = openTables(database, options.crypto, keys.masterKey, this.#health)
     this.#commit = new GroupCommit(
       this.#tables,
       storeCalls(this.#tables, () => this.#wallMs()),
+      this.#health,
     )
+    this.#touch = database.prepare('UPDATE meta SET boot_seconds = boot_seconds')
     this.#setBoot = database
       .prepare('UPDATE meta SET boot_seconds = max(boot_seconds + 1, ?) RETURNING boot_seconds')
       .pluck() as Database.Statement<[number], number>
@@ -127,7 +145,7 @@ export class Engine {
   boot(wallMs: number): PackedBoot {
     this.#toldWallMs = wallMs
     this.#toldAtMs = this.#monotonicMs()
-    const { accounts, apps, devices, rings, grants } = this.#tables
+    const { accounts, apps, devices, rings, grants, webhooks } = this.#tables
     this.#keepKeys(withoutOldKeys(this.#keys, wallMs))
     const bootSeconds = this.#alone(() => {
       this.#expire(wallMs)
@@ -139,16 +157,9 @@ export class Engine {
     let unreadable = loaded.unreadable + waiting.unreadable
     const packs = packDevices(devices.all(() => unreadable++))
     const keys = serverKeys(this.#keys)
-    return {
-      bootSeconds,
-      keys,
-      accounts: accounts.all(),
-      packs,
-      apps: apps.all(),
-      rings: loaded.rings,
-      grants: waiting.rows,
-      unreadable,
-    }
+    const people = { accounts: accounts.all(), packs, apps: apps.all(), webhooks: webhooks.all(() => unreadable++) }
+    const { rings: inFlight, outcomes } = loaded
+    return { bootSeconds, keys, ...people, rings: inFlight, outcomes, grants: waiting.rows, unreadable }
   }
 
   /** See `Store.rotateKeys`. */
@@ -173,6 +184,26 @@ export class Engine {
     const wallMs = this.#wallMs()
     this.#alone(() => this.#expire(wallMs))
     if (walBytes(this.#tables.database) > 0) this.#cutWal()
+  }
+
+  /** Looks whether the disk has room; after a commit has failed, whether one can be made again. Every few seconds. */
+  check(): void {
+    if (freeBytes(this.#folder) < FREE_BYTES_MIN) {
+      this.#health.fails(new PilotlightError('PL_STORE_FULL', this.#folder))
+      return
+    }
+    if (!this.#health.isFailing) return
+    try {
+      this.#commit.alone(() => this.#touch.run(), WRITE_BEHIND_ROWS)
+      this.#health.recovered()
+    } catch {
+      // Told already.
+    }
+  }
+
+  /** Tells of what goes wrong where nobody waits. */
+  warn(error: unknown): void {
+    this.#health.warn(error)
   }
 
   /**
@@ -227,6 +258,22 @@ export class Engine {
   #wallMs(): number {
     return Math.floor(this.#toldWallMs + this.#monotonicMs() - this.#toldAtMs)
   }
+}
+
+/**
+ * Where there is a key file there was a database: without it everything that was enrolled is gone, and a fresh one would
+ * hide the loss.
+ *
+ * @throws PilotlightError PL_STORE_MISSING.
+ */
+function expectDatabase(file: string): void {
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0) throw new PilotlightError('PL_STORE_MISSING', file)
+}
+
+/** Bytes that this user may still write. */
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
 }
 
 const KEY_CHECK_PLACE = rowPlace('meta.key_check')

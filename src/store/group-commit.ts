@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { PilotlightError } from '../base/errors.js'
 import type { Call, Calls } from './call.js'
 import { isRead, refusal, writeOlder } from './calls.js'
+import { Health } from './health.js'
 import { isSqliteError, storeError } from './store-error.js'
 import type { Tables } from './tables.js'
 import { isWriteBehind, WRITE_BEHIND_ROWS } from './write-behind.js'
@@ -20,6 +21,7 @@ export type Outcome = { value: unknown } | { error: PilotlightError }
 export class GroupCommit {
   readonly #tables: Tables
   readonly #calls: Calls
+  readonly #health: Health
   readonly #run: Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'rollbackTo', () => void>
 
   /** After a sync has failed, a later one may succeed without the bytes of the first: nothing is confirmed any more. */
@@ -27,7 +29,8 @@ export class GroupCommit {
 
   #warnAtMs = 0
 
-  constructor(tables: Tables, calls: Calls) {
+  constructor(tables: Tables, calls: Calls, health = new Health()) {
+    this.#health = health
     this.#tables = tables
     this.#calls = calls
     const statement = (sql: string): (() => void) => {
@@ -83,6 +86,7 @@ export class GroupCommit {
       // SQLite rolls back by itself after some errors.
       if (database.inTransaction) this.#run.rollback()
       if (error instanceof Error && Reflect.get(error, 'code') === 'SQLITE_IOERR_FSYNC') this.#unsynced = error
+      this.#health.failed(error)
       rings.forget()
       writeBehind.rollback()
       throw error
@@ -130,6 +134,7 @@ export class GroupCommit {
       this.#run.release()
       return result
     } catch (error) {
+      this.#health.failed(error)
       if (!database.inTransaction) throw error
       this.#run.rollbackTo()
       this.#run.release()
@@ -148,7 +153,7 @@ export class GroupCommit {
     const nowMs = performance.now()
     if (nowMs < this.#warnAtMs) return
     this.#warnAtMs = nowMs + WARNING_PAUSE_MS
-    process.emitWarning(storeError(error, `${call.method} was not stored`).message, 'PilotlightWarning')
+    this.#health.warn(error, `${call.method} was not stored`)
   }
 
   #failure(call: Call, error: unknown): Outcome {

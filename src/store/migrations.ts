@@ -84,6 +84,23 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX rings_hour_key ON rings (hour_key);
   CREATE INDEX rings_until ON rings (until);
   `,
+  `
+  -- how an application is told by webhook: URL, secrets, what it wants; sealed, for the secrets sign
+  CREATE TABLE webhooks (
+    app INTEGER PRIMARY KEY REFERENCES apps (id) ON DELETE CASCADE,
+    config BLOB NOT NULL            -- sealed under the master key
+  ) STRICT;
+
+  -- ends of rings that webhooks are still to tell
+  CREATE TABLE outcomes (
+    ring BLOB PRIMARY KEY,
+    hour_key INTEGER NOT NULL REFERENCES hour_keys (id),
+    until INTEGER NOT NULL,
+    row BLOB NOT NULL               -- sealed under the hour's key
+  ) STRICT;
+  CREATE INDEX outcomes_hour_key ON outcomes (hour_key);
+  CREATE INDEX outcomes_until ON outcomes (until);
+  `,
   // Consents, applications of developers, sessions of persons in a browser. docs/consent.md
   `
   -- consents on their way to a device: person and application stand in the sealed row only

@@ -5,8 +5,9 @@ import type { HubStoreReply } from '../hub/message.js'
 import type { AnswerMessage, Call, CallMessage, LoneCall, PackedBoot, ThreadMessage, ThreadOptions } from './call.js'
 import { unpackDevices } from './device-pack.js'
 import { defaultKeyFile } from './folder-layout.js'
+import type { StoreNotice } from './health.js'
 import type { Boot, Store } from './store.js'
-import { errorOf } from './store-error.js'
+import { errorMessage, errorOf } from './store-error.js'
 import { isWriteBehind } from './write-behind.js'
 
 /** Where a store is, and who seals it. */
@@ -17,6 +18,10 @@ export interface StoreOptions {
   keyFile?: string
   /** primitives of the store's thread; default 'native'. A `Crypto` object could not cross to a thread. */
   crypto?: 'native' | 'noble'
+  /** makes a database where there is none but a key file; default false: PL_STORE_MISSING */
+  newDatabase?: boolean
+  /** hears what goes wrong where nobody waits; default: nobody */
+  onNotice?: (notice: StoreNotice) => void
 }
 
 /**
@@ -24,17 +29,26 @@ export interface StoreOptions {
  * have a folder open: PL_STORE_BUSY says that a server is running.
  *
  * @throws PilotlightError PL_STORE_BUSY, PL_STORE_FOLDER, PL_STORE_NOT_DATABASE, PL_STORE_NEWER, PL_STORE_DAMAGED,
- *   PL_STORE_FULL, PL_KEYS_OPEN, PL_KEYS_INVALID, PL_KEYS_MISSING, PL_KEYS_WRONG.
+ *   PL_STORE_FULL, PL_STORE_MISSING, PL_KEYS_OPEN, PL_KEYS_INVALID, PL_KEYS_MISSING, PL_KEYS_WRONG.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { folder, keyFile = defaultKeyFile(folder), crypto = 'native' } = options
+  const {
+    folder,
+    keyFile = defaultKeyFile(folder),
+    crypto = 'native',
+    newDatabase = false,
+    onNotice = () => {},
+  } = options
   // The same code runs from dist (.js) and, in tests, from source (.ts).
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  const workerData: ThreadOptions = { folder, keyFile, crypto }
+  const workerData: ThreadOptions = { folder, keyFile, crypto, newDatabase }
   const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   const first = await new Promise<ThreadMessage>((resolve, reject) => {
-    worker.once('message', resolve)
+    worker.on('message', (message: ThreadMessage) => {
+      if ('notice' in message) onNotice(message.notice)
+      else resolve(message)
+    })
     worker.once('error', reject)
     void exited.then(() => reject(new PilotlightError('PL_STORE_FAILED', 'the thread ended at its start')))
   })
@@ -42,7 +56,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await exited // the folder is free when the caller hears of it
     throw errorOf(first.failed)
   }
-  return new ThreadStore(worker, exited)
+  return new ThreadStore(worker, exited, onNotice)
 }
 
 /** A promise that waits for the thread. */
@@ -55,6 +69,7 @@ interface Waiting {
 class ThreadStore implements Store {
   readonly #worker: Worker
   readonly #exited: Promise<void>
+  readonly #onNotice: (notice: StoreNotice) => void
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
   /** calls of this turn of the event loop, posted together */
@@ -62,10 +77,13 @@ class ThreadStore implements Store {
   #ended: PilotlightError | null = null
   #closing: Promise<void> | null = null
 
-  constructor(worker: Worker, exited: Promise<void>) {
+  constructor(worker: Worker, exited: Promise<void>, onNotice: (notice: StoreNotice) => void) {
+    this.#onNotice = onNotice
     this.#worker = worker
     this.#exited = exited
-    worker.on('message', (answers: ThreadMessage) => this.#settle(answers as AnswerMessage[]))
+    worker.on('message', (answers: ThreadMessage) => {
+      if (Array.isArray(answers)) this.#settle(answers)
+    })
     worker.on('error', (error) => this.#end(new PilotlightError('PL_STORE_FAILED', String(error))))
     void exited.then(() => this.#end(new PilotlightError('PL_STORE_FAILED', 'the thread ended')))
   }
@@ -95,6 +113,8 @@ class ThreadStore implements Store {
   removeApp = this.#method('removeApp')
   rotateApp = this.#method('rotateApp')
   directory = this.#method('directory')
+  listWebhooks = this.#method('listWebhooks')
+  putWebhook = this.#method('putWebhook')
   backup = this.#method('backup')
   rotateKeys = this.#method('rotateKeys')
 
@@ -151,6 +171,7 @@ class ThreadStore implements Store {
 
   /** The thread is gone: nothing that waits will be answered. */
   #end(error: PilotlightError): void {
+    if (this.#ended === null) this.#onNotice({ kind: 'state', problem: errorMessage(error) })
     this.#ended ??= error
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()

@@ -3,7 +3,7 @@
  * transaction that holds its writes is committed (fsync), unless the comment says write-behind.
  */
 import type { DeviceHandle, EndpointStoreReply, EndpointStoreRequest } from '../endpoint/message.js'
-import type { HubStoreReply, HubStoreRequest, PersonKey } from '../hub/message.js'
+import type { AppKey, HubStoreReply, HubStoreRequest, PersonKey } from '../hub/message.js'
 import type { AppRow, NewApp, NewKey } from './app-row.js'
 import type { DirectoryAnswer, DirectoryAsk } from './directory-message.js'
 
@@ -39,6 +39,12 @@ export interface StoredRing {
   row: Uint8Array
 }
 
+/** How an application is told by webhook; `config` is opaque to the store. */
+export interface WebhookRow {
+  app: AppKey
+  config: Uint8Array
+}
+
 export interface Enrolment {
   /** text id of the device */
   deviceId: string
@@ -68,9 +74,15 @@ export interface Boot {
   devices: DeviceRow[]
   apps: AppRow[]
   rings: StoredRing[]
+  /** ends of rings that webhooks are still to tell */
+  outcomes: StoredRing[]
+  webhooks: WebhookRow[]
   /** rows of consents that no device has yet */
   grants: Uint8Array[]
-  /** sessions (null above) and rings (left out) whose sealed bytes did not open: moved, changed or damaged; 0 is normal */
+  /**
+   * sessions (null above) and rings, outcomes, webhooks and consents (left out) whose sealed bytes did not open: moved,
+   * changed or damaged; 0 is normal
+   */
   unreadable: number
 }
 
@@ -105,6 +117,10 @@ export interface Store {
 
   /** What signed-in persons and developers ask. */
   directory(ask: DirectoryAsk, wallMs: number): Promise<DirectoryAnswer>
+
+  listWebhooks(): Promise<WebhookRow[]>
+  /** Sets or, with null, removes how an application is told by webhook. false: there is no such application. */
+  putWebhook(app: AppKey, config: Uint8Array | null): Promise<boolean>
 
   /** Online backup of database and key file into one file. */
   backup(file: string): Promise<{ bytes: number }>

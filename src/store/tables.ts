@@ -6,9 +6,11 @@ import { Apps } from './apps.js'
 import { Devices } from './devices.js'
 import { EnrolmentCodes } from './enrolment-codes.js'
 import { Grants } from './grants.js'
+import { Health } from './health.js'
 import { Rings } from './rings.js'
 import { RowSealer } from './row-sealer.js'
 import { Sessions } from './sessions.js'
+import { WebhookConfigs } from './webhooks.js'
 import { WriteBehind } from './write-behind.js'
 
 /** The tables of one database. */
@@ -21,6 +23,7 @@ export interface Tables {
   readonly rings: Rings
   readonly grants: Grants
   readonly sessions: Sessions
+  readonly webhooks: WebhookConfigs
   readonly writeBehind: WriteBehind
 }
 
@@ -28,8 +31,14 @@ export interface Tables {
  * The tables of an open database.
  *
  * @param masterKey 32 B, seals them.
+ * @param health    is told of what goes wrong where nobody waits.
  */
-export function openTables(database: Database.Database, crypto: Crypto, masterKey: Uint8Array): Tables {
+export function openTables(
+  database: Database.Database,
+  crypto: Crypto,
+  masterKey: Uint8Array,
+  health = new Health(),
+): Tables {
   const sealer = new RowSealer(crypto, masterKey)
   const devices = new Devices(database, sealer)
   const rings = new Rings(database, crypto, sealer)
@@ -42,6 +51,7 @@ export function openTables(database: Database.Database, crypto: Crypto, masterKe
     rings,
     grants: new Grants(database, crypto, sealer),
     sessions: new Sessions(database, crypto, deriveKey(crypto, masterKey, 'pilotlight session token')),
-    writeBehind: new WriteBehind(devices, rings),
+    webhooks: new WebhookConfigs(database, sealer),
+    writeBehind: new WriteBehind(devices, rings, health),
   }
 }

@@ -17,6 +17,9 @@ import { WRITE_BEHIND_MS, WRITE_BEHIND_ROWS } from './write-behind.js'
 /** How often deleted rows are driven out of the WAL. */
 const TIDY_MS = 60_000
 
+/** How often the disk is looked at. */
+const CHECK_MS = 1_000
+
 /** Pause after a failed write-behind (disk full). */
 const RETRY_MS = 1000
 
@@ -33,7 +36,8 @@ let scheduled = false
 
 /** @param engine opened, owned by this thread from now on. */
 function serve(engine: Engine): void {
-  const tidyTimer = setInterval(() => warned(() => engine.tidy()), TIDY_MS)
+  const tidyTimer = setInterval(() => warned(engine, () => engine.tidy()), TIDY_MS)
+  const checkTimer = setInterval(() => warned(engine, () => engine.check()), CHECK_MS)
 
   function drain(): void {
     scheduled = false
@@ -45,7 +49,10 @@ function serve(engine: Engine): void {
       }
       runGroup(engine, group)
       group = []
-      runLone(engine, call, () => clearInterval(tidyTimer))
+      runLone(engine, call, () => {
+        clearInterval(tidyTimer)
+        clearInterval(checkTimer)
+      })
     }
     runGroup(engine, group)
     planWrite(engine)
@@ -120,7 +127,7 @@ function planWrite(engine: Engine): void {
 
 function writeBehind(engine: Engine): void {
   cancelWrite()
-  retrying = !warned(() => engine.flush())
+  retrying = !warned(engine, () => engine.flush())
   planWrite(engine)
 }
 
@@ -131,12 +138,12 @@ function cancelWrite(): void {
 }
 
 /** Runs what nobody waits for; false and a warning if it failed. */
-function warned(body: () => void): boolean {
+function warned(engine: Engine, body: () => void): boolean {
   try {
     body()
     return true
   } catch (error) {
-    process.emitWarning(storeError(error).message, 'PilotlightWarning')
+    engine.warn(error)
     return false
   }
 }
@@ -150,8 +157,12 @@ function post(message: ThreadMessage, transfer: ArrayBuffer[] = []): void {
 }
 
 try {
-  const { folder, keyFile, crypto } = workerData as ThreadOptions
-  const engine = openEngine({ folder, keyFile, crypto: crypto === 'noble' ? nobleCrypto : await nativeCrypto() })
+  const { crypto, ...places } = workerData as ThreadOptions
+  const engine = openEngine({
+    ...places,
+    crypto: crypto === 'noble' ? nobleCrypto : await nativeCrypto(),
+    onNotice: (notice) => post({ notice }),
+  })
   serve(engine)
   post({ opened: true })
 } catch (error) {

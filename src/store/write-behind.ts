@@ -2,13 +2,14 @@ import { hex } from '../base/bytes.js'
 import type { DeviceHandle, EndpointStoreRequest } from '../endpoint/message.js'
 import type { HubStoreRequest } from '../hub/message.js'
 import type { Devices } from './devices.js'
+import type { Health } from './health.js'
 import type { Rings } from './rings.js'
 import { isDiskError } from './store-error.js'
 
 /** A request that nobody waits for. */
 export type WriteBehindRequest = Extract<
   EndpointStoreRequest | HubStoreRequest,
-  { kind: 'save-session' | 'erase-session' | 'drop-ring' }
+  { kind: 'save-session' | 'erase-session' | 'drop-ring' | 'drop-outcome' }
 >
 
 /** Rows that are written in one transaction; when so many wait, they are written at once. */
@@ -24,34 +25,41 @@ interface PendingSession {
 
 /** Whether nobody waits for this request. */
 export function isWriteBehind(request: EndpointStoreRequest | HubStoreRequest): request is WriteBehindRequest {
-  return request.kind === 'save-session' || request.kind === 'erase-session' || request.kind === 'drop-ring'
+  return ['save-session', 'erase-session', 'drop-ring', 'drop-outcome'].includes(request.kind)
 }
 
 /**
- * What is to be written soon: the newest session of each slot, and rings to drop. While the disk is full it keeps what
+ * What is to be written soon: the newest session of each slot, and rings and outcomes to drop. While the disk is full it keeps what
  * it has, which is bounded by the number of slots and rings.
  */
 export class WriteBehind {
   readonly #devices: Devices
   readonly #rings: Rings
+  readonly #health: Health
   readonly #sessions = new Map<DeviceHandle, PendingSession>()
   readonly #drops = new Map<string, Uint8Array>()
+  readonly #outcomeDrops = new Map<string, Uint8Array>()
   /** takes back each change since the transaction began, last first */
   #undo: (() => void)[] = []
 
-  constructor(devices: Devices, rings: Rings) {
+  constructor(devices: Devices, rings: Rings, health: Health) {
     this.#devices = devices
     this.#rings = rings
+    this.#health = health
   }
 
   /** Rows that wait. */
   get rows(): number {
-    return this.#sessions.size + this.#drops.size
+    return this.#sessions.size + this.#drops.size + this.#outcomeDrops.size
   }
 
   add(request: WriteBehindRequest): void {
     if (request.kind === 'drop-ring') {
       this.#set(this.#drops, hex(request.ring), request.ring)
+      return
+    }
+    if (request.kind === 'drop-outcome') {
+      this.#set(this.#outcomeDrops, hex(request.ring), request.ring)
       return
     }
     const session = request.kind === 'save-session' ? request.session : null
@@ -67,7 +75,7 @@ export class WriteBehind {
   writeSession(device: DeviceHandle): void {
     const pending = this.#sessions.get(device)
     if (pending === undefined) return
-    writeRow(() => this.#devices.saveSession(device, pending.rotation, pending.session))
+    writeRow(this.#health, () => this.#devices.saveSession(device, pending.rotation, pending.session))
     this.#set(this.#sessions, device, undefined)
   }
 
@@ -75,7 +83,7 @@ export class WriteBehind {
   writeDrop(ring: Uint8Array): void {
     const name = hex(ring)
     if (!this.#drops.has(name)) return
-    writeRow(() => this.#rings.drop(ring))
+    writeRow(this.#health, () => this.#rings.drop(ring))
     this.#set(this.#drops, name, undefined)
   }
 
@@ -89,6 +97,11 @@ export class WriteBehind {
     for (const ring of this.#drops.values()) {
       if (left-- <= 0) return
       this.writeDrop(ring)
+    }
+    for (const [name, ring] of this.#outcomeDrops) {
+      if (left-- <= 0) return
+      writeRow(this.#health, () => this.#rings.dropOutcome(ring))
+      this.#set(this.#outcomeDrops, name, undefined)
     }
   }
 
@@ -116,11 +129,11 @@ export class WriteBehind {
 }
 
 /** A row that can never be written is our bug, but must not keep all others from the disk. */
-function writeRow(write: () => void): void {
+function writeRow(health: Health, write: () => void): void {
   try {
     write()
   } catch (error) {
     if (isDiskError(error)) throw error
-    process.emitWarning(`a write of the store was dropped: ${String(error)}`, 'PilotlightWarning')
+    health.warn(error, 'a write was dropped')
   }
 }

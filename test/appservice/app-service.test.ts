@@ -114,7 +114,7 @@ t.test('a stream', async (t) => {
   t.match(request, { puids: [PUID] })
   const { stream: number } = request
   link.handle({ kind: 'hub', reply: { kind: 'restarted', stream: number, bootedMs: 0, offlineMs: 1000 } })
-  link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream: number, views: [view(PUID)] } })
+  link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream: number, views: [view(PUID)], isLast: true } })
   link.handle({ kind: 'hub', reply: { kind: 'change', stream: number, view: view(PUID, { state: 'away' }) } })
   link.handle({ kind: 'hub', reply: { kind: 'ring-change', stream: number, ring: ringView() } })
   t.match(await first, { value: { type: 'restarted', offlineAt: '1970-01-01T00:00:01.000Z' } })
@@ -144,7 +144,7 @@ t.test('a stream connects again', async (t) => {
     const next = events.next()
     const { request } = await known
     if (request.kind !== 'subscribe') throw new Error('no subscription')
-    link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream: request.stream, views: [] } })
+    link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream: request.stream, views: [], isLast: true } })
     t.match((await next).value, { type: 'snapshot' })
     link.handle({ kind: 'hub', reply: { kind: 'stream-ended', stream: request.stream, code: 'overflow' } })
     const { value } = await events.next()

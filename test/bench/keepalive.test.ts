@@ -11,11 +11,13 @@ import { SCENARIOS } from '../../bench/scenarios/all.js'
 import { ACTIVITIES, ACTIVITY_PACKETS, ACTIVITY_S, ActivityLog } from '../../bench/scenarios/keepalive/activity.js'
 import { RadioMeter } from '../../bench/scenarios/keepalive/charge.js'
 import { drawLives, type Life, type LifeEvent, type Network } from '../../bench/scenarios/keepalive/life.js'
+import { OURS, OURS_WITH_LESS } from '../../bench/scenarios/keepalive/ours.js'
 import { Phone } from '../../bench/scenarios/keepalive/phone.js'
 import type { Action, KeepalivePolicy } from '../../bench/scenarios/keepalive/policy.js'
 import { RIVALS } from '../../bench/scenarios/keepalive/rivals/all.js'
 import { FixedPolicy, ladder } from '../../bench/scenarios/keepalive/rivals/fixed.js'
-import { natPairs, simulate } from '../../bench/scenarios/keepalive/table.js'
+import { keepaliveRows, natPairs, type Row, simulate } from '../../bench/scenarios/keepalive/table.js'
+import { RATIO_MAX, ratiosOf, verdictOf, verdictText } from '../../bench/scenarios/keepalive/verdict.js'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 
 const NETWORK: Network = {
@@ -278,9 +280,114 @@ t.test('a quick table', async (t) => {
   t.equal(rows.length, natPairs().length)
   t.equal(rowsWithRival, rows.filter(({ best }) => best !== null).length)
   for (const row of rows) {
-    t.same(Object.keys(row), ['nat', 'profile', 'ours', 'best', 'fewestWakeups', 'rivals'])
+    t.same(Object.keys(row), [
+      'nat',
+      'profile',
+      'ours',
+      'best',
+      'fewestWakeups',
+      'bestOnUdp',
+      'oursWithLess',
+      'ratios',
+      'rivals',
+    ])
     t.equal((row['rivals'] as unknown[]).length, RIVALS.length)
     if (row['best'] === null) continue
     t.same(Object.keys(row['best']!), ['policy', 'joulesPerDay', 'wakeupsPerDay', 'reachability'])
+  }
+})
+
+/** Bursts of other applications every `everyS`. */
+function bursts(everyS: number, endS: number): LifeEvent[] {
+  const count = Math.floor((endS - 1) / everyS)
+  return Array.from({ length: count }, (_, at) => ({
+    kind: 'radio',
+    atS: (at + 1) * everyS,
+    untilS: (at + 1) * everyS + 5,
+  }))
+}
+
+t.test('ours by hand: UDP at once, then TCP; trials on the connection; pings that ride on other traffic', async (t) => {
+  const endS = 7 * 86_400
+  const alone = live(OURS.create({ ...FACTS }), lifeOf(endS))
+  // 600 s holds; 1200, 849 and such do not: connections anew, each with its UDP ping, and retries where TCP was dead.
+  const { connect, retries, exchange, ping } = alone.counts
+  t.equal(connect, 1 + retries!, 'each dead connection is replaced once')
+  t.ok(retries! >= 2 && retries! <= 6, `${retries} died`)
+  t.equal(ping, 0)
+  t.ok(exchange! > endS / 1000 && exchange! < endS / 850, `${exchange} pings: every 900 s when all is known`)
+  t.ok(alone.reach.reachableS / endS > 0.995)
+  const riding = live(OURS.create({ ...FACTS }), lifeOf(endS, {}, ...bursts(400, endS)))
+  t.match(riding.counts, { connect: 1, retries: 0 }, 'no silence is longer than 400 s: nothing is tried in vain')
+  t.ok(riding.counts['exchange']! <= 3, 'all pings fall into the bursts of others')
+  const [untold, udp, udpUntold] = OURS_WITH_LESS.map(({ create }) => create({ ...FACTS }))
+  const deaf = live(untold!, lifeOf(endS, {}, ...bursts(400, endS)))
+  t.ok(deaf.counts['exchange']! > 500, 'a host that tells nothing')
+  for (const policy of [udp!, udpUntold!]) {
+    const { counts, reach } = live(policy, lifeOf(endS))
+    t.equal(counts['connect'], 0)
+    t.equal(reach.reachableS, endS, 'its probes cost the live mapping nothing')
+    t.ok(policy.intervalS > 50 && policy.intervalS <= 54, `${policy.intervalS} s of 60 s`)
+  }
+})
+
+t.test('ours: a NAT that resets, one that forgets all, and UDP datagrams that get lost', async (t) => {
+  const day = 86_400
+  const reset = live(OURS.create({ ...FACTS }), lifeOf(day, { tcpLifetimeS: 255, tcpResets: true }))
+  t.equal(reset.counts['retries'], 0)
+  t.ok(reset.counts['connect']! >= 2 && reset.counts['connect']! < 10, 'it learns from resets')
+  t.ok(reset.reach.reachableS > day - 10)
+  const evicted = live(OURS.create({ ...FACTS }), lifeOf(day, {}, { kind: 'eviction', atS: 40_000 }))
+  const calm = live(OURS.create({ ...FACTS }), lifeOf(day))
+  t.equal(evicted.counts['connect'], calm.counts['connect']! + 1)
+  t.ok(evicted.counts['exchange']! - calm.counts['exchange']! < 5, 'one death does not make it ping more often')
+  const lossy = live(OURS_WITH_LESS[1]!.create({ ...FACTS }), lifeOf(day), 0.1)
+  t.ok(lossy.reach.reachableS > 0.97 * day && lossy.counts['ping']! > 100)
+})
+
+t.test('the verdict', async (t) => {
+  const score = (joulesPerDay: number, wakeupsPerDay: number, reachability = 0.995) => ({
+    policy: 'x',
+    joulesPerDay,
+    wakeupsPerDay,
+    reachability,
+  })
+  const row = (profile: string, more: Partial<Row>): Row => ({
+    nat: 'nat',
+    profile,
+    ours: score(105, 50),
+    best: score(100, 60),
+    fewestWakeups: score(110, 50),
+    bestOnUdp: null,
+    oursWithLess: [],
+    rivals: [],
+    ...more,
+  })
+  t.same(ratiosOf(row('a', {})), { joules: 1.05, wakeups: 1 }, 'each over the best in it')
+  const good = verdictOf([row('a', {}), row('none', { best: null, fewestWakeups: null, ours: score(9999, 9999) })])
+  t.same(good, { counted: 1, within: 1, worst: { nat: 'nat', profile: 'a', ratio: RATIO_MAX } })
+  t.match(verdictText(good), /^Verdict: passed\. 1 of 1 .* 1\.050 \(nat, a\)/)
+  for (const ours of [score(105.1, 50), score(105, 52.6), score(50, 20, 0.9899)]) {
+    const bad = verdictOf([row('a', {}), row('b', { ours })])
+    t.match(bad, { counted: 2, within: 1 })
+    t.match(verdictText(bad), /FAILED\. 1 of 2/)
+  }
+  t.same(verdictOf([row('a', { ours: null })]), { counted: 0, within: 0, worst: null })
+  t.match(verdictText(verdictOf([])), /no row counts/)
+})
+
+t.test('the table in short: ours costs less than the best of the strongest rivals, and is reached', async (t) => {
+  const strong = RIVALS.filter(({ name }) => /^(buet|price-tino-tcp|rfc5780)/.test(name))
+  t.equal(strong.length, 5)
+  const profiles = ['lte-verizon-2020', 'huang-wifi-2012'].map(radioProfile)
+  const ours = { full: OURS, withLess: OURS_WITH_LESS.slice(1, 2) }
+  const rows = keepaliveRows(profiles, strong, ours, { phones: 8, days: 10, seed: '1' }, () => {})
+  const verdict = verdictOf(rows)
+  t.equal(verdict.counted, 10)
+  t.equal(verdict.within, verdict.counted)
+  t.ok(verdict.worst!.ratio < 1, verdictText(verdict))
+  for (const { nat, oursWithLess, bestOnUdp } of rows) {
+    const onUdp = oursWithLess.find(({ policy }) => policy === 'pilotlight-udp')!
+    t.ok(onUdp.joulesPerDay < bestOnUdp!.joulesPerDay, `${nat}: without WebSocket ${onUdp.joulesPerDay} J`)
   }
 })

@@ -9,6 +9,7 @@ const NAMES = [
   'serve',
   ...['add', 'list', 'remove', 'code'].map((word) => `account ${word}`),
   ...['add', 'list', 'remove', 'rotate'].map((word) => `app ${word}`),
+  ...['set', 'show', 'rotate', 'remove', 'test', 'deliveries', 'replay'].map((word) => `app webhook ${word}`),
   ...['enrol', 'run', 'allow', 'list', 'remove'].map((word) => `device ${word}`),
   'ring',
   'presence',
@@ -28,6 +29,8 @@ t.test('every command is there, once, and in the overview', async (t) => {
   const group = overviewHelp(COMMANDS, 'keys')
   t.match(group, 'keys rotate')
   t.notMatch(group, 'account')
+  t.match(parseCommandLine(['app', 'webhook', '--help'], {}, COMMANDS), { kind: 'help', group: 'app webhook' })
+  t.match(overviewHelp(COMMANDS, 'app webhook'), 'app webhook deliveries')
 })
 
 t.test("every command's help tells all that it takes", async (t) => {

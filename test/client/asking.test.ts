@@ -525,3 +525,22 @@ t.test('a change of network starts the pauses of a handshake anew', async (t) =>
   t.equal(times[0], 0, 'at once: there is no session')
   t.ok(times.length >= 4)
 })
+
+t.test(
+  '[R-9.2-2] a session that is dead on UDP and on WebSocket is given up, though its rounds are cut short by moves',
+  async (t) => {
+    const rig = Rig.online(crypto)
+    rig.do((machine, now) => machine.setState('idle', now))
+    const startMs = rig.atMs
+    let isUdp = true
+    let handshakeMs = 0
+    while (handshakeMs === 0 && rig.atMs < startMs + 120_000) {
+      rig.advance(100)
+      if (rig.take().some(({ bytes }) => bytes[0] === 1)) handshakeMs = rig.atMs - startMs
+      if ((rig.atMs - startMs) % 7000 >= 100) continue
+      isUdp = !isUdp
+      rig.do((machine, now) => machine.pathMoved(isUdp ? 'udp' : 'tcp', now))
+    }
+    t.ok(handshakeMs >= 60_000 && handshakeMs < 75_000, `${handshakeMs} ms`)
+  },
+)

@@ -112,20 +112,28 @@ t.test(
   },
 )
 
-t.test('radioActive: what is due in the second half of the interval goes now', async (t) => {
-  const world = new World(crypto, 'radio')
-  const phone = new NatPhone(world, 1000, null)
-  world.run(60_000)
-  const pingMs = phone.sentAtMs.at(-1) as number
-  world.run(pingMs + 10_000 - world.now.monotonicMs)
-  const sent = phone.sentAtMs.length
-  phone.do((machine, now) => machine.radioActive(now))
-  t.equal(phone.sentAtMs.length, sent, 'not yet')
-  world.run(5000)
-  const before = phone.sentAtMs.length
-  phone.do((machine, now) => machine.radioActive(now))
-  t.equal(phone.sentAtMs.length, before + 1)
-})
+t.test(
+  'radioActive: a ping goes now, unless the last one was just now or within a tenth of the interval',
+  async (t) => {
+    const world = new World(crypto, 'radio')
+    const phone = new NatPhone(world, 1000, { id: 'home', kind: 'wifi' })
+    const pingsAfter = (ms: number): number => {
+      world.run((phone.sentAtMs.at(-1) as number) + ms - world.now.monotonicMs)
+      const sent = phone.sentAtMs.length
+      phone.do((machine, now) => machine.radioActive(now))
+      return phone.sentAtMs.length - sent
+    }
+    world.run(1000)
+    t.equal(pingsAfter(9000), 0, 'the exchange of the last one')
+    t.equal(pingsAfter(11_000), 1)
+    world.run(24 * HOUR_MS)
+    t.ok(phone.intervalS > 800)
+    phone.do((machine, now) => machine.setState('idle', now))
+    world.run(1000)
+    t.equal(pingsAfter(60_000), 0, 'a tenth of the interval')
+    t.equal(pingsAfter(100_000), 1)
+  },
+)
 
 t.test('[R-7.1-5] the server waits exactly for the learnt interval and its grace', async (t) => {
   const world = new World(crypto, 'exact')

@@ -1,187 +1,10 @@
 /** UDP and WebSocket as one transport, against the real endpoint in virtual time. wire-spec §8.3 */
 import t from 'tap'
-import { connectionAddress } from '../../src/base/connection-address.js'
-import { SeededRandom } from '../../src/base/seeded-random.js'
-import type { Now } from '../../src/base/time.js'
-import {
-  connect,
-  type Device,
-  type Host,
-  MemoryStorage,
-  type OpenableTransport,
-  type PathKind,
-  PathsTransport,
-  type Transport,
-  type TransportListener,
-} from '../../src/client/index.js'
-import { testCrypto } from '../support/crypto.js'
+import type { Device } from '../../src/client/index.js'
 import { APP } from './rig.js'
-import { freshAddress, type Party, Phone, World } from './world.js'
+import { type Setting, setting } from './two-paths.js'
 
-const crypto = await testCrypto()
-const TAG = new Uint8Array(6).fill(3)
 const MINUTE_MS = 60_000
-let connections = 0
-
-/** Timers in virtual time. */
-class Clock implements Party, Host {
-  readonly address = new Uint8Array(18)
-  readonly random: SeededRandom
-  readonly #world: World
-  readonly #timers = new Map<number, { atMs: number; run: () => void }>()
-  #count = 0
-
-  constructor(world: World, seed = 'clock') {
-    this.#world = world
-    this.random = new SeededRandom(seed)
-    world.parties.push(this)
-  }
-
-  now(): Now {
-    return { ...this.#world.now }
-  }
-
-  setTimer(ms: number, run: () => void): () => void {
-    const id = ++this.#count
-    this.#timers.set(id, { atMs: this.#world.now.monotonicMs + ms, run })
-    return () => this.#timers.delete(id)
-  }
-
-  nextMs(): number {
-    return Math.min(...[...this.#timers.values()].map(({ atMs }) => atMs))
-  }
-
-  tick(): void {
-    for (const [id, { atMs, run }] of [...this.#timers]) {
-      if (atMs <= this.#world.now.monotonicMs && this.#timers.delete(id)) run()
-    }
-  }
-
-  receive(): void {}
-}
-
-/** A line to the server: datagrams pass unless it is blocked. */
-class Line implements Party, Transport {
-  readonly kind: PathKind = 'udp'
-  isBlocked = false
-  address: Uint8Array = freshAddress()
-  listener: TransportListener | null = null
-  sent: Uint8Array[] = []
-  protected readonly world: World
-
-  constructor(world: World) {
-    this.world = world
-    world.parties.push(this)
-  }
-
-  listen(listener: TransportListener): void {
-    this.listener = listener
-  }
-  send(datagram: Uint8Array): void {
-    this.sent.push(datagram)
-    if (!this.isBlocked) this.world.toServer(datagram, this.address)
-  }
-  receive(bytes: Uint8Array): void {
-    if (!this.isBlocked) this.listener?.onDatagram(bytes)
-  }
-  rebind(): void {
-    this.address = freshAddress()
-  }
-  close(): void {}
-  nextMs(): number {
-    return Infinity
-  }
-  tick(): void {}
-}
-
-/** A connection that opens in 100 ms, unless it is blocked. */
-class Stream extends Line implements OpenableTransport {
-  override readonly kind = 'tcp'
-  isOpen = false
-  isWanted = false
-  opens = 0
-  readonly #clock: Clock
-
-  constructor(world: World, clock: Clock) {
-    super(world)
-    this.#clock = clock
-  }
-
-  override send(datagram: Uint8Array): void {
-    if (this.isOpen) super.send(datagram)
-  }
-  open(): void {
-    if (this.isWanted) return
-    this.isWanted = true
-    this.#clock.setTimer(100, () => this.connect())
-  }
-  connect(): void {
-    if (!this.isWanted || this.isOpen) return
-    if (this.isBlocked) {
-      this.#clock.setTimer(2000, () => this.connect())
-      return
-    }
-    this.address = connectionAddress(TAG, ++connections)
-    this.isOpen = true
-    this.opens++
-    this.listener?.onMoved()
-  }
-  rest(): void {
-    this.isWanted = false
-    this.break()
-  }
-  /** The connection breaks; it is opened again if it is wanted. */
-  break(): void {
-    if (!this.isOpen) return
-    this.isOpen = false
-    this.world.pair.endpoint.handlePathClosed(this.address)
-    this.world.transmit(this.world.pair.drain())
-    if (this.isWanted) this.#clock.setTimer(2000, () => this.connect())
-  }
-  override rebind(): void {
-    this.rest()
-    this.open()
-  }
-}
-
-interface Setting {
-  world: World
-  device: Device
-  udp: Line
-  tcp: Stream
-  paths: PathsTransport
-  phone: Phone
-  handshakes(): number
-  run(ms: number): Promise<void>
-}
-
-async function setting(before: (udp: Line, tcp: Stream) => void = () => {}, keepaliveS = 30): Promise<Setting> {
-  const world = new World(crypto)
-  const phone = new Phone(world) // never started: it brings the enrolment
-  const clock = new Clock(world)
-  const udp = new Line(world)
-  const tcp = new Stream(world, clock)
-  before(udp, tcp)
-  const paths = new PathsTransport({ udp, tcp, host: clock })
-  const { credentials } = phone
-  const storage = new MemoryStorage()
-  const device = await connect({
-    credentials,
-    storage,
-    transport: paths,
-    host: clock,
-    crypto,
-    keepaliveS,
-    tcpKeepaliveS: 120,
-  })
-  const run = async (ms: number): Promise<void> => {
-    for (let passed = 0; passed < ms; passed += 50) {
-      world.run(Math.min(50, ms - passed))
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
-  return { world, device, udp, tcp, paths, phone, handshakes: () => world.pair.endpoint.metrics().handshakes, run }
-}
 
 function notify({ world, phone }: Setting, ring: number): void {
   world.hub.send(phone.device.handle, {
@@ -367,15 +190,15 @@ t.test('a server that was down for a while is met again on UDP: no connection st
 
 t.test('TCP is preferred: it moves there, at the interval of TCP, and back when UDP is preferred', async (t) => {
   const one = await allowed(await setting())
-  one.paths.prefer('tcp')
-  one.paths.prefer('tcp')
+  one.prefer('tcp')
+  one.prefer('tcp')
   await one.run(1000)
   t.equal(one.paths.kind, 'tcp')
   one.udp.sent = []
   await one.run(10 * MINUTE_MS)
   t.same(one.udp.sent, [], 'nothing goes by UDP')
   t.equal(one.tcp.opens, 1)
-  one.paths.prefer('udp')
+  one.prefer('udp')
   await one.run(3 * MINUTE_MS)
   t.equal(one.paths.kind, 'udp')
   t.notOk(one.tcp.isOpen)
@@ -385,7 +208,7 @@ t.test('TCP is preferred: it moves there, at the interval of TCP, and back when 
 t.test('TCP is preferred and does not pass: UDP serves, and TCP is tried again after growing pauses', async (t) => {
   const one = await setting()
   await one.run(2000)
-  one.paths.prefer('tcp')
+  one.prefer('tcp')
   await one.run(1000)
   t.equal(one.paths.kind, 'tcp')
   one.tcp.isBlocked = true

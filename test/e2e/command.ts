@@ -26,8 +26,9 @@ export function folderOf(t: Test): string {
   return folder
 }
 
-export async function serverIn(t: Test, folder: string): Promise<ServerProcess> {
-  const server = new ServerProcess(folder)
+/** @param more further options of `serve`. */
+export async function serverIn(t: Test, folder: string, more: string[] = []): Promise<ServerProcess> {
+  const server = new ServerProcess(folder, {}, more)
   t.teardown(() => server.end('SIGKILL'))
   await server.start()
   return server

@@ -20,6 +20,8 @@ const CALLBACK = 'https://chat.example/cb?keep=1'
 async function serve(folder: string): Promise<Server> {
   const server = await startServer({
     folder,
+    keyFile: join(folder, 'keys.json'),
+    newDatabase: false,
     hosts: ['127.0.0.1'],
     udpPort: 0,
     httpPort: 0,
@@ -27,10 +29,12 @@ async function serve(folder: string): Promise<Server> {
     publicUrl: null,
     endpoints: [],
     trustedProxies: [],
+    connectionsPerAddress: 512,
     crypto: 'noble',
     verifiedDomains: false,
     privateDomains: true,
     silenceMaxS: 1800,
+    webhooksToPrivate: false,
     logLevel: 'silent',
     version: '0.0.0',
   })

@@ -34,13 +34,16 @@ export async function pilotlightFails(...words: string[]): Promise<Failure> {
 export class ServerProcess {
   readonly folder: string
   readonly #env: NodeJS.ProcessEnv
+  readonly #more: string[]
   #child: ChildProcess | null = null
   udpPort = 0
   url = ''
 
-  constructor(folder: string, env: NodeJS.ProcessEnv = {}) {
+  /** @param more further options of `serve`. */
+  constructor(folder: string, env: NodeJS.ProcessEnv = {}, more: string[] = []) {
     this.folder = folder
     this.#env = env
+    this.#more = more
   }
 
   /** Starts it, on the ports of last time if there was one. */
@@ -48,6 +51,7 @@ export class ServerProcess {
     const { port: httpPort = '0' } = this.url === '' ? {} : new URL(this.url)
     const where = ['--host', '127.0.0.1', '--udp-port', `${this.udpPort}`, '--http-port', httpPort]
     const words = ['serve', '--data', this.folder, ...where, '--crypto', CRYPTO, '--log-level', 'error', '--json']
+    words.push(...this.#more)
     this.#child = spawn('node', [CLI, ...words], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...this.#env },

@@ -7,6 +7,10 @@ export class UdpRelay {
   isBlocked = false
   /** datagrams that passed, either way */
   passed = 0
+  /** from the device */
+  readonly up: Uint8Array[] = []
+  /** from the server */
+  readonly down: Uint8Array[] = []
   readonly #serverPort: number
   readonly #front: Socket = createSocket('udp4')
   /** one socket to the server for each port of a device */
@@ -24,6 +28,7 @@ export class UdpRelay {
     this.#front.on('message', (bytes, { port }) => {
       if (this.isBlocked) return
       this.passed++
+      this.up.push(Uint8Array.from(bytes))
       this.#backOf(port).send(bytes, this.#serverPort, '127.0.0.1')
     })
     return `udp://127.0.0.1:${(this.#front.address() as AddressInfo).port}`
@@ -42,6 +47,7 @@ export class UdpRelay {
     back.on('message', (bytes) => {
       if (this.isBlocked) return
       this.passed++
+      this.down.push(Uint8Array.from(bytes))
       this.#front.send(bytes, port, '127.0.0.1')
     })
     this.#backs.set(port, back)

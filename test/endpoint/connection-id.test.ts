@@ -6,7 +6,7 @@ import { resetToken } from '../../src/packet/reset.js'
 import { Offset } from '../../src/session/record.js'
 import { testCrypto } from '../support/crypto.js'
 import { flipped } from '../support/hostile-bytes.js'
-import { addressOf, Pair, type TestDevice, WORKER } from '../support/pair.js'
+import { addressOf, bootValue, Pair, type TestDevice, WORKER } from '../support/pair.js'
 
 const crypto = await testCrypto()
 const A = addressOf(1)
@@ -154,6 +154,24 @@ t.test('[R-5.4-5] the number of the first packet after a change of ID skips', as
   t.ok(skip >= 2 ** 16 && skip <= 2 ** 32 - 2 ** 17 + 1, `${skip}`)
   device.exchange([PING], A)
   t.ok(device.receiver.number - last - skip <= 3, 'once')
+})
+
+t.test('[R-5.4-5] a packet that brings the spare and a new boot value: keys are new, and nothing skips', async (t) => {
+  for (let seed = 1; seed <= 24; seed++) {
+    const pair = new Pair(crypto, { seed: `move ${seed}` })
+    const device = pair.join()
+    device.exchange([PING], A, { retry: true }) // the server has sent its boot value: S stays
+    device.exchange([PING], A)
+    device.moveToSpare()
+    device.boot.set(bootValue(pair.now.wallMs / 1000 + 1, device.random))
+    const frames = device.exchange([PING], B, { retry: true })
+    t.same(
+      frames.map(({ kind }) => kind),
+      ['pong', 'challenge'],
+      `seed ${seed}: the first answer opens`,
+    )
+    t.ok(device.receiver.number < 2 ** 32)
+  }
 })
 
 t.test('[R-6.1-1] a dead rotation of a slot with an owner is answered by a reset with its token', async (t) => {

@@ -430,6 +430,8 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
     case 'drop-grant':
       disk.grants.delete(hex(request.grant))
       return null
+    case 'drop-outcome':
+      return null
     case 'drop-ring':
       disk.rings.delete(hex(request.ring))
       return null
@@ -437,6 +439,6 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
 }
 
 function refusal(request: HubStoreRequest): HubStoreReply | null {
-  if (request.kind === 'get-list' || request.kind === 'drop-ring' || request.kind === 'drop-grant') return null
+  if (request.kind === 'get-list' || !('request' in request)) return null
   return { kind: 'stored', request: request.request, ok: false, version: 0 }
 }

@@ -56,6 +56,7 @@ t.test('persons and devices at rest have no objects: every side map is empty', (
     'keyRequests',
     'ringsOpen',
     'ringsTelling',
+    'idempotencyKeys',
     'streams',
     'devicesWithFramesWaiting',
     'timers',

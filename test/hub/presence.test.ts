@@ -293,3 +293,62 @@ t.test('many persons: who listens to one application hears of it only', (t) => {
   t.equal(house.changes().length, 10)
   t.end()
 })
+
+t.test('a question for many persons is answered in slices, so that nothing else waits for it', (t) => {
+  const { house, phone } = homely()
+  const puids = Array.from({ length: 1000 }, (_, i) => house.puid(i + 1))
+  house.ask({ kind: 'presence', request: 1, app: APP, puids: [...puids, 'p_nobody'] })
+  house.ask({ kind: 'presence', request: 2, app: APP, puids: puids.slice(0, 100) })
+  t.same(house.take('presence'), [], 'not where it is asked')
+  t.equal(house.metrics()['presenceQuestionPuids'], 1101)
+  phone.contact('idle')
+  t.equal(house.view(1).state, 'online', 'a small question does not wait for the large one')
+  const slices = []
+  while (house.hub.nextTimeout() <= house.monotonicMs) {
+    house.hub.handleTimeout(house.now)
+    house.drain()
+    const replies = house.take('presence')
+    t.ok(replies.length === 1 && (replies[0]?.views.length ?? 999) <= 64, 'one slice in each go')
+    slices.push(...replies)
+  }
+  t.same(
+    slices.slice(0, 4).map(({ request, isLast }) => [request, isLast]),
+    [
+      [1, false],
+      [2, false],
+      [1, false],
+      [2, true],
+    ],
+    'in turn',
+  )
+  const views = slices.filter(({ request }) => request === 1).flatMap((reply) => reply.views)
+  t.same(
+    views.map(({ puid }) => puid),
+    puids,
+    'in the order asked; who is not authentic is left out',
+  )
+  t.equal(slices.filter(({ request, isLast }) => request === 1 && isLast).length, 1)
+  t.equal(house.metrics()['presenceQuestionPuids'], 0)
+  t.end()
+})
+
+t.test('questions that wait are bounded', (t) => {
+  const { house } = homely(1, { limits: { questionPuidsMax: 150 } })
+  const puids = Array.from({ length: 100 }, (_, i) => house.puid(i + 1))
+  house.ask({ kind: 'presence', request: 1, app: APP, puids })
+  house.ask({ kind: 'presence', request: 2, app: APP, puids })
+  t.match(house.take('error'), [{ request: 2, code: 'unavailable', retryAfterS: 1 }])
+  house.advance(0)
+  house.ask({ kind: 'presence', request: 3, app: APP, puids })
+  house.advance(0)
+  t.same(
+    house.take('presence').map(({ request, isLast }) => [request, isLast]),
+    [
+      [1, false],
+      [1, true],
+      [3, false],
+      [3, true],
+    ],
+  )
+  t.end()
+})

@@ -9,6 +9,7 @@ import type { OutcomeFrame, ServerFrame } from '../../src/frame/frame.js'
 import type { HubReply } from '../../src/hub/message.js'
 import { readRingRow } from '../../src/ring/ring-row.js'
 import { isTerminal, type RingState } from '../../src/ring/ring-state.js'
+import { fuzzing } from '../support/fuzzing.js'
 import { House, listFor, type Phone } from './house.js'
 
 type Op =
@@ -258,12 +259,12 @@ function run(ops: readonly Op[]): string[] {
 }
 
 t.test('every ring ends exactly once', (t) => {
-  const numRuns = Number(process.env['PILOTLIGHT_RUNS'] ?? 400)
+  const settings = fuzzing(400)
   const property = fc.property(fc.array(op, { minLength: 5, maxLength: 60, size: 'max' }), (ops) => {
     const faults = run(ops)
     if (faults.length > 0) throw new Error(faults.join('\n'))
   })
-  fc.assert(property, { numRuns, seed: Number(process.env['PILOTLIGHT_SEED'] ?? 42), endOnFailure: false })
-  t.pass(`${numRuns} courses`)
+  fc.assert(property, settings)
+  t.pass(`${settings.numRuns} courses`)
   t.end()
 })

@@ -159,12 +159,33 @@ t.test('a withdrawal is answered when it is committed', (t) => {
   t.end()
 })
 
+t.test('a withdrawal after the end is answered at once, also while devices are being told', (t) => {
+  const { house, phone } = homely()
+  phone.acks = false
+  const accepted = house.ring(1)?.ring ?? ''
+  phone.verdict(0)
+  const withdrawn = house.ring(1)?.ring ?? ''
+  house.withdraw(withdrawn)
+  t.equal(house.metrics()['ringsTelling'], 2)
+  for (const telling of [2, 0]) {
+    house.take('ring')
+    house.withdraw(accepted)
+    t.equal(house.lastError(), 'ring-ended')
+    house.withdraw(withdrawn)
+    t.match(house.take('ring'), [{ created: false, ring: { ring: withdrawn, state: 'withdrawn' } }])
+    t.equal(house.metrics()['ringsTelling'], telling)
+    house.advance(60_000)
+  }
+  t.end()
+})
+
 t.test('a store that fails: the ring never was; an outcome is tried again', (t) => {
   const { house, phone } = homely()
   house.isStoreBroken = true
   t.equal(house.ring(1, { idempotencyKey: 'k' }), null)
   t.equal(house.lastError(), 'unavailable')
   t.equal(house.metrics()['ringsOpen'], 0)
+  t.equal(house.metrics()['idempotencyKeys'], 0)
   house.isStoreBroken = false
   const ring = house.ring(1, { idempotencyKey: 'k' })?.ring ?? ''
   t.not(ring, '')
@@ -454,6 +475,55 @@ t.test('a crash between the commit of an outcome and telling it', (t) => {
   phone.contact('active', true).verdict(0, null, id)
   t.match(phone.outcomes, [{ notify: id, what: 0 }])
   t.equal(house.readRing(ring)?.state, 'accepted')
+  t.end()
+})
+
+t.test('a ring that ended moments before a restart is told again, for a minute', (t) => {
+  const { house, phones } = homely(2)
+  const [first, second] = phones as [Phone, Phone]
+  second.acks = false
+  const ring = house.ring(1)?.ring ?? ''
+  first.verdict(0)
+  house.crash(10_000)
+  t.equal(house.metrics()['ringsTelling'], 1)
+  t.equal(house.metrics()['ringsEndedInMemory'], 1)
+  second.frames.length = 0
+  second.contact('active', true)
+  t.match(second.outcomes, [{ notify: second.notifies[0]?.id ?? second.outcomes[0]?.notify, what: 1 }])
+  house.advance(59_999)
+  t.equal(house.metrics()['ringsTelling'], 1)
+  house.advance(1)
+  t.equal(house.metrics()['ringsTelling'], 0)
+  t.match(house.readRing(ring), { state: 'accepted' })
+  t.end()
+})
+
+t.test('a ring that ended as long before a restart as it is told, or in the future, is not told again', (t) => {
+  for (const [downMs, telling] of [
+    [0, 1],
+    [59_999, 1],
+    [60_000, 0],
+    [-1, 0],
+  ] as const) {
+    const { house, phone } = homely()
+    house.ring(1)
+    phone.acks = false
+    phone.verdict(0)
+    house.crash(downMs)
+    t.equal(house.metrics()['ringsTelling'], telling, `after ${downMs} ms`)
+  }
+  t.end()
+})
+
+t.test('a device that answers before its ack is cancelled once: its id may be of something else by then', (t) => {
+  const { house, phone } = homely()
+  phone.acks = false
+  house.ring(1)
+  phone.verdict(2).verdict(0)
+  const { id } = phone.notifies[0] as { id: number }
+  const cancels = house.commands.filter(({ kind }) => kind === 'cancel')
+  t.match(cancels, [{ device: phone.handle, id }])
+  t.equal(cancels.length, 1)
   t.end()
 })
 

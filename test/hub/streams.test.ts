@@ -67,9 +67,9 @@ t.test('rings are told to every stream of the application, and to no other', (t)
   t.end()
 })
 
-t.test('a large snapshot is made in steps; what changes meanwhile is in it', (t) => {
+/** A house with so many persons who show themselves. */
+function crowd(persons: number): House {
   const house = new House()
-  const persons = 600
   for (let person = 1; person <= persons; person++) {
     house
       .person(person)[0]
@@ -77,23 +77,73 @@ t.test('a large snapshot is made in steps; what changes meanwhile is in it', (t)
       .putList(listFor([{}]))
   }
   house.replies = []
+  return house
+}
+
+t.test('a large snapshot is made in slices; what changes meanwhile is told', (t) => {
+  const persons = 600
+  const house = crowd(persons)
   house.subscribe()
-  t.same(house.take('snapshot'), [], 'not at once')
-  house.phones[0]?.lose()
+  const parts = house.take('snapshot')
+  t.equal(parts.length, 1, 'one slice at once, and no more')
+  t.equal(parts[0]?.views.length, 64)
+  t.equal(parts[0]?.isLast, false)
+  const told = new Set(parts[0]?.views.map(({ puid }) => puid))
+  const isTold = (person: number) => told.has(house.puid(person))
+  house.phones.find(({ person }) => !isTold(person))?.lose()
+  const early = house.phones.find(({ person }) => isTold(person)) as Phone
+  early.lose()
   const late = house.person(persons + 1)[0]?.contact('active', true) as Phone
   late.putList(listFor([{}]))
-  t.same(house.changes(), [])
+  t.same(house.changes(), [], 'not before the snapshot is whole')
   house.advance(0)
-  const views = house.take('snapshot')[0]?.views ?? []
-  t.equal(views.length, persons)
-  t.notOk(views.some(({ puid }) => puid === house.puid(1)))
+  const rest = house.take('snapshot')
+  t.ok(rest.every(({ views }) => views.length <= 64))
+  t.same(
+    rest.map(({ isLast }) => isLast),
+    rest.map((_, i) => i === rest.length - 1),
+  )
+  const views = [...parts, ...rest].flatMap((part) => part.views)
+  t.equal(views.length, persons, 'one left before being told, one came')
+  t.equal(new Set(views.map(({ puid }) => puid)).size, persons)
   t.ok(views.some(({ puid }) => puid === house.puid(persons + 1)))
-  house.phones[1]?.lose()
-  t.equal(house.changes().length, 1)
+  const changes = house.take('change')
+  t.same(
+    changes.map(({ view: { puid, state } }) => [puid, state]),
+    [[house.puid(early.person), 'offline']],
+    'who was told before leaving is told once more',
+  )
+  const before = views.find(({ puid }) => puid === house.puid(early.person))
+  t.ok((changes[0]?.view.version ?? 0) > (before?.version ?? Infinity))
+  house.phones[2]?.lose()
+  t.equal(house.changes().length, 1, 'from here on changes are told at once')
   house.subscribe(2)
   house.ask({ kind: 'unsubscribe', stream: 2 })
+  house.replies = []
   house.advance(1_000)
   t.same(house.take('snapshot'), [], 'given up')
+  t.end()
+})
+
+t.test('many streams at once: one slice of one stream in each go', (t) => {
+  const house = crowd(200)
+  const puids = Array.from({ length: 200 }, (_, i) => house.puid(i + 1))
+  house.subscribe(1)
+  house.subscribe(2, APP, puids)
+  house.subscribe(3)
+  t.same(
+    house.take('snapshot').map(({ stream }) => stream),
+    [1],
+  )
+  const seen: number[][] = []
+  while (house.hub.nextTimeout() <= house.monotonicMs) {
+    house.hub.handleTimeout(house.now)
+    house.drain()
+    seen.push(house.take('snapshot').map(({ stream }) => stream))
+  }
+  t.ok(seen.every((streams) => streams.length <= 1))
+  t.same(seen.flat().slice(0, 5), [1, 2, 3, 1, 2], 'in turn')
+  t.equal(seen.flat().length, 11)
   t.end()
 })
 

@@ -60,7 +60,7 @@ function fakes(
     hub: {
       handleEvent: (event) => {
         seen.push(`event ${event.kind}`)
-        replies.push({ kind: 'snapshot', stream: 1, views: [] })
+        replies.push({ kind: 'snapshot', stream: 1, views: [], isLast: true })
       },
       handleRequest: (request: HubRequest) => void seen.push(`request ${request.kind}`),
       handleStored: (reply) => {

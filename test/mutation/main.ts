@@ -1,31 +1,26 @@
 /**
- * `npm run mutate -- [--seed N] [--count 20]`: draws mutations from packet, session and ring code, runs the tests that must
- * notice, and prints the survivors. A survivor that `survivors.json` does not explain is a failure.
+ * `npm run mutate -- [--seed N] [--count 20] [--jobs N]`: draws mutations from packet, session and ring code, runs the tests
+ * that must notice, and prints the survivors. A survivor that `survivors.json` does not explain is a failure.
  */
-import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import ts from 'typescript'
 import { SeededRandom } from '../../src/base/seeded-random.js'
-import { type Mutation, mutate, mutationsOf } from './mutation.js'
+import { builtName, type Drawn, Lane } from './lane.js'
+import { testsOf } from './matters.js'
+import { mutationsOf } from './mutation.js'
 
-/** Folder that `tsc -p test/mutation` writes to; this program runs from there. */
 const BUILD = 'build-mutation'
-const FOLDERS = ['src/packet', 'src/session', 'src/ring']
-/** Tests that must notice, nearest first. */
+/** Folder that `tsc -p test/mutation` writes to; this program runs from there. */
+const CLEAN = join(BUILD, 'clean')
+/** Folders that are mutated, and the tests that must notice, nearest first. */
 const TESTS: Record<string, string[]> = {
   'src/packet': ['test/packet', 'test/session', 'test/endpoint', 'test/client'],
   'src/session': ['test/session', 'test/endpoint', 'test/client'],
   'src/ring': ['test/ring', 'test/hub'],
 }
-const TEST_TIMEOUT_MS = 60_000
-/** Tests that were seen to pass without a mutation: only these can kill one. */
-const passing = new Set<string>()
 
-interface Drawn extends Mutation {
-  file: string
-}
 interface Explained {
   file: string
   original: string
@@ -34,25 +29,34 @@ interface Explained {
 }
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string', default: '1' }, count: { type: 'string', default: '20' } },
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '20' },
+    jobs: { type: 'string', default: `${availableParallelism()}` },
+  },
 })
-process.exitCode = run(Number(values.seed), Number(values.count))
+process.exitCode = await run(Number(values.seed), Number(values.count), Number(values.jobs))
 
-function run(seed: number, count: number): number {
+async function run(seed: number, count: number, jobs: number): Promise<number> {
   const all: Explained[] = JSON.parse(readFileSync('test/mutation/survivors.json', 'utf8'))
   const open: Drawn[] = []
+  const broken = new Set<string>()
   let explained = 0
-  for (const [index, mutation] of draw(seed, count).entries()) {
-    const why = all.find(
-      (e) => e.file === mutation.file && e.kind === mutation.kind && e.original === mutation.original,
-    )
-    const killedBy = why === undefined ? killer(mutation) : null
-    const verdict =
-      why !== undefined ? `explained: ${why.why}` : killedBy === null ? 'SURVIVED' : `killed by ${killedBy}`
-    console.log(`${index + 1}/${count} ${mutation.file}:${mutation.line} ${mutation.kind}: ${verdict}`)
-    if (why !== undefined) explained++
-    else if (killedBy === null) open.push(mutation)
+  const waiting = draw(seed, count)
+  const work = async (lane: Lane): Promise<void> => {
+    for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+      const { file, kind, original, line } = one
+      const why = all.find((e) => e.file === file && e.kind === kind && e.original === original)?.why
+      const killedBy = why === undefined ? await lane.killer(one, testsFor(file), broken) : null
+      if (why !== undefined) explained++
+      else if (killedBy === null) open.push(one)
+      const verdict =
+        why === undefined ? (killedBy === null ? 'SURVIVED' : `killed by ${killedBy}`) : `explained: ${why}`
+      console.log(`${file}:${line} ${kind}: ${verdict}`)
+    }
   }
+  await Promise.all(Array.from({ length: jobs }, (_, number) => work(new Lane(CLEAN, join(BUILD, `lane-${number}`)))))
+  for (const test of broken) console.log(`not used, it fails without a mutation: ${test}`)
   for (const one of open) {
     console.log(`survivor ${one.file}:${one.line} ${one.kind}\n  ${one.original}\n  -> ${one.replacement}`)
   }
@@ -61,7 +65,7 @@ function run(seed: number, count: number): number {
 }
 
 function draw(seed: number, count: number): Drawn[] {
-  const all = FOLDERS.flatMap((folder) =>
+  const all = Object.keys(TESTS).flatMap((folder) =>
     readdirSync(folder)
       .filter((name) => name.endsWith('.ts'))
       .flatMap((name) => {
@@ -75,41 +79,7 @@ function draw(seed: number, count: number): Drawn[] {
   return drawn
 }
 
-/** The first test file that fails with the mutation in place, or null. */
-function killer(mutation: Drawn): string | null {
-  const text = readFileSync(mutation.file, 'utf8')
-  const built = join(BUILD, mutation.file.replace(/\.ts$/, '.js'))
-  const clean = readFileSync(built, 'utf8')
-  writeFileSync(built, transpile(mutate(text, mutation)))
-  try {
-    const folder = FOLDERS.find((one) => mutation.file.startsWith(one))!
-    for (const test of TESTS[folder]!.flatMap(testsIn)) {
-      if (passes(test)) continue
-      writeFileSync(built, clean)
-      if (!passing.has(test) && !passes(test)) throw new Error(`${test} fails without a mutation`)
-      passing.add(test)
-      return relative(BUILD, test)
-    }
-    return null
-  } finally {
-    writeFileSync(built, clean)
-  }
-}
-
-function passes(test: string): boolean {
-  return spawnSync('node', [test], { timeout: TEST_TIMEOUT_MS, stdio: 'ignore', killSignal: 'SIGKILL' }).status === 0
-}
-
-function testsIn(folder: string): string[] {
-  const built = join(BUILD, folder)
-  return readdirSync(built)
-    .filter((name) => name.endsWith('.test.js'))
-    .map((name) => join(built, name))
-}
-
-function transpile(text: string): string {
-  const { outputText } = ts.transpileModule(text, {
-    compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true },
-  })
-  return outputText
+function testsFor(file: string): string[] {
+  const folder = Object.keys(TESTS).find((one) => file.startsWith(`${one}/`)) as string
+  return testsOf(CLEAN, builtName(file), TESTS[folder] as string[])
 }

@@ -63,7 +63,16 @@ t.test('rotation counts modulo 1024, and neighbours share nothing', async (t) =>
   t.throws(() => codec.write(new Uint8Array(5), 0, 0, 2 ** 24, 0), /bug/)
 })
 
-t.test('another key, another permutation; tables of old keys are let go', async (t) => {
+t.test('the tables of a key are made once, also when another key came between', async (t) => {
+  const codecs = [100, 101].map((k) => new CidCodec(new Uint8Array(32).fill(k)))
+  const before = process.memoryUsage().arrayBuffers
+  codecs.push(new CidCodec(new Uint8Array(32).fill(100)))
+  const grown = process.memoryUsage().arrayBuffers - before
+  t.equal(codecs.length, 3)
+  t.ok(grown < 2 ** 20, `${grown} bytes more, tables have 24 MiB`)
+})
+
+t.test('another key, another permutation', async (t) => {
   const ids = new Set<string>()
   for (let k = 0; k < 6; k++) {
     const bytes = new Uint8Array(5)

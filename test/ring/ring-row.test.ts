@@ -8,45 +8,13 @@ import type { NewRing, RingRecord } from '../../src/ring/ring.js'
 import { checkRing } from '../../src/ring/ring-check.js'
 import { RingRate } from '../../src/ring/ring-limits.js'
 import { readRingRow, writeRingRow } from '../../src/ring/ring-row.js'
-import { isTerminal, RING_STATES } from '../../src/ring/ring-state.js'
-
-const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
-const wellFormed = fc.string({ unit: 'grapheme', maxLength: 60 })
-const ms = fc.nat(2 ** 41)
-const handle = fc.integer({ min: -1, max: 2 ** 46 - 1 })
-
-const record: fc.Arbitrary<RingRecord> = fc.record({
-  id: bytes(16),
-  seed: bytes(16),
-  app: fc.integer({ min: 1, max: 2 ** 31 }),
-  createdMs: ms,
-  deadlineMs: ms,
-  state: fc.constantFrom(...RING_STATES),
-  reason: fc.constantFrom('', 'offline', 'unavailable', 'app-removed'),
-  deliveredMs: ms,
-  shownMs: ms,
-  endedMs: ms,
-  by: fc.integer({ min: -1, max: 63 }),
-  byDevice: handle,
-  reply: fc.uint8Array({ maxLength: 256 }),
-  idempotencyKey: wellFormed,
-  requestHash: bytes(16),
-  targets: fc.array(
-    fc.record({ person: fc.integer({ min: 1, max: 2 ** 48 - 1 }), rotation: fc.nat(2 ** 32 - 1), dismissedBy: handle }),
-    { minLength: 1, maxLength: 64 },
-  ),
-  content: fc.record({
-    title: wellFormed,
-    body: wellFormed,
-    url: wellFormed,
-    payload: fc.uint8Array({ maxLength: 1_100 }),
-  }),
-})
+import { isTerminal } from '../../src/ring/ring-state.js'
+import { ringRecord } from '../support/ring-records.js'
 
 t.test('a row gives back the ring; what was shown is left out once it has ended', (t) => {
   const nothing = { title: '', body: '', url: '', payload: new Uint8Array(0) }
   fc.assert(
-    fc.property(record, (ring) => {
+    fc.property(ringRecord, (ring) => {
       const read = readRingRow(writeRingRow(ring))
       const expected = isTerminal(ring.state) ? { ...ring, content: nothing } : ring
       t.same(read, expected)
@@ -56,27 +24,14 @@ t.test('a row gives back the ring; what was shown is left out once it has ended'
   t.end()
 })
 
-t.test('a row that is cut, longer, of another release or broken is not read, and never throws', (t) => {
-  const [ring] = fc.sample(record, { numRuns: 1, seed: 4 }) as [RingRecord]
+t.test('a row that is cut, longer or of another release is not read', (t) => {
+  const [ring] = fc.sample(ringRecord, { numRuns: 1, seed: 4 }) as [RingRecord]
   const row = writeRingRow(ring)
   for (let length = 0; length < row.length; length++) {
     if (readRingRow(row.subarray(0, length)) !== null) t.fail(`cut to ${length}`)
   }
   t.equal(readRingRow(Uint8Array.of(...row, 0)), null)
   t.equal(readRingRow(Uint8Array.of(2, ...row.subarray(1))), null)
-  for (let i = 0; i < row.length * 8; i++) {
-    const flipped = row.slice()
-    flipped[i >> 3] = (flipped[i >> 3] as number) ^ (1 << (i & 7))
-    readRingRow(flipped)
-  }
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 400 }), (random) => {
-      readRingRow(random)
-      readRingRow(Uint8Array.of(1, ...random))
-    }),
-    { numRuns: 500, seed: 2 },
-  )
-  t.pass('none throws')
   t.end()
 })
 

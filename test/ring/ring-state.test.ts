@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { queueReason, RING_BEHAVIOUR } from '../../src/ring/ring-behaviour.js'
 import { isTerminal, nextRingState, RING_STATES, RING_TRANSITIONS, type RingEvent } from '../../src/ring/ring-state.js'
@@ -22,6 +24,23 @@ t.test('the state machine, whole', (t) => {
     t.equal(isTerminal(state), ends.includes(state))
   }
   t.same(Object.keys(RING_TRANSITIONS.queued).sort(), [...EVENTS].sort())
+  t.end()
+})
+
+t.test('the page of the documentation has the same transitions', (t) => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/rings.md'), 'utf8')
+  const table = page.split('<!-- transitions -->')[1]?.split('<!-- end -->')[0] ?? ''
+  const rows = table.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| from'))
+  const told = rows.flatMap((row) => {
+    const [, from = '', , to = ''] = row.split('|').map((cell) => cell.trim())
+    return from.split(', ').map((state) => `${state} -> ${to}`)
+  })
+  const real = RING_STATES.flatMap((state) =>
+    EVENTS.map((event) => nextRingState(state, event))
+      .filter((next) => next !== state)
+      .map((next) => `${state} -> ${next}`),
+  )
+  t.same(told.sort(), real.sort())
   t.end()
 })
 

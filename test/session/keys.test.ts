@@ -48,7 +48,8 @@ t.test('starting wipes the session that was there, and keeps owner and rotation'
   startKeys(server.view, server.context, ROOT)
   t.same(server.view.read(Offset.deviceBoot, new Uint8Array(12)), ZERO)
   t.same([server.view.rotation, server.view.generation], [12, 3])
-  t.equal(server.view.flags, SessionFlag.owned | SessionFlag.inUse | SessionFlag.confirmed)
+  const flags = SessionFlag.owned | SessionFlag.inUse | SessionFlag.confirmed | SessionFlag.unsent
+  t.equal(server.view.flags, flags)
   t.throws(() => startKeys(server.view, server.context, new Uint8Array(31)), /bug/)
 })
 

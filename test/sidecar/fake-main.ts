@@ -13,6 +13,9 @@ import type {
   ToSidecar,
 } from '../../src/sidecar/message.js'
 import { type SidecarOptions, sidecarSettings } from '../../src/sidecar/options.js'
+import { applyAsk, type WebhookAnswer, type WebhookAsk } from '../../src/webhook/ask.js'
+import { NO_WEBHOOK } from '../../src/webhook/config.js'
+import type { Delivery } from '../../src/webhook/message.js'
 
 export const API_KEY = 'pl_test_0123456789abcdefghijkl'
 export const OLD_KEY = 'pl_test_older_key_of_the_same_app'
@@ -70,6 +73,9 @@ export class FakeMain {
   readonly sent: FromSidecar[] = []
   readonly streams = new Map<number, Extract<HubRequest, { kind: 'subscribe' }>>()
   samples: MetricSample[] = []
+  /** whether the application has a webhook and a delivery */
+  isWebhookKnown = true
+  readonly webhookAsks: WebhookAsk[] = []
   enrolment: EnrolResult = {
     ok: true,
     deviceId: 'dev_0011223344556677',
@@ -95,6 +101,8 @@ export class FakeMain {
     if (message.kind === 'enrol') {
       const result: EnrolResult = message.code === CODE ? this.enrolment : { ok: false, code: 'bad-code' }
       later({ kind: 'enrolled', request: message.request, result })
+    } else if (message.kind === 'webhook') {
+      later({ kind: 'webhook', request: message.request, answer: this.#webhook(message.ask) })
     } else if (message.kind === 'metrics') {
       later({ kind: 'metrics', request: message.request, samples: this.samples })
     } else if (message.kind === 'hub') {
@@ -103,9 +111,29 @@ export class FakeMain {
       else if (request.kind === 'unsubscribe') this.streams.delete(request.stream)
       else if ('request' in request) {
         const answer = this.answer(request)
-        later(answer && { kind: 'hub', reply: answer })
+        later(answer && ({ kind: 'hub', reply: answer } as ToSidecar))
       }
     }
+  }
+
+  #webhook(ask: WebhookAsk): WebhookAnswer {
+    this.webhookAsks.push(ask)
+    const delivery: Delivery = {
+      ...{ id: 'dlv_1', webhookId: 'test_1', types: ['webhook.test'], createdMs: NOW_MS, nextMs: NOW_MS + 5000 },
+      state: 'waiting',
+      attempts: [
+        { atMs: NOW_MS, status: 500, failure: 'status', latencyMs: 3 },
+        { atMs: NOW_MS, status: 204, failure: '', latencyMs: 2 },
+      ],
+    }
+    const refused = (code: 'unknown-webhook' | 'unknown-delivery') => ({ kind: 'refused', code, detail: '' }) as const
+    if (ask.kind === 'deliveries') return { kind: 'deliveries', deliveries: this.isWebhookKnown ? [delivery] : [] }
+    if (ask.kind === 'test') return this.isWebhookKnown ? { kind: 'delivery', delivery } : refused('unknown-webhook')
+    if (ask.kind === 'replay') return this.isWebhookKnown ? { kind: 'delivery', delivery } : refused('unknown-delivery')
+    const disabled = { reason: 'gone', atMs: NOW_MS } as const
+    const config = this.isWebhookKnown ? { ...NO_WEBHOOK, url: 'https://chat.example/', disabled } : null
+    const newSecret = () => 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw3WJ7pXhZ2Vk='
+    return applyAsk(config, ask, { mayBePrivate: false, wallMs: NOW_MS, newSecret }).answer
   }
 
   /** The next message that fits. */
@@ -145,7 +173,7 @@ export class FakeMain {
     })
     if (request.kind === 'presence') {
       const views = request.puids.filter((puid) => puid === PUID || puid === PUID_2).map((puid) => view(puid))
-      return { kind: 'presence', request: number, views }
+      return { kind: 'presence', request: number, views, isLast: true }
     }
     if (request.kind === 'ring') {
       if (request.ring.to.some((puid) => puid !== PUID && puid !== PUID_2)) return refuse('unknown-puid')

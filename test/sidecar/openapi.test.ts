@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import t from 'tap'
 import { PROBLEMS } from '../../src/sidecar/problem.js'
-import { AUTH, CODE, fixture, JSON_AUTH, PUID, RING_ID, ringView } from './fake-main.js'
+import { isoTime, presenceJson, ringJson } from '../../src/sidecar/view.js'
+import { bodyOf, type EventType, webhookEvent } from '../../src/webhook/event.js'
+import { AUTH, CODE, fixture, JSON_AUTH, PUID, RING_ID, ringView, view } from './fake-main.js'
 
 type Json = Record<string, unknown>
 interface Media {
@@ -23,6 +25,7 @@ interface Document {
   openapi: string
   info: Json
   paths: Record<string, Record<string, Operation>>
+  webhooks: Record<string, { post: Operation }>
   components: { securitySchemes: Json; schemas: Record<string, Json> }
 }
 
@@ -60,6 +63,11 @@ const ROUTES: Record<string, string[]> = {
   '/authorize': ['get', 'post'],
   '/oauth/token': ['post'],
   '/.well-known/oauth-authorization-server': ['get'],
+  '/v1/webhook': ['delete', 'get', 'put'],
+  '/v1/webhook/secret': ['post'],
+  '/v1/webhook/test': ['post'],
+  '/v1/webhook/deliveries': ['get'],
+  '/v1/webhook/deliveries/{id}/replay': ['post'],
 }
 
 /** Operations that a signed-in person asks for. */
@@ -128,7 +136,34 @@ t.test('the document describes every route, every answer and every parameter', a
       }
     }
   }
-  t.equal(ids.size, 30, 'operation ids are unique')
+  t.equal(ids.size, 37, 'operation ids are unique')
+})
+
+t.test('the document describes every webhook, and what is sent fits it', async (t) => {
+  const { document, check } = await load()
+  const sent = {
+    'presence.changed': presenceJson(view(PUID)),
+    'presence.restarted': { bootedAt: isoTime(1), offlineAt: isoTime(2) },
+    'presence.reset': { reason: 'overflow' },
+    'ring.changed': ringJson(ringView({ state: 'delivered', deliveredMs: 1 })),
+    'ring.ended': ringJson(ringView({ state: 'accepted', by: PUID, endedMs: 3 })),
+    'webhook.test': {},
+  } as const
+  t.same(Object.keys(document.webhooks), Object.keys(sent))
+  for (const [type, { post }] of Object.entries(document.webhooks)) {
+    t.ok(post.summary && post.operationId, type)
+    t.same(
+      post.parameters?.map(({ name }) => name),
+      ['webhook-id', 'webhook-timestamp', 'webhook-signature'],
+    )
+    const media = post.requestBody?.content['application/json'] as Media
+    for (const { value } of Object.values(media.examples ?? {}))
+      t.equal(check(media.schema, value), '', `${type}: example`)
+    const event = webhookEvent(type as EventType, 'id', '', 5, sent[type as keyof typeof sent])
+    const other = webhookEvent('webhook.test', 'id', '', 5, { not: 'one of this type' })
+    t.equal(check(media.schema, JSON.parse(bodyOf([other, event], 5))), '', `${type}: as it is sent`)
+    t.not(check(media.schema, JSON.parse(bodyOf([other], 5))), '', `${type}: without one it does not fit`)
+  }
 })
 
 t.test('every code is documented on some route, or is of no route', async (t) => {
@@ -142,7 +177,7 @@ t.test('every code is documented on some route, or is of no route', async (t) =>
 
 t.test('answers fit the schemas', async (t) => {
   const { app, document, check, main, link } = await load()
-  const fits = async (method: 'get' | 'post' | 'delete', path: string, url: string, more: object = {}) => {
+  const fits = async (method: 'get' | 'post' | 'put' | 'delete', path: string, url: string, more: object = {}) => {
     const answer = await app.inject({ method: method.toUpperCase() as 'GET', url, headers: AUTH, ...more })
     const type = String(answer.headers['content-type']).split(';')[0] ?? ''
     const media = document.paths[path]?.[method]?.responses[String(answer.statusCode)]?.content?.[type]
@@ -182,6 +217,17 @@ t.test('answers fit the schemas', async (t) => {
   await fits('get', '/v1/rings/{id}', `/v1/rings/${RING_ID}?waitSeconds=1`)
   await fits('delete', '/v1/rings/{id}', `/v1/rings/${RING_ID}`)
   await fits('delete', '/v1/rings/{id}', '/v1/rings/none')
+  for (const known of [true, false]) {
+    main.isWebhookKnown = known
+    await fits('get', '/v1/webhook', '/v1/webhook')
+    await fits('put', '/v1/webhook', '/v1/webhook', post({ url: 'https://chat.example/' }))
+    await fits('put', '/v1/webhook', '/v1/webhook', post({ url: 5 }))
+    await fits('post', '/v1/webhook/secret', '/v1/webhook/secret')
+    await fits('post', '/v1/webhook/test', '/v1/webhook/test')
+    await fits('get', '/v1/webhook/deliveries', '/v1/webhook/deliveries')
+    await fits('post', '/v1/webhook/deliveries/{id}/replay', '/v1/webhook/deliveries/dlv_1/replay')
+    await fits('delete', '/v1/webhook', '/v1/webhook')
+  }
   link.stop()
   t.equal(await fits('get', '/v1/rings/{id}', `/v1/rings/${RING_ID}`), 503)
 })

@@ -11,6 +11,7 @@ import {
   PUID_2,
   RING_ID,
   ringView,
+  view,
 } from './fake-main.js'
 
 const PUBLIC_KEY = Buffer.alloc(32, 5).toString('base64url')
@@ -196,7 +197,7 @@ t.test('what the hub refuses', async (t) => {
     t.equal(answer.statusCode, status)
     t.equal(answer.headers['retry-after'], status === 429 || status === 503 ? '3' : undefined)
   }
-  main.answer = ({ request }) => ({ kind: 'presence', request, views: [] })
+  main.answer = ({ request }) => ({ kind: 'presence', request, views: [], isLast: true })
   const mixed = await app.inject({
     method: 'POST',
     url: '/v1/rings',
@@ -384,6 +385,32 @@ t.test('metrics ask the main thread ten times a second at most', async (t) => {
   t.equal(asked(), 2)
 })
 
+t.test('many PUIDs cost more of the quota than few', async (t) => {
+  const { app, clock } = await fixture({ rateRequests: 200, rateWindowMs: 2000 })
+  const query = (count: number) => {
+    const payload = { puids: Array.from({ length: count }, (_, i) => `p${i}`) }
+    return app.inject({ method: 'POST', url: '/v1/presence/query', headers: JSON_AUTH, payload })
+  }
+  const left = async (count: number) => Number(/r=(\d+)/.exec(String((await query(count)).headers['ratelimit']))?.[1])
+  t.equal(await left(1), 199)
+  t.equal(await left(10), 198)
+  t.equal(await left(11), 196)
+  t.equal(await left(1000), 96)
+  const refused = await query(1000)
+  t.match(refused.json(), { status: 429, code: 'rate-limited' })
+  t.equal(refused.headers['retry-after'], '1')
+  t.equal(await left(1), 94, 'the refused one cost what every request costs')
+  clock.ms += 2000
+  const stream = `/v1/presence/stream?${Array.from({ length: 400 }, (_, i) => `puid=p${i}`).join('&')}`
+  await app.inject({ url: '/v1/presence/stream', headers: { authorization: 'Bearer wrong' } })
+  t.equal((await query(990)).statusCode, 200)
+  t.equal((await query(990)).statusCode, 200)
+  t.match((await app.inject({ url: stream, headers: AUTH })).json(), { code: 'rate-limited' }, 'streams pay as well')
+  const to = Array.from({ length: 64 }, (_, i) => `p${i}`)
+  const ring = await app.inject({ method: 'POST', url: '/v1/rings', headers: JSON_AUTH, payload: { to, title: 'x' } })
+  t.match(ring.json(), { code: 'rate-limited' }, 'and pools')
+})
+
 t.test('quota of an application', async (t) => {
   const { app, clock } = await fixture({ rateRequests: 3, rateWindowMs: 6000 })
   const ask = (authorization: string) => app.inject({ url: `/v1/presence/${PUID}`, headers: { authorization } })
@@ -423,7 +450,7 @@ t.test('a main thread that does not answer', async (t) => {
   t.equal(answer.headers['retry-after'], '1')
   const asked = main.sent.at(-1)
   if (asked?.kind !== 'hub' || !('request' in asked.request)) throw new Error('nothing asked')
-  link.handle({ kind: 'hub', reply: { kind: 'presence', request: asked.request.request, views: [] } })
+  link.handle({ kind: 'hub', reply: { kind: 'presence', request: asked.request.request, views: [], isLast: true } })
   t.pass('an answer that comes too late is dropped')
 })
 
@@ -463,4 +490,35 @@ t.test('metrics', async (t) => {
   const silent = await fixture({ answerTimeoutMs: 10 })
   silent.main.take = () => {}
   t.match((await silent.app.inject('/metrics')).body, /^pilotlight_main_up 0$/m)
+})
+
+t.test('an answer that comes in parts is one answer', async (t) => {
+  const { app, link, main } = await fixture()
+  main.answer = () => null
+  const asked = main.next('hub')
+  const payload = { puids: [PUID, PUID_2] }
+  const answer = app.inject({ method: 'POST', url: '/v1/presence/query', headers: JSON_AUTH, payload })
+  const { request } = await asked
+  if (!('request' in request)) throw new Error('no request')
+  const part = { kind: 'presence', request: request.request } as const
+  link.handle({ kind: 'hub', reply: { ...part, views: [view(PUID)], isLast: false } })
+  link.handle({ kind: 'hub', reply: { ...part, views: [view(PUID_2)], isLast: true } })
+  const { persons } = (await answer).json()
+  t.match(persons, [
+    { puid: PUID, state: 'online' },
+    { puid: PUID_2, state: 'online' },
+  ])
+  link.handle({ kind: 'hub', reply: { ...part, views: [], isLast: true } }) // late: dropped
+})
+
+t.test('a store that cannot write is not ready, and ready again by itself', async (t) => {
+  const { app, link } = await fixture()
+  link.handle({ kind: 'store', problem: 'the disk is full: /var/lib/secret-place' })
+  const refused = await app.inject('/readyz')
+  t.match(refused.json(), { status: 503, code: 'unavailable', detail: 'The store cannot write.' })
+  t.notMatch(refused.body, 'secret-place')
+  t.equal((await app.inject('/healthz')).statusCode, 200)
+  t.equal((await app.inject({ url: `/v1/presence/${PUID}`, headers: AUTH })).statusCode, 200)
+  link.handle({ kind: 'store', problem: null })
+  t.equal((await app.inject('/readyz')).statusCode, 200)
 })

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { EventStream } from '../../src/sidecar/event-stream.js'
 import { listen } from '../../src/sidecar/listen.js'
+import type { ApiKeyEntry } from '../../src/sidecar/message.js'
 import { type SidecarOptions, sidecarSettings } from '../../src/sidecar/options.js'
-import { AUTH, fixture, OTHER_KEY, PUID, PUID_2, ringView, view } from './fake-main.js'
+import { APPS, AUTH, fixture, OLD_KEY, OTHER_KEY, PUID, PUID_2, ringView, view } from './fake-main.js'
 import { readEvents } from './read-events.js'
 
 /** The application with a fake hub, on a real socket. */
@@ -36,7 +37,7 @@ t.test('an event id tells which start of the server its reader knows', async (t)
   const served = await serve(t, { bootedMs })
   const first = await open(served)
   t.equal(first.request.heardBootMs, null)
-  served.link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream: first.stream, views: [] } })
+  served.link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream: first.stream, views: [], isLast: true } })
   const id = (await first.events.next())?.id ?? ''
   t.equal((await open(served, '', { ...AUTH, 'last-event-id': id })).request.heardBootMs, bootedMs)
   for (const wrong of ['', 'x', `${id}x`, id.slice(0, -2), '-00000000.1'])
@@ -55,7 +56,7 @@ t.test('snapshot, changes, rings, restart', async (t) => {
   })
   const { link } = served
   link.handle({ kind: 'hub', reply: { kind: 'restarted', stream, bootedMs: 1000, offlineMs: 1_801_000 } })
-  link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream, views: [view(PUID)] } })
+  link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream, views: [view(PUID)], isLast: true } })
   link.handle({
     kind: 'hub',
     reply: { kind: 'change', stream, view: view(PUID, { state: 'away', cause: 'idle', message: 'a\nb' }) },
@@ -90,7 +91,10 @@ t.test('named persons, unknown ones among them', async (t) => {
   const served = await serve(t)
   const { events, request, stream } = await open(served, `?puid=${PUID_2}&puid=nobody&puid=no%20puid&puid=${PUID}`)
   t.match(request, { puids: [PUID_2, 'nobody', PUID] })
-  served.link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream, views: [view(PUID), view(PUID_2)] } })
+  served.link.handle({
+    kind: 'hub',
+    reply: { kind: 'snapshot', stream, views: [view(PUID), view(PUID_2)], isLast: true },
+  })
   const error = { code: 'unknown-puid' }
   t.match(await events.next(), {
     event: 'snapshot',
@@ -118,7 +122,7 @@ t.test('one name may stand alone', async (t) => {
 t.test('an empty snapshot is one part', async (t) => {
   const served = await serve(t)
   const { events, stream } = await open(served)
-  served.link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream, views: [] } })
+  served.link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream, views: [], isLast: true } })
   t.match(await events.next(), { json: { part: 1, parts: 1, persons: [] } })
   events.close()
 })
@@ -128,7 +132,7 @@ t.test('a large snapshot goes at the pace of the reader and does not count again
   const { events, stream } = await open(served)
   events.response.pause()
   const views = Array.from({ length: 60_000 }, (_, i) => view(`puid-number-${i}`))
-  served.link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream, views } })
+  served.link.handle({ kind: 'hub', reply: { kind: 'snapshot', stream, views, isLast: true } })
   served.link.handle({ kind: 'hub', reply: { kind: 'change', stream, view: view('puid-number-0', { state: 'away' }) } })
   events.response.resume()
   const persons: { puid: string }[] = []
@@ -226,4 +230,27 @@ t.test('an event stream after its end', async (t) => {
   t.match(await events.next(), { event: 'reset', id: 'x.2', json: { reason: 'first' } })
   t.equal(await events.next(), null)
   t.equal(ends, 1)
+})
+
+t.test('a stream ends with its API key, and no other does', async (t) => {
+  const served = await serve(t)
+  const [chat, shop] = APPS as [(typeof APPS)[0], (typeof APPS)[0]]
+  const [liveKey, oldKey] = chat.keys as [ApiKeyEntry, ApiKeyEntry]
+  const newKey: ApiKeyEntry = { ...liveKey, hash: new Uint8Array(32).fill(9) }
+  const live = await open(served)
+  const old = await open(served, '', { authorization: `Bearer ${OLD_KEY}` })
+  const other = await open(served, '', { authorization: `Bearer ${OTHER_KEY}` })
+  const tell = (...apps: typeof APPS) => served.link.handle({ kind: 'apps', apps })
+  const listening = () => [...served.main.streams.keys()].sort()
+  tell({ ...chat, keys: [newKey, liveKey, oldKey] }, shop)
+  t.same(listening(), [live, old, other].map(({ stream }) => stream).sort(), 'a new key ends none')
+  tell({ ...chat, keys: [newKey, liveKey] }, shop)
+  t.match(await old.events.next(), { event: 'reset', json: { reason: 'unauthorized' } })
+  t.equal(await old.events.next(), null, 'the connection is closed')
+  t.same(listening(), [live, other].map(({ stream }) => stream).sort())
+  tell(shop)
+  t.match(await live.events.next(), { event: 'reset', json: { reason: 'unauthorized' } })
+  t.same(listening(), [other.stream])
+  tell(shop, { ...chat, app: 9 })
+  t.same(listening(), [other.stream])
 })

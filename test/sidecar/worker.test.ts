@@ -66,7 +66,10 @@ t.test('every route on a real socket, then a clean end', async (t) => {
   const stopped = sidecar.stop()
   t.match(await reader.next(), { event: 'reset', json: { reason: 'stopping' } })
   if (!('request' in request)) throw new Error('no request')
-  sidecar.post({ kind: 'hub', reply: { kind: 'presence', request: request.request, views: [view(PUID)] } })
+  sidecar.post({
+    kind: 'hub',
+    reply: { kind: 'presence', request: request.request, views: [view(PUID)], isLast: true },
+  })
   const answer = await running
   t.match(await answer.json(), { puid: PUID })
   await stopped

@@ -2,23 +2,20 @@
 import t from 'tap'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import type { DeviceEvent } from '../../src/client/event.js'
-import { nobleCrypto } from '../../src/crypto/noble.js'
 import type { EndpointEvent } from '../../src/endpoint/message.js'
 import type { Hub } from '../../src/hub/hub.js'
 import type { HubReply } from '../../src/hub/message.js'
 import { DeviceNode, type DeviceSetting } from '../../src/sim/device-node.js'
-import { withIdealDh } from '../../src/sim/ideal-dh.js'
+import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { SCENARIOS } from '../../src/sim/scenario.js'
 import { ServerNode } from '../../src/sim/server-node.js'
 import { World, type WorldParts } from '../../src/sim/world.js'
-
-const crypto = withIdealDh(nobleCrypto)
 
 /** What a world finds within some seeds. */
 function finds(scenario: string, parts: Partial<WorldParts>, seeds = 6): string {
   const named = SCENARIOS.find(({ name }) => name === scenario)!
   for (let seed = 1; seed <= seeds; seed++) {
-    const world = new World({ ...named, turmoilS: 200 }, seed, crypto, parts)
+    const world = new World({ ...named, turmoilS: 200 }, seed, idealCrypto, parts)
     world.run()
     if (world.checker.violations.length > 0) return world.checker.violations.join('\n')
   }
@@ -127,6 +124,69 @@ t.test('a device that our own code breaks', async (t) => {
     }
   }
   t.match(finds('calm', device(Throws)), /thrown at \d+ ms: Error: planted/)
+})
+
+t.test('a phone that knows no WebSocket, where UDP is limited', async (t) => {
+  class NoWebSocket extends DeviceNode {
+    constructor(setting: DeviceSetting) {
+      super({ ...setting, tcpKeepaliveS: null })
+    }
+  }
+  t.match(finds('udp limited', device(NoWebSocket)), /is not in contact, though it has had a way|is on udp, and UDP is/)
+})
+
+t.test('a phone that handshakes whenever its network changes', async (t) => {
+  class Handshakes extends DeviceNode {
+    override networkChanged(): void {
+      super.networkChanged()
+      this.do((machine, now) => machine.parts.handshake.begin(true, now))
+    }
+  }
+  t.match(finds('udp limited', device(Handshakes)), /sent \d+ messages 1/)
+})
+
+t.test('a server that is busy with strangers', async (t) => {
+  class Busy extends ServerNode {
+    #strangerMs = 0
+    protected override transmit(worker: number, remote: Uint8Array, bytes: Uint8Array): void {
+      const { nowMs } = this.setting.network.queue
+      const isChannel = (bytes[0]! & 0x80) !== 0
+      if (!isChannel) this.#strangerMs = nowMs
+      if (!isChannel || nowMs > this.#strangerMs + 100) super.transmit(worker, remote, bytes)
+    }
+  }
+  const found = finds('floods', server(Busy))
+  t.match(found, /has been unanswered for \d+ ms|pings of known devices were dropped|did not show ring/)
+})
+
+t.test('a server that lets everybody begin handshakes', async (t) => {
+  class Generous extends ServerNode {
+    protected override limits() {
+      const handshakesPerAddress = { perSecond: 1_000_000, burst: 1_000_000 }
+      return { ...super.limits(), handshakesPerAddress, handshakesPerSecondBeforeCookie: 1_000_000 }
+    }
+  }
+  t.match(finds('floods', server(Generous)), /the server made \d+ key agreements in a second/)
+})
+
+t.test('a server that gives no grace', async (t) => {
+  class Hasty extends ServerNode {
+    protected override limits() {
+      return { ...super.limits(), graceBaseMs: 0 }
+    }
+  }
+  t.match(finds('sleepers', server(Hasty)), /was lost \d+ ms before its promise was over/)
+})
+
+t.test('a phone that acks nothing: something stands beside its record for ever', async (t) => {
+  class Silent extends DeviceNode {
+    override start(): void {
+      super.start()
+      const { acks } = this.machine!.parts
+      acks.add = () => {}
+    }
+  }
+  t.match(finds('calm', device(Silent)), /at rest, worker \d: framesWaiting is \d/)
 })
 
 t.test('without anything broken nothing is found', async (t) => {

@@ -1,7 +1,6 @@
 /** The server dies at each of its commits, before and after; the device at each of its saves. */
 import t from 'tap'
-import { nobleCrypto } from '../../src/crypto/noble.js'
-import { withIdealDh } from '../../src/sim/ideal-dh.js'
+import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { SCENARIOS } from '../../src/sim/scenario.js'
 import { World } from '../../src/sim/world.js'
 
@@ -16,13 +15,12 @@ const SHORT = {
   turmoilS: 60,
 }
 const every = { ...SHORT.every, stateS: 0, commitCrashS: 0, saveKillS: 0, ringS: 10 }
-const crypto = withIdealDh(nobleCrypto)
 
 for (const isAfter of [false, true]) {
   const when = isAfter ? 'after' : 'before'
   t.test(`the server dies ${when} each commit`, async (t) => {
     for (let commits = 0; commits < STEPS; commits++) {
-      const world = new World({ ...SHORT, every }, 1, crypto)
+      const world = new World({ ...SHORT, every }, 1, idealCrypto)
       world.server.crashAtCommit = { commits, isAfter }
       world.run()
       t.same(world.checker.violations, [], `${commits}`)
@@ -31,7 +29,7 @@ for (const isAfter of [false, true]) {
 
   t.test(`a device dies ${when} each save`, async (t) => {
     for (let saves = 0; saves < STEPS; saves++) {
-      const world = new World({ ...SHORT, every }, 1, crypto)
+      const world = new World({ ...SHORT, every }, 1, idealCrypto)
       world.devices[0]!.killAtSave = { saves, isAfter }
       world.run()
       t.same(world.checker.violations, [], `${saves}`)

@@ -1,7 +1,6 @@
 import t from 'tap'
 import { SeededRandom } from '../../src/base/seeded-random.js'
-import { nobleCrypto } from '../../src/crypto/noble.js'
-import { withIdealDh } from '../../src/sim/ideal-dh.js'
+import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { type DevicePath, Network, type Seen } from '../../src/sim/network.js'
 import { SCENARIOS } from '../../src/sim/scenario.js'
 import { World } from '../../src/sim/world.js'
@@ -27,7 +26,7 @@ class KnownNetwork extends Network {
  */
 function traces(seed: number, tells: boolean): { first: Trace; second: Trace }[] {
   let network: KnownNetwork | null = null
-  const world = new World(BASE, seed, withIdealDh(nobleCrypto), {
+  const world = new World(BASE, seed, idealCrypto, {
     network: (queue, random) => {
       network = new KnownNetwork(queue, random)
       return network
@@ -52,7 +51,7 @@ function traces(seed: number, tells: boolean): { first: Trace; second: Trace }[]
     for (const device of world.devices) {
       device.path.conditions = { ...BASE.link, lossRatio: 0.3 }
       device.path.join()
-      if (tells) device.do((machine, now) => machine.networkChanged(now))
+      if (tells) device.networkChanged()
     }
   }
   return world.devices.map(({ path }) => ({ first: seen[0]!.get(path) ?? [], second: seen[1]!.get(path) ?? [] }))

@@ -2,10 +2,9 @@
 import t from 'tap'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import type { DeviceEvent } from '../../src/client/event.js'
-import { nobleCrypto } from '../../src/crypto/noble.js'
 import type { HubReply, RingView } from '../../src/hub/message.js'
 import { DeviceNode, type DeviceSetting } from '../../src/sim/device-node.js'
-import { withIdealDh } from '../../src/sim/ideal-dh.js'
+import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { SCENARIOS } from '../../src/sim/scenario.js'
 import { ServerNode } from '../../src/sim/server-node.js'
 import { World } from '../../src/sim/world.js'
@@ -35,7 +34,7 @@ class Home {
         super.reply(reply)
       }
     }
-    this.world = new World({ ...BASE, keepaliveS }, seed, withIdealDh(nobleCrypto), {
+    this.world = new World({ ...BASE, keepaliveS }, seed, idealCrypto, {
       device: (setting) => new Phone(setting),
       server: (setting, disk) => new Server(setting, disk),
     })

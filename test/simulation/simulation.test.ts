@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { nobleCrypto } from '../../src/crypto/noble.js'
-import { withIdealDh } from '../../src/sim/ideal-dh.js'
+import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { SCENARIOS, STORMS } from '../../src/sim/scenario.js'
 import { World } from '../../src/sim/world.js'
 
 const run = promisify(execFile)
 const ROOT = join(import.meta.dirname, '../..')
 const MAIN = join(ROOT, 'dist/sim/main.js')
-const crypto = withIdealDh(nobleCrypto)
+const crypto = idealCrypto
 
 t.test('seeds that failed once pass', async (t) => {
   const failed: { scenario: string; seed: number }[] = JSON.parse(

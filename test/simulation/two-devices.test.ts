@@ -94,6 +94,7 @@ class Family {
       link: LINK,
       now: () => ({ monotonicMs: this.queue.nowMs, wallMs: Math.floor(EPOCH_MS + this.queue.nowMs) }),
       keepaliveS: 30,
+      tcpKeepaliveS: null,
       steps: null,
       onEvent: (node, event) => {
         if (event.kind === 'list-changed') for (const number of event.settled) this.settled[slot]?.add(number)

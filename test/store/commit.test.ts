@@ -1,6 +1,5 @@
 /** Group commit, write-behind, full disk: on the engine and its parts, without a thread. */
 import { execFileSync } from 'node:child_process'
-import { on } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type Database from 'better-sqlite3'
@@ -10,6 +9,7 @@ import type { Call } from '../../src/store/call.js'
 import { storeCalls } from '../../src/store/calls.js'
 import { openDatabase } from '../../src/store/database.js'
 import { GroupCommit, type Outcome } from '../../src/store/group-commit.js'
+import { Health, type StoreNotice } from '../../src/store/health.js'
 import { openTables, type Tables } from '../../src/store/tables.js'
 import { bytes, enrolled, localStore, NOW, newEngine, newFolder } from './folder.js'
 
@@ -48,28 +48,30 @@ const erase = (device: number, rotation: number): Call => ({
   args: [{ kind: 'erase-session', device, rotation }],
 })
 
-/** The next warning of this process with such a text. */
-async function warning(text: RegExp): Promise<Error> {
-  for await (const [error] of on(process, 'warning')) if (text.test((error as Error).message)) return error as Error
-  throw new Error('unreachable')
-}
-
 interface Parts {
   database: Database.Database
   tables: Tables
   group: GroupCommit
+  health: Health
+  /** what the operator is told */
+  notices: StoreNotice[]
 }
 
 function parts(t: Test, wrap = (database: Database.Database) => database): Parts {
   const database = openDatabase(join(newFolder(t), 'pilotlight.db'))
   t.teardown(() => database.close())
-  const tables = openTables(wrap(database), nobleCrypto, bytes(32, 1))
+  const notices: StoreNotice[] = []
+  const health = new Health((notice) => notices.push(notice))
+  const tables = openTables(wrap(database), nobleCrypto, bytes(32, 1), health)
   return {
     database,
     tables,
+    health,
+    notices,
     group: new GroupCommit(
       tables,
       storeCalls(tables, () => NOW),
+      health,
     ),
   }
 }
@@ -158,8 +160,7 @@ t.test('a call that fails undoes only itself', (t) => {
 })
 
 t.test('full: a statement does not fit', async (t) => {
-  const warned = warning(/hub was not stored/)
-  const { database, group } = parts(t)
+  const { database, group, health, notices } = parts(t)
   const [ann] = values(group.run([{ method: 'addAccount', args: ['Ann', NOW] }]))
   const { person } = ann as { person: number }
   const pages = database.pragma('page_count', { simple: true }) as number
@@ -182,7 +183,14 @@ t.test('full: a statement does not fit', async (t) => {
   t.match(outcomes[3], { code: 'PL_STORE_FULL' })
   t.strictSame(outcomes[4], { kind: 'stored', request: 2, ok: true, version: 2 })
   t.equal(database.pragma('integrity_check', { simple: true }), 'ok')
-  t.match(await warned, { name: 'PilotlightWarning', message: /the disk is full/ })
+  t.match(notices, [
+    { kind: 'state', problem: { code: 'PL_STORE_FULL', message: /the disk is full/ } },
+    { kind: 'warning', warning: { code: 'PL_STORE_FULL', message: /hub was not stored/ } },
+  ])
+  t.ok(health.isFailing, 'also though a later, smaller commit passed')
+  health.recovered()
+  health.recovered()
+  t.same(notices.slice(2), [{ kind: 'state', problem: null }])
 })
 
 t.test('full: what waits in the write-behind is kept and goes first', (t) => {
@@ -254,11 +262,10 @@ t.test('after a sync that failed nothing is confirmed any more', (t) => {
 })
 
 t.test('a row that can never be written does not keep the others from the disk', async (t) => {
-  const { group, tables } = parts(t)
+  const { group, health, notices, tables } = parts(t)
   group.run([{ method: 'addAccount', args: ['Ann', NOW] }])
   const { device } = group.alone(() => tables.devices.add(1, bytes(32, 1), 'phone', NOW) as { device: number })
   group.alone(() => tables.devices.add(1, bytes(32, 2), 'phone', NOW))
-  const warned = warning(/dropped/)
   group.run([
     save(device, 5),
     {
@@ -271,7 +278,8 @@ t.test('a row that can never be written does not keep the others from the disk',
     [...tables.devices.all(() => {})].map(({ rotation }) => rotation),
     [5, 0],
   )
-  t.match(await warned, { name: 'PilotlightWarning' })
+  t.match(notices, [{ kind: 'warning', warning: { message: /a write was dropped/ } }])
+  t.notOk(health.isFailing, 'the disk is not to blame')
 })
 
 t.test('many rows are written in parts, and still in order', (t) => {

@@ -14,7 +14,9 @@ import {
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { nobleCrypto } from '../../src/crypto/noble.js'
 import { expectOurs, openDatabase, schemaVersion } from '../../src/store/database.js'
+import { openEngine } from '../../src/store/engine.js'
 import { MIGRATIONS } from '../../src/store/migrations.js'
 import { finishRestore, restore } from '../../src/store/restore.js'
 import type { Store } from '../../src/store/store.js'
@@ -144,6 +146,25 @@ t.test('a first start that was cut off goes on', async (t) => {
   database.close()
   await localStore(t, folder).close()
   t.ok(existsSync(join(folder, 'keys.json')))
+})
+
+t.test('a key file whose database is gone is no fresh start', async (t) => {
+  const folder = newFolder(t)
+  const file = join(folder, 'pilotlight.db')
+  const engine = { folder, keyFile: join(folder, 'keys.json'), crypto: nobleCrypto }
+  await localStore(t, folder).close()
+  rmSync(file)
+  t.throws(() => openEngine(engine), { code: 'PL_STORE_MISSING', message: /serve --new-database/ })
+  t.notOk(existsSync(file), 'nothing was made')
+  writeFileSync(file, '')
+  t.throws(() => openEngine(engine), { code: 'PL_STORE_MISSING' }, 'an empty file is none')
+  const keys = readFileSync(engine.keyFile)
+  openEngine({ ...engine, newDatabase: true }).close()
+  t.same(readFileSync(engine.keyFile), keys, 'the keys stay')
+  openEngine(engine).close()
+  const fresh = join(folder, 'fresh')
+  openEngine({ ...engine, folder: fresh, keyFile: join(fresh, 'keys.json'), newDatabase: true }).close()
+  t.ok(existsSync(join(fresh, 'keys.json')), 'the wish harms no first start')
 })
 
 /** A store with something of everything. */

@@ -6,8 +6,8 @@ import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { nobleCrypto } from '../../src/crypto/noble.js'
 import { openEngine } from '../../src/store/engine.js'
+import { HOUR_MS } from '../../src/store/hour-keys.js'
 import { readKeyFile } from '../../src/store/key-file.js'
-import { HOUR_MS } from '../../src/store/rings.js'
 import { RowSealer, randomRowKey, rowPlace, SEAL_BYTES } from '../../src/store/row-sealer.js'
 import { bytes, enrolled, localStore, NOW, newEngine, newFolder } from './folder.js'
 
@@ -116,9 +116,11 @@ t.test('no table names a person and an application', (t) => {
     'grants',
     'hour_keys',
     'meta',
+    'outcomes',
     'rings',
     'sessions',
     'sqlite_sequence',
+    'webhooks',
   ])
   database.close()
   t.end()
@@ -330,4 +332,36 @@ t.test('the key file may be kept elsewhere', async (t) => {
   t.notOk(readdirSync(options.folder).includes('keys.json'))
   t.equal(statSync(options.keyFile).mode & 0o777, 0o600)
   openEngine(options).close()
+})
+
+t.test('an outcome for a webhook is one commit with its ring, sealed, and gone when it was told', async (t) => {
+  const folder = newFolder(t)
+  const store = localStore(t, folder)
+  await store.boot(NOW)
+  const outcome = new Uint8Array(marker(7))
+  await store.hub({ ...ring(7, NOW + DAY_MS), outcome })
+  t.notOk(diskBytes(copyOf(t, folder)).includes('plain ring 7'))
+  t.match((await store.boot(NOW)).outcomes, [{ ring: bytes(16, 7), row: outcome }], 'it survives a start')
+  await store.hub({ kind: 'drop-ring', ring: bytes(16, 7) })
+  await store.hub({ kind: 'drop-outcome', ring: bytes(16, 7) })
+  store.close()
+  const database = open(folder)
+  for (const table of ['rings', 'outcomes', 'hour_keys']) {
+    t.equal(database.prepare(`SELECT count(*) FROM ${table}`).pluck().get(), 0, `${table}: nothing is left, nor a key`)
+  }
+  database.close()
+})
+
+t.test('the secrets of a webhook are sealed, and go with their application', async (t) => {
+  const folder = newFolder(t)
+  const store = localStore(t, folder)
+  await store.boot(NOW)
+  const { app } = (await store.addApp('Chat', NOW)).app
+  const config = new Uint8Array(Buffer.from('{"secrets":["whsec_plain"]}'))
+  t.equal(await store.putWebhook(app, config), true)
+  t.equal(await store.putWebhook(app + 1, config), false, 'no such application')
+  t.notOk(diskBytes(copyOf(t, folder)).includes('whsec_plain'))
+  t.match(await store.listWebhooks(), [{ app, config }])
+  await store.removeApp(`app_${Buffer.from((await store.listApps())[0]!.appId).toString('hex')}`)
+  t.same(await store.listWebhooks(), [])
 })

@@ -39,7 +39,17 @@ export interface Row {
   best: Score | null
   /** the same with the fewest wake-ups */
   fewestWakeups: Score | null
+  /** the best of the rivals that use UDP alone; see `best` */
+  bestOnUdp: Score | null
+  /** ours on a device that lacks something; does not count */
+  oursWithLess: Score[]
   rivals: Score[]
+}
+
+/** Policies of ours. */
+export interface Ours {
+  full: PolicySpec
+  withLess: readonly PolicySpec[]
 }
 
 /** How large a run is. */
@@ -63,7 +73,7 @@ export function natPairs(): NatPair[] {
 export function keepaliveRows(
   profiles: readonly RadioProfile[],
   rivals: readonly PolicySpec[],
-  ours: PolicySpec | null,
+  ours: Ours | null,
   size: TableSize,
   progress: (line: string) => void,
 ): Row[] {
@@ -81,12 +91,15 @@ export function keepaliveRows(
     return profiles.map((profile) => {
       const scores = rivals.map((rival) => score(rival, profile))
       const reaching = scores.filter(({ reachability }) => reachability >= REACHABILITY_MIN)
+      const onUdp = reaching.filter(({ policy }) => rivals.find(({ name }) => name === policy)?.uses === 'udp')
       return {
         nat: nat.name,
         profile: profile.name,
-        ours: ours === null ? null : withoutName(score(ours, profile)),
+        ours: ours === null ? null : withoutName(score(ours.full, profile)),
         best: least(reaching, ({ joulesPerDay }) => joulesPerDay),
         fewestWakeups: least(reaching, ({ wakeupsPerDay }) => wakeupsPerDay),
+        bestOnUdp: least(onUdp, ({ joulesPerDay }) => joulesPerDay),
+        oursWithLess: (ours?.withLess ?? []).map((spec) => score(spec, profile)),
         rivals: scores,
       }
     })

@@ -22,8 +22,8 @@ const add = command({
   summary: 'add a person and print an enrolment code for the first device',
   positionals: [{ name: 'NAME', help: 'what you call the person; shown to operators only' }],
   options: ADMIN_OPTIONS,
-  async run({ data }, [name = ''], terminal) {
-    const added = (await callAdmin(data, 'account.add', { name }, true)) as ShownAccount & NewCode
+  async run(place, [name = ''], terminal) {
+    const added = (await callAdmin(place, 'account.add', { name }, true)) as ShownAccount & NewCode
     terminal.result(added, [`account ${added.account}  ${added.name}`, ...codeLines(added)])
   },
 })
@@ -32,8 +32,8 @@ const list = command({
   name: 'account list',
   summary: 'show all persons',
   options: ADMIN_OPTIONS,
-  async run({ data }, _positionals, terminal) {
-    const accounts = (await callAdmin(data, 'account.list', {})) as ShownAccount[]
+  async run(place, _positionals, terminal) {
+    const accounts = (await callAdmin(place, 'account.list', {})) as ShownAccount[]
     const rows = accounts.map(({ account, name, devices, createdMs }) => [
       account,
       name,
@@ -49,8 +49,8 @@ const remove = command({
   summary: 'remove a person, their devices and their list; sessions end at once',
   positionals: [{ name: 'ACCOUNT', help: 'acc_..., see `account list`' }],
   options: ADMIN_OPTIONS,
-  async run({ data }, [account = ''], terminal) {
-    const removed = (await callAdmin(data, 'account.remove', { account })) as { account: string; devices: number }
+  async run(place, [account = ''], terminal) {
+    const removed = (await callAdmin(place, 'account.remove', { account })) as { account: string; devices: number }
     terminal.result(removed, `removed ${removed.account} and ${removed.devices} of its devices`)
   },
 })
@@ -60,8 +60,8 @@ const code = command({
   summary: 'print an enrolment code for one more device of a person',
   positionals: [{ name: 'ACCOUNT', help: 'acc_..., see `account list`' }],
   options: ADMIN_OPTIONS,
-  async run({ data }, [account = ''], terminal) {
-    const made = (await callAdmin(data, 'account.code', { account })) as NewCode
+  async run(place, [account = ''], terminal) {
+    const made = (await callAdmin(place, 'account.code', { account })) as NewCode
     terminal.result(made, codeLines(made))
   },
 })

@@ -6,12 +6,14 @@ import { APPLICATION_COMMANDS } from './application.js'
 import { DEVICE_COMMANDS } from './device.js'
 import { OPERATE_COMMANDS } from './operate.js'
 import { SERVE } from './serve.js'
+import { WEBHOOK_COMMANDS } from './webhook.js'
 
 /** The commands of `pilotlight`. */
 export const COMMANDS: readonly Command[] = [
   SERVE,
   ...ACCOUNT_COMMANDS,
   ...APP_COMMANDS,
+  ...WEBHOOK_COMMANDS,
   ...DEVICE_COMMANDS,
   ...APPLICATION_COMMANDS,
   ...OPERATE_COMMANDS,

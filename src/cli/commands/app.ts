@@ -65,8 +65,8 @@ const show = command({
   summary: 'show an application: redirect URIs, domain, API keys',
   positionals: [{ name: 'APP', help: 'app_..., see `app list`' }],
   options: ADMIN_OPTIONS,
-  async run({ data }, [app = ''], terminal) {
-    printWhole((await callAdmin(data, 'app.show', { app })) as WholeApp, terminal)
+  async run(place, [app = ''], terminal) {
+    printWhole((await callAdmin(place, 'app.show', { app })) as WholeApp, terminal)
   },
 })
 
@@ -75,9 +75,9 @@ const change = command({
   summary: 'change what is said of an application; what is left out stays',
   positionals: [{ name: 'APP', help: 'app_..., see `app list`' }],
   options: { ...ADMIN_OPTIONS, ...DETAIL_OPTIONS, name: text('NAME', 'what people see') },
-  async run({ data, name, ...details }, [app = ''], terminal) {
+  async run({ data, keyFile, name, ...details }, [app = ''], terminal) {
     const params = { app, ...given(details), ...(name !== '' && { name }) }
-    printWhole((await callAdmin(data, 'app.change', params)) as WholeApp, terminal)
+    printWhole((await callAdmin({ data, keyFile }, 'app.change', params)) as WholeApp, terminal)
   },
 })
 
@@ -88,9 +88,9 @@ const add = command({
   summary: 'add an application and print its API key, which is shown only now',
   positionals: [{ name: 'NAME', help: 'what people see when the application rings' }],
   options: { ...ADMIN_OPTIONS, ...DETAIL_OPTIONS, ...KEY_OPTIONS, owner: text('ACCOUNT', 'the developer: acc_...') },
-  async run({ data, test, scope, owner, ...details }, [name = ''], terminal) {
+  async run({ data, keyFile, test, scope, owner, ...details }, [name = ''], terminal) {
     const params = { name, owner, ...given(details), mode: test ? 'test' : 'live', scopes: scope }
-    const added = (await callAdmin(data, 'app.add', params, true)) as ShownApp & { apiKey: string }
+    const added = (await callAdmin({ data, keyFile }, 'app.add', params, true)) as ShownApp & { apiKey: string }
     terminal.result(added, [
       `application ${added.app}  ${added.name}`,
       `API key ${added.apiKey}  (shown only now)`,
@@ -103,8 +103,8 @@ const listApps = command({
   name: 'app list',
   summary: 'show all applications',
   options: ADMIN_OPTIONS,
-  async run({ data }, _positionals, terminal) {
-    const apps = (await callAdmin(data, 'app.list', {})) as ShownApp[]
+  async run(place, _positionals, terminal) {
+    const apps = (await callAdmin(place, 'app.list', {})) as ShownApp[]
     const rows = apps.map(({ app, name, apiKeys, createdMs }) => [app, name, `${apiKeys}`, dayAndTime(createdMs)])
     terminal.result(apps, columns([['APP', 'NAME', 'API KEYS', 'SINCE'], ...rows]))
   },
@@ -115,8 +115,8 @@ const remove = command({
   summary: 'remove an application and its API keys',
   positionals: [APP],
   options: ADMIN_OPTIONS,
-  async run({ data }, [app = ''], terminal) {
-    const removed = (await callAdmin(data, 'app.remove', { app })) as ShownApp
+  async run(place, [app = ''], terminal) {
+    const removed = (await callAdmin(place, 'app.remove', { app })) as ShownApp
     terminal.result(removed, `removed ${removed.app}  ${removed.name}`)
   },
 })
@@ -126,9 +126,9 @@ const rotate = command({
   summary: 'make a new API key; the last one stays valid until the next rotation',
   positionals: [APP],
   options: { ...ADMIN_OPTIONS, ...KEY_OPTIONS },
-  async run({ data, test, scope }, [app = ''], terminal) {
+  async run({ data, keyFile, test, scope }, [app = ''], terminal) {
     const params = { app, mode: test ? 'test' : 'live', scopes: scope }
-    const rotated = (await callAdmin(data, 'app.rotate', params)) as ShownApp & { apiKey: string }
+    const rotated = (await callAdmin({ data, keyFile }, 'app.rotate', params)) as ShownApp & { apiKey: string }
     terminal.result(rotated, `API key ${rotated.apiKey}  (shown only now; the last one stays valid)`)
   },
 })

@@ -174,8 +174,8 @@ const list = command({
   name: 'device list',
   summary: 'show the devices of this server',
   options: { ...ADMIN_OPTIONS, account: text('ACCOUNT', 'only those of one person') },
-  async run({ data, account }, _positionals, terminal) {
-    const devices = (await callAdmin(data, 'device.list', account === '' ? {} : { account })) as ShownDevice[]
+  async run({ account, ...place }, _positionals, terminal) {
+    const devices = (await callAdmin(place, 'device.list', account === '' ? {} : { account })) as ShownDevice[]
     const rows = devices.map((one) => [
       one.device,
       one.account,
@@ -192,8 +192,8 @@ const remove = command({
   summary: 'remove a device; its session ends at once',
   positionals: [{ name: 'DEVICE', help: 'dev_..., see `device list`' }],
   options: ADMIN_OPTIONS,
-  async run({ data }, [device = ''], terminal) {
-    const removed = (await callAdmin(data, 'device.remove', { device })) as ShownDevice
+  async run(place, [device = ''], terminal) {
+    const removed = (await callAdmin(place, 'device.remove', { device })) as ShownDevice
     terminal.result(removed, `removed ${removed.device}  ${removed.name}`)
   },
 })

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { ServerError } from '../../io/server-error.js'
 import { restore as restoreStore } from '../../store/restore.js'
-import { ADMIN_OPTIONS, callAdmin, connectServer } from '../admin.js'
+import { ADMIN_OPTIONS, callAdmin, connectServer, keyFileOf } from '../admin.js'
 import { type Command, command } from '../command.js'
 import { onOff } from '../option.js'
 import type { Terminal } from '../terminal.js'
@@ -13,8 +13,8 @@ const backup = command({
   details: 'The file holds every secret of the server: keep it as you keep those.',
   positionals: [{ name: 'FILE', help: 'a file that does not exist yet' }],
   options: ADMIN_OPTIONS,
-  async run({ data }, [file = ''], terminal) {
-    const made = (await callAdmin(data, 'backup', { file: resolve(file) })) as { file: string; bytes: number }
+  async run(place, [file = ''], terminal) {
+    const made = (await callAdmin(place, 'backup', { file: resolve(file) })) as { file: string; bytes: number }
     terminal.result(made, `wrote ${made.file}, ${made.bytes} bytes`)
   },
 })
@@ -24,12 +24,13 @@ const restore = command({
   summary: 'make the folder from a backup; the server must not run',
   positionals: [{ name: 'FILE', help: 'a file that `pilotlight backup` made' }],
   options: { ...ADMIN_OPTIONS, force: onOff('replace what is in the folder') },
-  async run({ data, force }, [file = ''], terminal) {
+  async run({ force, ...place }, [file = ''], terminal) {
+    const { data } = place
     const folder = resolve(data)
     const running = await connectServer(folder)
     running?.close()
     if (running !== null) throw new ServerError('PL_SERVER_RUNNING', folder)
-    await restoreStore({ file: resolve(file), folder, force })
+    await restoreStore({ file: resolve(file), folder, keyFile: keyFileOf(place), force })
     terminal.result({ folder }, `restored ${folder}; next: pilotlight serve --data ${data}`)
   },
 })
@@ -43,8 +44,8 @@ const show = command({
   name: 'keys show',
   summary: "show the server's public keys, the current one first",
   options: ADMIN_OPTIONS,
-  async run({ data }, _positionals, terminal) {
-    printKeys((await callAdmin(data, 'keys.show', {})) as ShownKeys, terminal)
+  async run(place, _positionals, terminal) {
+    printKeys((await callAdmin(place, 'keys.show', {})) as ShownKeys, terminal)
   },
 })
 
@@ -56,8 +57,8 @@ const rotate = command({
     'Only one old key is kept: rotate again when the devices have learnt this one.',
   ].join('\n'),
   options: ADMIN_OPTIONS,
-  async run({ data }, _positionals, terminal) {
-    printKeys((await callAdmin(data, 'keys.rotate', {})) as ShownKeys, terminal)
+  async run(place, _positionals, terminal) {
+    printKeys((await callAdmin(place, 'keys.rotate', {})) as ShownKeys, terminal)
   },
 })
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { LOG_LEVELS } from '../../io/log.js'
 import { type Server, type ServerOptions, startServer } from '../../io/server.js'
+import { KEY_FILE } from '../admin.js'
 import { cliError, usageError } from '../cli-error.js'
 import { command } from '../command.js'
 import { isHttpUrl, list, oneOf, onOff, text, wholeNumber } from '../option.js'
@@ -16,6 +17,8 @@ const PORTS = { from: 0, to: 65535 }
 
 const OPTIONS = {
   data: text('FOLDER', 'folder of database and keys; made if there is none', './var'),
+  keyFile: KEY_FILE,
+  newDatabase: onOff('make a database although there is a key file of one: once, after a loss'),
   udpPort: wholeNumber('PORT', 'UDP port of the device channel, 0 takes a free one', PORTS, 7350),
   httpPort: wholeNumber('PORT', 'TCP port of HTTP, 0 takes a free one', PORTS, 7351),
   host: list('ADDRESS', 'address to listen on', 'all of IPv4 and IPv6'),
@@ -27,6 +30,12 @@ const OPTIONS = {
   ),
   udpEndpoint: list('udp://HOST:PORT', 'where devices reach the channel', 'from --public-url or --host'),
   trustedProxies: list('ADDRESS', 'address or network (CIDR) whose X-Forwarded-* headers are believed', 'none'),
+  connectionsPerAddress: wholeNumber(
+    'N',
+    'HTTP connections of one address (IPv6: one /64), WebSockets of devices too; behind a trusted proxy, requests at a time',
+    { from: 1, to: 1_000_000 },
+    512,
+  ),
   crypto: oneOf(['native', 'noble'], 'primitives: node:crypto and libsodium, or portable JavaScript', 'native'),
   maxSilence: wholeNumber(
     'S',
@@ -40,6 +49,7 @@ const OPTIONS = {
     'auto',
   ),
   privateDomains: onOff('verify domains with private addresses too, by plain HTTP: for closed networks'),
+  webhooksToPrivate: onOff('let webhooks go to private addresses and over plain HTTP, e.g. on your own machine'),
   logLevel: oneOf(LOG_LEVELS, 'least level of the JSON log lines on stderr', 'info'),
 }
 
@@ -70,6 +80,8 @@ function serverOptions(
   if (publicUrl !== '' && !isHttpUrl(publicUrl)) throw usageError(`--public-url: "${publicUrl}" is no HTTP URL`)
   return {
     folder: resolve(values.data),
+    keyFile: values.keyFile === '' ? null : resolve(values.keyFile),
+    newDatabase: values.newDatabase,
     udpPort: values.udpPort,
     httpPort: values.httpPort,
     hosts: values.host,
@@ -77,10 +89,12 @@ function serverOptions(
     publicUrl: publicUrl === '' ? null : publicUrl,
     endpoints: values.udpEndpoint.map(checkEndpoint),
     trustedProxies: values.trustedProxies,
+    connectionsPerAddress: values.connectionsPerAddress,
     crypto: values.crypto,
     verifiedDomains: values.verifiedDomains === 'auto' ? publicUrl !== '' : values.verifiedDomains === 'on',
     privateDomains: values.privateDomains,
     silenceMaxS: values.maxSilence,
+    webhooksToPrivate: values.webhooksToPrivate,
     logLevel: values.logLevel,
     version: PACKAGE_VERSION,
   }

@@ -3,7 +3,7 @@ import type { TrafficCounter } from './traffic.js'
 
 /** A transport whose datagrams are counted by kind and size where they meet the socket. */
 export function countedTransport(transport: Transport, traffic: TrafficCounter): Transport {
-  const { openProbe } = transport
+  const { openProbe, prefer } = transport
   return {
     get kind() {
       return transport.kind
@@ -13,6 +13,7 @@ export function countedTransport(transport: Transport, traffic: TrafficCounter):
     },
     isAlive: () => transport.isAlive?.() ?? true,
     ...(openProbe === undefined ? {} : { openProbe: (onDatagram) => countedProbe(transport, traffic, onDatagram) }),
+    ...(prefer === undefined ? {} : { prefer: (kind, isUdpBlocked) => transport.prefer?.(kind, isUdpBlocked) }),
     listen(listener) {
       transport.listen({
         onDatagram(datagram) {
@@ -21,6 +22,7 @@ export function countedTransport(transport: Transport, traffic: TrafficCounter):
         },
         onWay: () => listener.onWay(),
         onMoved: () => listener.onMoved(),
+        onBroken: () => listener.onBroken?.(),
       })
     },
     send(datagram) {

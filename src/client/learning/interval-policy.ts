@@ -11,12 +11,21 @@ import {
   LEARNT_TTL_MS,
   nextProbeS,
   noteAnswered,
+  noteConnectionDied,
   noteFailed,
   noteHint,
   noteMappingDied,
   usedIntervalS,
 } from './learnt-interval.js'
-import { type AddressFamily, type Carrier, type Network, networkCode, networkText, UNKNOWN_NETWORK } from './network.js'
+import {
+  type AddressFamily,
+  type Carrier,
+  type Network,
+  type NetworkKind,
+  networkCode,
+  networkText,
+  UNKNOWN_NETWORK,
+} from './network.js'
 import { NetworkMemory, type Remembered, type StoredNetwork } from './network-memory.js'
 import { expectedStayS, isWorth } from './probe-worth.js'
 
@@ -28,6 +37,8 @@ const PAUSE_MS = 30_000
 const REPORT_MS = 86_400_000
 /** A mapping of TCP that died is found by an unanswered ping: that counts only after a silence of this part of the interval. */
 const TCP_IDLE_PART = 0.5
+/** A ping is early by at most this part of the interval, for its jitter: the trial counts all the same, the margin is wider. */
+const TRIAL_EARLY_PART = 0.025
 
 export interface PolicyOptions {
   /** Names a network in the store: a keyed digest of its identity, as short text. */
@@ -73,6 +84,8 @@ export class IntervalPolicy {
   #family: AddressFamily | null = null
   #carrier: Carrier = 'udp'
   #current: Remembered
+  /** what is known of this network over either carrier, as far as it was asked for */
+  readonly #here = new Map<Carrier, Remembered>()
   #isCharging = false
   #isAnswered = false
   #hasAsked = false
@@ -89,12 +102,13 @@ export class IntervalPolicy {
   constructor(options: PolicyOptions) {
     this.#options = options
     this.#memory = new NetworkMemory(options.stored)
-    this.#current = this.#memory.of(null, this.#carrier)
+    this.#current = this.#known(this.#carrier)
   }
 
   /** The device is on this network now. A probe that is out is void. */
   enterNetwork(network: Network, now: Now): void {
     this.leaveNetwork(now)
+    this.#here.clear()
     this.#network = network
     this.#family = network.family ?? null
     this.#select(now)
@@ -121,14 +135,25 @@ export class IntervalPolicy {
 
   /** The family of the server's address; mappings of IPv4 and IPv6 live for different times. */
   useFamily(family: AddressFamily, now: Now): void {
-    if (family !== this.#family) this.#reselect(now, () => (this.#family = family))
+    if (family !== this.#family) {
+      this.#reselect(now, () => {
+        this.#family = family
+        this.#here.clear()
+      })
+    }
   }
 
-  /** A ping was answered: the network is there, and the radio is up. */
-  pingAnswered(now: Now): void {
+  /**
+   * A ping was answered: the network is there, and the radio is up. Over TCP it proves that the mapping lived through
+   * the silence before; over UDP it may have made a new one.
+   *
+   * @param idleS silence of both sides before the ping, s; 0 on a new path.
+   */
+  pingAnswered(now: Now, idleS = 0): void {
     this.#spend(now)
     this.#isAnswered = true
     this.#radioUpMs = now.monotonicMs
+    if (this.#carrier === 'tcp' && idleS > 0) this.#noteLived(idleS, now)
     if (this.#unansweredS === 0) return
     this.#counts.failed++
     this.#counts.tails++
@@ -149,13 +174,15 @@ export class IntervalPolicy {
   }
 
   /**
-   * The live mapping died: a challenge came without a change that the host told of. wire-spec §9.1-1
+   * The live mapping died: a challenge came without a change that the host told of (wire-spec §9.1-1), or the connection
+   * was closed.
    *
-   * @param idleS silence before the packet that found it, s.
+   * @param idleS silence before the packet that found it, or before the close, s.
    */
   mappingDied(idleS: number, now: Now): void {
     this.#counts.mappingsDied++
-    noteMappingDied(this.#current, idleS, now.wallMs)
+    const note = this.#carrier === 'tcp' ? noteConnectionDied : noteMappingDied
+    note(this.#current, idleS, now.wallMs)
   }
 
   /** The host says that the radio is up. */
@@ -172,15 +199,39 @@ export class IntervalPolicy {
     if (this.#network !== null && network === networkCode(this.#network.kind)) noteHint(this.#current, seconds)
   }
 
-  /** The interval in use, s. */
+  /** The silence after which to ping, s: the interval in use, or over TCP what is tried next. */
   intervalS(now: Now): number {
     this.#wallMs = now.wallMs
-    return usedIntervalS(this.#current, now.wallMs)
+    return this.currentS
   }
 
   /** As `intervalS`, at the time of the last call that was told one. */
   get currentS(): number {
-    return usedIntervalS(this.#current, this.#wallMs)
+    return this.#trialS(this.#wallMs) ?? usedIntervalS(this.#current, this.#wallMs)
+  }
+
+  /** The interval that this network would bear over a carrier, as far as is known, s; for `choosePath`. */
+  intervalOf(carrier: Carrier, now: Now): number {
+    return usedIntervalS(this.#known(carrier), now.wallMs)
+  }
+
+  /** Kind of the network that the device is on. */
+  get networkKind(): NetworkKind {
+    return this.#network?.kind ?? 'unknown'
+  }
+
+  /** Whether UDP was found not to pass here, not too long ago. */
+  isUdpBlocked(now: Now): boolean {
+    const { blockedAtMs } = this.#known('udp')
+    return blockedAtMs > 0 && Math.abs(now.wallMs - blockedAtMs) < LEARNT_TTL_MS
+  }
+
+  /** UDP passes here, or does not while TCP does. @returns whether that is new. */
+  noteUdp(passes: boolean, now: Now): boolean {
+    const known = this.#known('udp')
+    const wasBlocked = known.blockedAtMs > 0
+    known.blockedAtMs = passes ? 0 : now.wallMs
+    return wasBlocked === passes
   }
 
   /**
@@ -188,11 +239,12 @@ export class IntervalPolicy {
    * the radio up; and only if it is worth it. Call `probeStarted` when it is on its way.
    */
   wantedProbeS(now: Now): number | null {
-    if (this.#options.canProbe === false || this.#network === null || !this.#isAnswered) return null
+    if (this.#carrier === 'tcp' || this.#options.canProbe === false) return null
+    if (this.#network === null || !this.#isAnswered) return null
     if (this.#probeS > 0 || this.#unansweredS > 0 || now.monotonicMs < this.#pauseEndMs) return null
     const isRadioUp = now.monotonicMs - this.#radioUpMs <= RADIO_UP_MS
     if (!isRadioUp && !this.#isCharging && this.#network.kind !== 'wifi') return null
-    return this.#nextWorthS(now)
+    return this.#nextWorthS(now.wallMs)
   }
 
   /** A probe with this delay is out. */
@@ -242,7 +294,7 @@ export class IntervalPolicy {
   takeReport(now: Now): { network: NetworkCode; seconds: number } | null {
     const { reportedAtMs, safeS } = this.#current
     if (this.#network === null || safeS === 0 || Math.abs(now.wallMs - reportedAtMs) < REPORT_MS) return null
-    if (this.#nextWorthS(now) !== null) return null
+    if (this.#nextWorthS(now.wallMs) !== null) return null
     this.#current.reportedAtMs = now.wallMs
     return { network: networkCode(this.#network.kind), seconds: Math.round(safeS) }
   }
@@ -269,11 +321,41 @@ export class IntervalPolicy {
   }
 
   /** The next probe of the search, whether the radio is up or not; null: it has ended, for now. */
-  #nextWorthS(now: Now): number | null {
-    const probeS = nextProbeS(this.#current, now.wallMs)
+  #nextWorthS(wallMs: number): number | null {
+    const probeS = nextProbeS(this.#current, wallMs)
     if (probeS === null || this.#isCharging || isCheck(this.#current, probeS)) return probeS
-    const stayS = expectedStayS(this.#current.spentS)
-    return isWorth(this.intervalS(now), intervalFor(probeS), stayS) ? probeS : null
+    return this.#isWorth(this.#current, probeS, wallMs) ? probeS : null
+  }
+
+  #isWorth(known: Remembered, probeS: number, wallMs: number): boolean {
+    return isWorth(usedIntervalS(known, wallMs), intervalFor(probeS), expectedStayS(known.spentS))
+  }
+
+  #known(carrier: Carrier): Remembered {
+    const known = this.#here.get(carrier) ?? this.#memory.of(this.#key(), carrier)
+    this.#here.set(carrier, known)
+    return known
+  }
+
+  /**
+   * The silence that is tried on the connection itself: a ping that comes as much later costs no energy if it is
+   * answered, and TCP tells by itself if not; a second connection would cost a TLS handshake. null: none.
+   */
+  #trialS(wallMs: number): number | null {
+    return this.#carrier === 'tcp' && this.#network !== null ? this.#nextWorthS(wallMs) : null
+  }
+
+  /** A connection lived through a silence. */
+  #noteLived(idleS: number, now: Now): void {
+    const triedS = this.#trialS(now.wallMs)
+    const isTrial = triedS !== null && idleS >= triedS * (1 - TRIAL_EARLY_PART)
+    noteAnswered(this.#current, isTrial ? Math.max(triedS, idleS) : idleS, now.wallMs)
+  }
+
+  /** Names the network in the memory; null: it has no name. */
+  #key(): string | null {
+    const network = this.#network ?? UNKNOWN_NETWORK
+    return network.id === null ? null : this.#options.digest(networkText(network, this.#family))
   }
 
   #reselect(now: Now, change: () => void): void {
@@ -284,9 +366,7 @@ export class IntervalPolicy {
   }
 
   #select(now: Now): void {
-    const network = this.#network ?? UNKNOWN_NETWORK
-    const key = network.id === null ? null : this.#options.digest(networkText(network, this.#family))
-    const current = this.#memory.of(key, this.#carrier)
+    const current = this.#known(this.#carrier)
     const awayMs = Math.max(0, now.wallMs - current.usedAtMs)
     current.spentS *= Math.exp(-awayMs / LEARNT_TTL_MS)
     current.usedAtMs = now.wallMs

@@ -105,15 +105,23 @@ export function noteFailed(learnt: LearntInterval, probeS: number, nowMs: number
   learnt.failures = learnt.failedS === probeS ? learnt.failures + 1 : 1
   learnt.failedS = probeS
   if (learnt.failures < FAILURES) return false
-  learnt.failures = 0
-  learnt.boundS = probeS
-  learnt.boundAtMs = nowMs
-  if (probeS <= Math.round(baseS(learnt))) {
-    learnt.safeS = 0
-    learnt.assumedS = Math.max(Math.floor(probeS / GROWTH), PROBE_MIN_S)
-    learnt.suspicions = 0
-  }
+  setBound(learnt, probeS, nowMs)
   return true
+}
+
+/**
+ * A connection of TCP died in a silence. It repairs losses by itself, so this is believed at once where it was above
+ * what is known. Below that a router may have been started anew: the second such death without a proof between counts.
+ *
+ * @param idleS the silence.
+ */
+export function noteConnectionDied(learnt: LearntInterval, idleS: number, nowMs: number): void {
+  const diedS = Math.floor(idleS)
+  const { boundS, boundAtMs } = learnt
+  const isNews = boundS === 0 || diedS <= boundS || isOld(boundAtMs, nowMs)
+  const isAbove = idleS > baseS(learnt)
+  if (isAbove ? isNews : suspicionsOf(learnt, nowMs) > 0) setBound(learnt, diedS, nowMs)
+  else noteMappingDied(learnt, idleS, nowMs)
 }
 
 /**
@@ -139,6 +147,16 @@ export function noteHint(learnt: LearntInterval, seconds: number): void {
 /** Whether anything was seen on this network. */
 export function isLearnt({ safeS, boundS }: LearntInterval): boolean {
   return safeS > 0 || boundS > 0
+}
+
+function setBound(learnt: LearntInterval, boundS: number, nowMs: number): void {
+  learnt.failures = 0
+  learnt.boundS = boundS
+  learnt.boundAtMs = nowMs
+  if (boundS > Math.round(baseS(learnt))) return
+  learnt.safeS = 0
+  learnt.assumedS = Math.max(Math.floor(boundS / GROWTH), PROBE_MIN_S)
+  learnt.suspicions = 0
 }
 
 function baseS({ safeS, assumedS }: LearntInterval): number {

@@ -15,13 +15,25 @@ export interface Remembered extends LearntInterval {
   usedAtMs: number
   /** when the server was last told, Unix ms; 0 never */
   reportedAtMs: number
+  /** when it was last found that datagrams do not pass this way, while they passed the other, Unix ms; 0: they pass, as far as is known */
+  blockedAtMs: number
 }
 
 /** One row of the stored form: digest, carrier, and the numbers in the order of `FIELDS`. */
 export type StoredNetwork = [string, Carrier, ...number[]]
 
 /** What outlives a process: a failure or suspicion under way begins anew with it. */
-const FIELDS = ['safeS', 'safeAtMs', 'boundS', 'boundAtMs', 'assumedS', 'spentS', 'usedAtMs', 'reportedAtMs'] as const
+const FIELDS = [
+  'safeS',
+  'safeAtMs',
+  'boundS',
+  'boundAtMs',
+  'assumedS',
+  'spentS',
+  'usedAtMs',
+  'reportedAtMs',
+  'blockedAtMs',
+] as const
 
 export class NetworkMemory {
   readonly #networks = new Map<string, Map<Carrier, Remembered>>()
@@ -37,7 +49,13 @@ export class NetworkMemory {
    * @param key digest of its identity, or null: it is not remembered beyond the object that is returned.
    */
   of(key: string | null, carrier: Carrier): Remembered {
-    const fresh: Remembered = { ...newLearntInterval(START_S[carrier]), spentS: 0, usedAtMs: 0, reportedAtMs: 0 }
+    const fresh: Remembered = {
+      ...newLearntInterval(START_S[carrier]),
+      spentS: 0,
+      usedAtMs: 0,
+      reportedAtMs: 0,
+      blockedAtMs: 0,
+    }
     if (key === null) return fresh
     const carriers = this.#networks.get(key) ?? new Map<Carrier, Remembered>()
     const remembered = carriers.get(carrier) ?? fresh

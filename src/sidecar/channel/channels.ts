@@ -5,6 +5,7 @@ import { WebSocketServer } from 'ws'
 import { DATAGRAM_BYTES_MAX, WEBSOCKET_PROTOCOL, WebSocketClose } from '../../packet/constants.js'
 import type { FromSidecar, ToSidecar } from '../message.js'
 import type { SidecarSettings } from '../options.js'
+import { refuseSocket } from '../refusal.js'
 import { Channel, type ChannelDrop } from './channel.js'
 import { DatagramPipe, readBatch } from './datagram-pipe.js'
 
@@ -74,6 +75,7 @@ export class Channels {
     this.#parts = parts
     this.#next = firstNumber
     this.#pipe = new DatagramPipe({ post: (batch) => post({ kind: 'datagrams', batch }), later: setImmediate })
+    this.#server.on('wsClientError', (_error, socket) => refuseSocket(socket, 'bad-upgrade'))
     this.#sweep = setInterval(() => this.#closeSilent(), settings.channelProofMs / SWEEPS)
     this.#sweep.unref()
   }
@@ -86,7 +88,7 @@ export class Channels {
   }
 
   /**
-   * Makes a WebSocket of an upgrade request. One that the library finds to be none gets its 4xx answer.
+   * Makes a WebSocket of an upgrade request. One that the library finds to be none gets a problem document.
    *
    * @param client what limits count it as; `refusal` said null.
    */

@@ -2,6 +2,7 @@
 import { type IncomingMessage, type RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { refuseSocket } from '../refusal.js'
 
 /** What came with an upgrade request beside its head. */
 export interface Upgrade {
@@ -25,7 +26,8 @@ export function routeUpgrade(handle: RequestListener, request: IncomingMessage, 
   response.on('finish', () => (socket as Socket).destroySoon())
   if (hasBody(request)) {
     // Nobody reads it any more.
-    response.writeHead(400, { connection: 'close' }).end()
+    response.detachSocket(socket as Socket)
+    refuseSocket(socket, 'bad-upgrade', 'An upgrade has no body.')
     return
   }
   upgrades.set(request, { socket, head, response })

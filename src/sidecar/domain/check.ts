@@ -2,7 +2,7 @@
 import { lookup, resolveTxt } from 'node:dns/promises'
 import { request } from 'node:https'
 import { isIP } from 'node:net'
-import { isPrivateAddress } from './private-address.js'
+import { isPublicAddress } from '../../webhook/public-address.js'
 
 /** Where a domain says whose it is. */
 export const WELL_KNOWN = '/.well-known/pilotlight-app.json'
@@ -47,7 +47,7 @@ async function fileNames(domain: string, appId: string, allowPrivate: boolean): 
   const [host = '', port = ''] = domain.split(':')
   if (port !== '' && !allowPrivate) return 'a port is not allowed'
   const addresses = await within(lookup(host, { all: true }))
-  const found = addresses.find(({ address }) => allowPrivate || !isPrivateAddress(address))
+  const found = addresses.find(({ address }) => allowPrivate || isPublicAddress(address))
   if (found === undefined) return 'the address is private'
   const text = await read({ host, port, address: found.address, family: found.family, plain: allowPrivate })
   const parsed: unknown = JSON.parse(text)

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
+import { signedIn } from '../caller.js'
 import {
   type Authorization,
   agreed,
@@ -13,7 +14,7 @@ import {
 } from '../consent/authorization.js'
 import { AppId, Hours } from '../consent/schema.js'
 import type { App, Context } from '../context.js'
-import { sessionOf, signedIn, withSession } from '../guard.js'
+import { sessionOf, withSession } from '../guard.js'
 import { answer, problems, record } from '../schema.js'
 
 const FIELDS = {

@@ -8,6 +8,10 @@ import { whenReady } from '../guard.js'
 import { Problem } from '../problem.js'
 import { answer, problems } from '../schema.js'
 
+/** RFC 6455 §4.1 */
+const WEBSOCKET_VERSION = '13'
+const WEBSOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/
+
 /** `GET /v1/channel`: the device channel over WebSocket (wire-spec §8.3). */
 export function channelRoutes(app: App, context: Context): void {
   app.get(
@@ -38,6 +42,13 @@ export function channelRoutes(app: App, context: Context): void {
 
 async function demandWebSocket({ raw, headers }: FastifyRequest): Promise<void> {
   if (!isWebSocketUpgrade(raw)) throw new Problem('upgrade-required', '', { upgrade: 'websocket' })
+  if (headers['sec-websocket-version'] !== WEBSOCKET_VERSION) {
+    const accepted = { upgrade: 'websocket', 'sec-websocket-version': WEBSOCKET_VERSION }
+    throw new Problem('upgrade-required', `Sec-WebSocket-Version must be ${WEBSOCKET_VERSION}.`, accepted)
+  }
+  if (!WEBSOCKET_KEY.test(headers['sec-websocket-key'] ?? '')) {
+    throw new Problem('bad-upgrade', 'Sec-WebSocket-Key must be 16 bytes in base64.')
+  }
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
   if (!offered.includes(WEBSOCKET_PROTOCOL)) throw new Problem('bad-upgrade')
 }

@@ -28,13 +28,14 @@ export function operationRoutes(app: App, context: Context): void {
       schema: {
         ...common,
         operationId: 'readiness',
-        summary: 'Whether requests are served',
+        summary: 'Whether requests are served, and what they ask for can be stored',
         response: { 200: answer('They are.', Health), ...problems() },
       },
     },
     async () => {
-      const { state } = context.link
+      const { state, storeProblem } = context.link
       if (state !== 'ready') throw new Problem('unavailable', `The server is ${state}.`, { 'retry-after': '1' })
+      if (storeProblem !== null) throw new Problem('unavailable', 'The store cannot write.', { 'retry-after': '5' })
       return { status: 'ok' as const }
     },
   )

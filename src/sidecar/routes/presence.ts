@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { PresenceView } from '../../hub/message.js'
+import { callerOf } from '../caller.js'
 import type { App, Context } from '../context.js'
-import { callerOf } from '../guard.js'
 import { Problem } from '../problem.js'
 import {
   answer,
@@ -61,7 +61,7 @@ export function presenceRoutes(app: App, context: Context): void {
         operationId: 'queryPresence',
         summary: 'Presence of many people',
         description:
-          'The answer has the order of the request. A PUID that is not one of your application gets an error entry.',
+          'The answer has the order of the request. A PUID that is not one of your application gets an error entry. Each ten PUIDs begun cost one unit of your quota.',
         tags: ['presence'],
         security: [{ bearer: [] }],
         body: record(
@@ -85,7 +85,11 @@ export function presenceRoutes(app: App, context: Context): void {
         },
       },
     },
-    async (request) => ({ persons: await lookUp(context, callerOf(request).app, request.body.puids) }),
+    async (request, reply) => {
+      const { puids } = request.body
+      context.quota.chargePuids(request, reply, puids.length)
+      return { persons: await lookUp(context, callerOf(request).app, puids) }
+    },
   )
 }
 

@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox'
 import { fromBase64url } from '../../base/base64.js'
 import type { NewRing } from '../../hub/message.js'
+import { callerOf } from '../caller.js'
 import type { App, Context } from '../context.js'
-import { callerOf } from '../guard.js'
 import { Problem } from '../problem.js'
 import { answer, EXAMPLES, LIMIT_HEADERS, PUID_PATTERN, Puid, problems, RingRef, record, text } from '../schema.js'
 import { ringJson } from '../view.js'
@@ -92,6 +92,7 @@ function sendRoute(app: App, context: Context): void {
     },
     async (request, reply) => {
       const ring = newRing(request.body, request.headers['idempotency-key'] ?? '')
+      context.quota.chargePuids(request, reply, ring.to.length)
       const accepted = await context.link.ring(callerOf(request).app, ring)
       const json = ringJson(accepted.ring)
       if (!accepted.created) return reply.code(200).send(json)

@@ -3,9 +3,10 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import type { AppKey, PresenceView } from '../../hub/message.js'
+import { callerOf } from '../caller.js'
+import { AddressCounts } from '../connections.js'
 import type { App, Context } from '../context.js'
 import { EventStream } from '../event-stream.js'
-import { callerOf } from '../guard.js'
 import type { StreamEvent } from '../link.js'
 import { Problem } from '../problem.js'
 import { answer, LIMIT_HEADERS, PUID_PATTERN, Puid, problems, record } from '../schema.js'
@@ -27,7 +28,7 @@ const DESCRIPTION = `Server-sent events. Each has an \`id\`.
 | \`snapshot\` | \`{part, parts, persons}\`: the persons now visible to your application, or those you named; comes first, in one or more parts |
 | \`presence\` | a Presence: one person changed |
 | \`ring\` | a Ring: one of your rings changed; only for a key with \`rings:write\` |
-| \`reset\` | \`{reason}\`: the last event; what you know is out of date, connect again |
+| \`reset\` | \`{reason}\`: the last event; what you know is out of date, connect again. For \`unauthorized\` with another key: this one was rotated away |
 
 A comment line comes every 15 s on an idle stream. Reconnect with \`Last-Event-ID\`. If the server
 has not restarted since, a fresh snapshot follows. If it has, \`restarted\` comes, and then a \`presence\` event for each
@@ -42,6 +43,7 @@ data: {"part":1,"parts":1,"persons":[]}
 /** `GET /v1/presence/stream`. */
 export function streamRoutes(app: App, context: Context): void {
   const open = new Map<AppKey, number>()
+  const addresses = new AddressCounts()
   app.get(
     '/v1/presence/stream',
     {
@@ -76,17 +78,24 @@ export function streamRoutes(app: App, context: Context): void {
     },
     (request, reply) => {
       const { app: key, key: apiKey } = callerOf(request)
+      context.quota.chargePuids(request, reply, request.query.puid?.length ?? 0)
       const count = (open.get(key) ?? 0) + 1
       if (count > context.settings.streamsPerApp) throw new Problem('too-many-streams', '', { 'retry-after': '30' })
+      if (addresses.of(request.ip) >= context.settings.streamsPerAddress) {
+        throw new Problem('too-many-streams', 'Too many open streams from this address.', { 'retry-after': '30' })
+      }
       const raw = startEvents(reply)
       if (raw.destroyed) return
       open.set(key, count)
+      const leave = addresses.add(request.ip)
       const asked = {
         puids: request.query.puid ?? null,
         heardBootMs: bootOf(request.headers['last-event-id']),
         hearsRings: apiKey.scopes.includes('rings:write'),
       }
-      run(context, key, asked, raw, () => {
+      const hasKey = () => context.link.keys.find(request.headers.authorization)?.app === key
+      run(context, { app: key, hasKey }, asked, raw, () => {
+        leave()
         const left = (open.get(key) ?? 1) - 1
         if (left === 0) open.delete(key)
         else open.set(key, left)
@@ -104,6 +113,13 @@ function startEvents(reply: FastifyReply): ServerResponse {
   return reply.raw
 }
 
+/** Who reads. */
+interface Reader {
+  app: AppKey
+  /** whether the API key that opened the stream is still live */
+  hasKey(): boolean
+}
+
 /** What a reader asks for. */
 interface Asked {
   puids: string[] | null
@@ -119,7 +135,7 @@ function bootOf(lastEventId: string | undefined): number | null {
 }
 
 /** Joins one reader and one subscription until either ends. */
-function run(context: Context, app: AppKey, asked: Asked, raw: ServerResponse, onEnd: () => void): void {
+function run(context: Context, { app, hasKey }: Reader, asked: Asked, raw: ServerResponse, onEnd: () => void): void {
   const { heartbeatMs, streamBufferBytes, bootedMs } = context.settings
   const { puids, heardBootMs, hearsRings } = asked
   const stream = new EventStream(raw, {
@@ -129,11 +145,15 @@ function run(context: Context, app: AppKey, asked: Asked, raw: ServerResponse, o
     onEnd: () => {
       subscription.close()
       leaveStop()
+      leaveKeys()
       onEnd()
     },
   })
   const known = puids === null ? null : [...new Set(puids)].filter((puid) => PUID_PATTERN.test(puid))
   const leaveStop = context.link.onStop(() => stream.reset('stopping'))
+  const leaveKeys = context.link.onKeys(() => {
+    if (!hasKey()) stream.reset('unauthorized')
+  })
   const subscription = context.link.subscribe(app, known, heardBootMs, (event) => {
     if (hearsRings || event.kind !== 'ring-change') forward(stream, event, puids)
   })

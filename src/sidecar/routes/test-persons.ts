@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { Behaviour, TestPersonChange, TestPresence } from '../../sandbox/message.js'
+import { callerOf } from '../caller.js'
 import type { App, Context } from '../context.js'
-import { callerOf } from '../guard.js'
 import { Problem, type ProblemCode } from '../problem.js'
 import { answer, EXAMPLES, LIMIT_HEADERS, PUID_PATTERN, Puid, problems, record } from '../schema.js'
 

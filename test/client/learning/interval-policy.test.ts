@@ -80,20 +80,82 @@ t.test('a probe without answer counts only if a ping has one', async (t) => {
   t.equal(policy.wantedProbeS(bench.now), 30, '60 s failed twice: now what the interval rests on')
 })
 
-t.test('over TCP the start is longer, and an unanswered ping says that the mapping died', async (t) => {
+/** Lives on TCP: pings at the interval, unless the radio is up every so many seconds. @returns seconds without a mapping. */
+function liveOnTcp(bench: Bench, seconds: number, natS: number, radioUpEveryS = Infinity): number {
+  const { policy } = bench
+  const endMs = bench.now.monotonicMs + seconds * 1000
+  let deadS = 0
+  while (bench.now.monotonicMs < endMs) {
+    const idleS = Math.min(policy.intervalS(bench.now), radioUpEveryS)
+    bench.pass(idleS)
+    if (idleS <= natS) policy.pingAnswered(bench.now, idleS)
+    else {
+      policy.pingUnanswered(idleS, bench.now)
+      policy.pingAnswered(bench.pass(10).now)
+      deadS += idleS - natS
+    }
+  }
+  return deadS
+}
+
+t.test('over TCP the start is longer, and longer silences are tried on the connection itself', async (t) => {
   const bench = new Bench()
   const { policy } = bench
   policy.enterNetwork(CELLULAR, bench.now)
   t.equal(policy.intervalS(bench.now), 27)
   policy.useCarrier('tcp', bench.now)
-  t.equal(policy.intervalS(bench.now), 270)
+  t.equal(policy.intervalOf('tcp', bench.now), 270)
+  t.equal(policy.intervalOf('udp', bench.now), 27, 'what the other carrier would bear')
+  t.equal(policy.intervalS(bench.now), 600, 'the next silence to try')
+  t.equal(policy.wantedProbeS(bench.now), null, 'no probe on a socket of its own')
+  policy.pingAnswered(bench.pass(450).now, 450)
+  t.equal(policy.intervalOf('tcp', bench.now), 405, 'a ping that rode on other traffic proves its own silence')
+  t.equal(policy.currentS, 900)
+  policy.pingAnswered(bench.pass(882).now, 882)
+  t.equal(policy.intervalOf('tcp', bench.now), 810, 'a trial that was early by its jitter counts')
+  policy.pingAnswered(bench.pass(100).now)
+  t.equal(policy.intervalOf('tcp', bench.now), 810, 'the first ping of a connection proves nothing')
+  t.equal(policy.currentS, 810, 'for an hour here the next one is not worth it')
+  policy.charging(true)
+  t.equal(policy.currentS, 1800, 'never above what a server allows')
+  policy.leaveNetwork(bench.now)
+  t.equal(policy.currentS, 810, 'nothing is tried without a network')
+})
+
+t.test('over TCP an unanswered ping, or a reset, says that the mapping died', async (t) => {
+  const bench = new Bench()
+  const { policy } = bench
+  policy.enterNetwork(CELLULAR, bench.now)
+  policy.useCarrier('tcp', bench.now)
   policy.pingUnanswered(20, bench.now)
-  t.equal(policy.intervalS(bench.now), 270, 'after so short a silence it is the network')
-  policy.pingUnanswered(270, bench.now)
-  t.equal(policy.intervalS(bench.now), 135)
+  t.equal(policy.counts.mappingsDied, 0, 'after so short a silence it is the network')
+  policy.pingUnanswered(600, bench.now)
+  t.equal(policy.intervalS(bench.now), 300, 'above what is known one death is believed: now what it rests on')
+  policy.mappingDied(255, bench.now)
+  t.equal(policy.intervalOf('tcp', bench.now), 135, 'below that it may be a router that was started anew: half')
+  t.equal(policy.intervalS(bench.now), 300, 'and it is asked once more')
+  policy.mappingDied(255, bench.now)
+  t.equal(policy.intervalS(bench.now), 127, 'twice: no silence of 255 s is believed')
+  policy.pingAnswered(bench.pass(127).now, 127)
+  t.equal(policy.intervalS(bench.now), 180, 'the middle')
   policy.useCarrier('udp', bench.now)
   policy.pingUnanswered(27, bench.now)
   t.equal(policy.intervalS(bench.now), 27, 'over UDP it is found by a challenge')
+})
+
+t.test('over TCP a month behind any NAT: near its time, and hardly a moment without a mapping', async (t) => {
+  for (const natS of [239, 255, 300, 540, 600, 900, 1200, 1800, 7440]) {
+    for (const radioUpEveryS of [Infinity, 400]) {
+      const bench = new Bench()
+      bench.policy.enterNetwork(CELLULAR, bench.now)
+      bench.policy.useCarrier('tcp', bench.now)
+      const deadS = liveOnTcp(bench, 30 * 86_400, natS, radioUpEveryS)
+      const intervalS = bench.policy.intervalOf('tcp', bench.now)
+      const say = `${natS} s, radio up every ${radioUpEveryS} s: ${intervalS} s, dead for ${deadS} s`
+      t.ok(intervalS < natS && intervalS >= Math.min(0.8 * natS, 1620, 0.9 * radioUpEveryS), say)
+      t.ok(deadS < 0.002 * 30 * 86_400, say)
+    }
+  }
 })
 
 t.test('intervals by network, carrier and family; in the store without names; the oldest goes', async (t) => {

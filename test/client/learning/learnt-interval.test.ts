@@ -6,6 +6,7 @@ import {
   newLearntInterval,
   nextProbeS,
   noteAnswered,
+  noteConnectionDied,
   noteFailed,
   noteHint,
   noteMappingDied,
@@ -135,3 +136,25 @@ t.test('a hint is where the search begins, and never more', async (t) => {
   noteHint(low, 1)
   t.equal(usedIntervalS(low, NOW), 17 * 0.9, 'RFC 8085 §3.5: not below 15 s')
 })
+
+t.test(
+  'a connection that died: above what is known once is enough, below that twice without a proof between',
+  async (t) => {
+    const learnt = newLearntInterval(300)
+    noteConnectionDied(learnt, 600.5, NOW)
+    t.match(learnt, { boundS: 600, safeS: 0, assumedS: 300, suspicions: 0 })
+    noteConnectionDied(learnt, 900, NOW)
+    t.equal(learnt.boundS, 600, 'the shortest')
+    noteAnswered(learnt, 400, NOW)
+    noteConnectionDied(learnt, 350, NOW)
+    t.match(learnt, { boundS: 600, safeS: 400, suspicions: 1 })
+    noteAnswered(learnt, 400, NOW)
+    noteConnectionDied(learnt, 350, NOW)
+    t.match(learnt, { boundS: 600, safeS: 400, suspicions: 1 }, 'the proof between')
+    noteConnectionDied(learnt, 390, NOW)
+    t.match(learnt, { boundS: 390, safeS: 0, assumedS: 195, suspicions: 0 })
+    const later = NOW + LEARNT_TTL_MS + 1
+    noteConnectionDied(learnt, 391, later)
+    t.match(learnt, { boundS: 391, boundAtMs: later }, 'an old bound was asked again')
+  },
+)

@@ -1,0 +1,285 @@
+/** Where the main thread keeps the webhooks: who wants what, the outbox, and the thread that sends. */
+
+import { fromHex } from '../base/bytes.js'
+import type { Random } from '../base/random.js'
+import { utf8Bytes, utf8Text } from '../base/text.js'
+import type { Now } from '../base/time.js'
+import { DeliveryThread } from '../delivery/thread.js'
+import type { AppKey, HubRequest, WebhookNews } from '../hub/message.js'
+import { readOutcomeRow } from '../hub/outcome-row.js'
+import type { MetricSample } from '../sidecar/message.js'
+import { isoTime, presenceJson, ringJson } from '../sidecar/view.js'
+import type { Store, StoredRing, WebhookRow } from '../store/store.js'
+import { applyAsk, refusedAsk, type WebhookAnswer, type WebhookAsk } from '../webhook/ask.js'
+import { isListening, readConfig, type WebhookConfig } from '../webhook/config.js'
+import { outcomeEventId, presenceEventId, type WebhookEvent, webhookEvent } from '../webhook/event.js'
+import { Outbox } from '../webhook/outbox.js'
+import { SECRET_BYTES, secretText } from '../webhook/signature.js'
+import type { Log } from './log.js'
+
+/** What the desk works with. */
+export interface WebhookDeskParts {
+  store: Store
+  log: Log
+  random: Random
+  now: () => Now
+  tellHub(request: HubRequest): void
+  /** plain HTTP and addresses that are not public are allowed */
+  mayBePrivate: boolean
+  /** of this package */
+  version: string
+}
+
+/** What the store kept of webhooks. */
+export interface WebhookBoot {
+  webhooks: readonly WebhookRow[]
+  outcomes: readonly StoredRing[]
+}
+
+/** setTimeout's limit is 2^31 - 1 ms. */
+const TIMER_MAX_MS = 2_000_000_000
+
+/** One desk for all applications. */
+export class WebhookDesk {
+  readonly #parts: WebhookDeskParts
+  readonly #outbox: Outbox
+  readonly #thread: DeliveryThread
+  readonly #configs = new Map<AppKey, WebhookConfig>()
+  readonly #tests = new Map<number, (answer: WebhookAnswer) => void>()
+  readonly #saving = new Set<Promise<unknown>>()
+  #boot: WebhookBoot | null
+  #lastTest = 0
+  #ringChanges = 0
+  #interrupted = 0
+  #timer: NodeJS.Timeout | null = null
+  #timerAtMs = Infinity
+  /** one change after the other, each on what the one before left */
+  #changing: Promise<unknown> = Promise.resolve()
+  #isStopped = false
+
+  constructor(parts: WebhookDeskParts, boot: WebhookBoot) {
+    this.#parts = parts
+    this.#boot = boot
+    this.#outbox = new Outbox(parts.random, parts.now())
+    this.#thread = new DeliveryThread(
+      { mayBePrivate: parts.mayBePrivate, userAgent: `Pilotlight/${parts.version}` },
+      {
+        onResults: (results) => {
+          for (const result of results) this.#outbox.handleResult(result, parts.now())
+          this.#drain()
+        },
+        onBroken: (error) => {
+          parts.log.error({ err: error }, 'the thread that sends webhooks broke and is started again')
+          this.#interrupted++
+          this.#outbox.handleInterrupted(parts.now())
+          this.#drain()
+        },
+      },
+    )
+  }
+
+  /**
+   * Takes up what the store kept, and tells each application of the restart. Call it before the first datagram.
+   *
+   * @param bootedMs  wall clock of the start.
+   * @param offlineMs when those who were not heard read offline.
+   */
+  start(bootedMs: number, offlineMs: number): void {
+    const { webhooks, outcomes } = this.#boot ?? { webhooks: [], outcomes: [] }
+    this.#boot = null
+    const times = { bootedAt: isoTime(bootedMs), offlineAt: isoTime(offlineMs) }
+    for (const { app, config: row } of webhooks) {
+      const config = readConfig(utf8Text(row) ?? '')
+      if (config === null) {
+        this.#parts.log.error({ app }, 'the webhook of an application cannot be read')
+        continue
+      }
+      this.#use(app, config)
+      if (!config.events.includes('presence.changed')) continue
+      const event = webhookEvent('presence.restarted', `restarted_${bootedMs}`, 'restarted', bootedMs, times)
+      this.#outbox.addChange(app, event, this.#parts.now())
+    }
+    for (const { ring, row } of outcomes) {
+      const outcome = readOutcomeRow(row)
+      const isWanted = outcome !== null && this.#addOutcome(outcome.app, outcome.ring)
+      if (!isWanted) this.#dropOutcome(ring)
+    }
+    this.#drain()
+  }
+
+  /** Something happened that an application is to be told. */
+  takeNews(news: WebhookNews): void {
+    const now = this.#parts.now()
+    if (news.kind === 'webhook-presence') {
+      const { puid, version, asOfMs } = news.view
+      const id = presenceEventId(puid, version)
+      this.#outbox.addChange(news.app, webhookEvent('presence.changed', id, puid, asOfMs, presenceJson(news.view)), now)
+    } else if (!news.isEnd) {
+      const id = `${outcomeEventId(news.ring.ring, news.ring.state)}_${++this.#ringChanges}`
+      this.#outbox.addChange(
+        news.app,
+        webhookEvent('ring.changed', id, news.ring.ring, now.wallMs, ringJson(news.ring)),
+        now,
+      )
+    } else if (!this.#addOutcome(news.app, news.ring)) this.#dropOutcome(fromHex(news.ring.ring))
+    this.#drain()
+  }
+
+  /** An application was removed. */
+  forget(app: AppKey): void {
+    this.#configs.delete(app)
+    this.#outbox.configure(app, null, this.#parts.now())
+    this.#drain()
+  }
+
+  /** Answers the owner of an application. Changes are durable before they are answered. */
+  async ask(app: AppKey, ask: WebhookAsk): Promise<WebhookAnswer> {
+    if (ask.kind === 'test') return this.#test(app)
+    if (ask.kind === 'deliveries') return { kind: 'deliveries', deliveries: this.#outbox.log.of(app) }
+    if (ask.kind === 'replay') {
+      const delivery = this.#outbox.replay(app, ask.delivery, this.#parts.now())
+      this.#drain()
+      return delivery === null ? refusedAsk('unknown-delivery', '').answer : { kind: 'delivery', delivery }
+    }
+    const changed = this.#changing.then(() => this.#change(app, ask))
+    this.#changing = changed.catch(() => {})
+    return changed
+  }
+
+  async #change(app: AppKey, ask: Parameters<typeof applyAsk>[1]): Promise<WebhookAnswer> {
+    const { mayBePrivate, now } = this.#parts
+    const parts = { mayBePrivate, wallMs: now().wallMs, newSecret: () => this.#newSecret() }
+    const { config, answer } = applyAsk(this.#configs.get(app) ?? null, ask, parts)
+    if (config === undefined) return answer
+    if (!(await this.#save(app, config))) return refusedAsk('unavailable', '').answer
+    if (config === null) {
+      this.forget(app)
+      this.#listen(app, null)
+    } else this.#use(app, config)
+    this.#drain()
+    return answer
+  }
+
+  /** Numbers for `/metrics`. */
+  samples(): MetricSample[] {
+    const { waiting, oldestMs, underWay, results, gaveUp } = this.#outbox.numbers(this.#parts.now())
+    const gauge = (name: string, help: string, value: number): MetricSample => {
+      return { name: `pilotlight_webhook_${name}`, help, type: 'gauge', labels: {}, value }
+    }
+    const counter = (name: string, help: string, value: number, labels = {}): MetricSample => {
+      return { name: `pilotlight_webhook_${name}_total`, help, type: 'counter', labels, value }
+    }
+    const disabled = [...this.#configs.values()].filter((config) => config.disabled !== null).length
+    return [
+      gauge('waiting', 'Events that wait for their endpoint or are under way', waiting),
+      gauge('oldest_seconds', 'Age of the oldest of them', oldestMs / 1000),
+      gauge('requests', 'Requests under way', underWay),
+      gauge('disabled', 'Endpoints that answered 410 and are told nothing any more', disabled),
+      counter('given_up', 'Events that were given up', gaveUp),
+      counter('thread_restarts', 'Times that the thread that sends broke', this.#interrupted),
+      ...Object.entries({ '': 0, ...results }).map(([failure, count]) =>
+        counter('requests', 'Requests by what came of them', count, { result: failure === '' ? 'ok' : failure }),
+      ),
+    ]
+  }
+
+  /** Sends nothing more. What was not delivered is sent after the next start. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    for (const answer of this.#tests.values()) answer(refusedAsk('unavailable', '').answer)
+    await this.#thread.stop()
+    await Promise.all(this.#saving)
+  }
+
+  #addOutcome(app: AppKey, ring: Parameters<typeof ringJson>[0]): boolean {
+    const id = outcomeEventId(ring.ring, ring.state)
+    const event: WebhookEvent = webhookEvent('ring.ended', id, ring.ring, ring.endedMs, ringJson(ring))
+    return this.#outbox.addOutcome(app, event, this.#parts.now())
+  }
+
+  #test(app: AppKey): Promise<WebhookAnswer> {
+    const request = ++this.#lastTest
+    const answered = new Promise<WebhookAnswer>((resolve) => this.#tests.set(request, resolve))
+    if (!this.#outbox.test(app, request, this.#parts.now())) {
+      this.#tests.delete(request)
+      return Promise.resolve(refusedAsk('unknown-webhook', '').answer)
+    }
+    this.#drain()
+    return answered
+  }
+
+  /** A configuration counts from now on. */
+  #use(app: AppKey, config: WebhookConfig): void {
+    this.#configs.set(app, config)
+    this.#listen(app, config)
+    this.#outbox.configure(app, config, this.#parts.now())
+  }
+
+  #listen(app: AppKey, config: WebhookConfig | null): void {
+    const { minHoldMs, coalesceMs, events } = config ?? { minHoldMs: 0, coalesceMs: 0, events: [] }
+    const wants = config !== null && isListening(config) ? events : []
+    this.#parts.tellHub({
+      kind: 'listen',
+      app,
+      presence: wants.includes('presence.changed'),
+      rings: wants.includes('ring.changed'),
+      outcomes: wants.includes('ring.ended'),
+      minHoldMs,
+      coalesceMs,
+    })
+  }
+
+  #newSecret(): string {
+    return secretText(this.#parts.random.fill(new Uint8Array(SECRET_BYTES)))
+  }
+
+  async #save(app: AppKey, config: WebhookConfig | null): Promise<boolean> {
+    const row = config === null ? null : utf8Bytes(JSON.stringify(config))
+    const saved = this.#parts.store.putWebhook(app, row).catch((error: unknown) => {
+      this.#parts.log.error({ err: error, app }, 'the webhook of an application was not stored')
+      return false
+    })
+    this.#saving.add(saved)
+    const isSaved = await saved
+    this.#saving.delete(saved)
+    return isSaved
+  }
+
+  #dropOutcome(ring: Uint8Array): void {
+    void this.#parts.store.hub({ kind: 'drop-outcome', ring }).catch(() => {}) // it is dropped after two days
+  }
+
+  /** Does what the outbox wants done, and sets its timer. */
+  #drain(): void {
+    if (this.#isStopped) return
+    for (const notice of this.#outbox.pollNotices()) {
+      if (notice.kind === 'outcome-over') this.#dropOutcome(fromHex(notice.ring))
+      else if (notice.kind === 'tested') {
+        this.#tests.get(notice.request)?.({ kind: 'delivery', delivery: notice.delivery })
+        this.#tests.delete(notice.request)
+      } else {
+        this.#parts.log.warn({ app: notice.app }, 'the endpoint of a webhook answered 410 and is told nothing any more')
+        this.#configs.set(notice.app, notice.config)
+        this.#listen(notice.app, notice.config)
+        void this.#save(notice.app, notice.config)
+      }
+    }
+    this.#thread.send(this.#outbox.pollSends())
+    this.#arm()
+  }
+
+  /** One that is armed too early is left to fire for nothing. */
+  #arm(): void {
+    const atMs = this.#outbox.nextTimeout()
+    if (atMs >= this.#timerAtMs) return
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timerAtMs = atMs
+    const waitMs = Math.min(TIMER_MAX_MS, Math.max(0, atMs - this.#parts.now().monotonicMs))
+    this.#timer = setTimeout(() => {
+      this.#timerAtMs = Infinity
+      this.#outbox.handleTimeout(this.#parts.now())
+      this.#drain()
+    }, waitMs)
+  }
+}

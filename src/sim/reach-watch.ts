@@ -1,0 +1,53 @@
+/** Who has a way to the server, by UDP or WebSocket, must find it: soon after it opened, or after as long as it was closed. */
+import type { ContactModel } from './contact-model.js'
+import type { DeviceNode } from './device-node.js'
+
+/** Intervals between pings that may pass before a dead path is noticed. */
+const INTERVALS = 1.5
+/** Patience on both paths, opening, a handshake, losses, s. */
+const FIND_S = 90
+/** Pauses grow while nothing answers: up to so many times as long as there was no way. */
+const OUTAGES = 2
+
+interface Way {
+  /** virtual ms; null: there is none */
+  openSinceMs: number | null
+  closedSinceMs: number
+  /** how long there was none, ms, before it opened */
+  outageMs: number
+}
+
+export class ReachWatch {
+  readonly #contact: ContactModel
+  readonly #fail: (what: string) => void
+  readonly #ways = new Map<DeviceNode, Way>()
+
+  constructor(contact: ContactModel, fail: (what: string) => void) {
+    this.#contact = contact
+    this.#fail = fail
+  }
+
+  /** Looks at a device, every few seconds. */
+  look(device: DeviceNode, isServerUp: boolean, nowMs: number): void {
+    const { path, setting } = device
+    const isOpen = isServerUp && device.isRunning && !device.isSuspended && path.hasWay
+    const way = this.#ways.get(device) ?? { openSinceMs: null, closedSinceMs: nowMs, outageMs: 0 }
+    this.#ways.set(device, way)
+    if (!isOpen) {
+      if (way.openSinceMs !== null) way.closedSinceMs = nowMs
+      way.openSinceMs = null
+      return
+    }
+    if (way.openSinceMs === null) {
+      way.openSinceMs = nowMs
+      way.outageMs = nowMs - way.closedSinceMs
+    }
+    const slowestS = Math.max(setting.keepaliveS, setting.tcpKeepaliveS ?? 0)
+    const patienceMs = (slowestS * INTERVALS + FIND_S) * 1000 + way.outageMs * OUTAGES
+    const openMs = nowMs - way.openSinceMs
+    if (openMs > patienceMs && !this.#contact.isInContact(setting.handle))
+      this.#fail(
+        `${device.name} is not in contact, though it has had a way for ${Math.trunc(openMs)} ms (${path.udp}, ${path.tcp})`,
+      )
+  }
+}

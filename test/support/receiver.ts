@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { Webhook } from 'standardwebhooks'
+import type { Test } from 'tap'
+
+/** A request as the endpoint got it. */
+export interface Received {
+  path: string
+  headers: Record<string, string>
+  body: string
+}
+
+/** One event of a body. */
+export interface ReceivedEvent {
+  id: string
+  type: string
+  timestamp: string
+  data: Record<string, unknown>
+}
+
+/** An endpoint for webhooks as a process of its own. */
+export class Receiver {
+  readonly #child: ChildProcess
+  readonly #lines: AsyncIterator<string>
+  readonly #unread: Received[] = []
+  port = 0
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+  }
+
+  /** Starts one; it ends with the test. Through `env`: the test runner hands its NODE_OPTIONS on to every process. */
+  static async start(t: Test): Promise<Receiver> {
+    const file = new URL('./receiver.mjs', import.meta.url).pathname
+    const child = spawn('env', ['-u', 'NODE_OPTIONS', 'node', file], { stdio: ['pipe', 'pipe', 'inherit'] })
+    t.teardown(() => child.kill('SIGKILL'))
+    const receiver = new Receiver(child)
+    receiver.port = JSON.parse((await receiver.#lines.next()).value).port
+    return receiver
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/hook`
+  }
+
+  /** How the next request is answered, in the order told; settles when the receiver knows. */
+  async answer(answer: { status?: number; headers?: Record<string, string>; hang?: boolean; body?: string }) {
+    this.#child.stdin!.write(`${JSON.stringify(answer)}\n`)
+    for (;;) {
+      const line = await this.#read()
+      if ('told' in line) return
+      this.#unread.push(line)
+    }
+  }
+
+  /** The next request. */
+  async next(): Promise<Received> {
+    return this.#unread.shift() ?? ((await this.#read()) as Received)
+  }
+
+  async #read(): Promise<Received | { told: true }> {
+    const { value, done } = await this.#lines.next()
+    if (done) throw new Error('the receiver ended')
+    return JSON.parse(value)
+  }
+
+  /** The events of the next request. */
+  async events(): Promise<ReceivedEvent[]> {
+    return eventsOf(await this.next())
+  }
+}
+
+/** The events of a request. */
+export function eventsOf({ body }: Received): ReceivedEvent[] {
+  return JSON.parse(body).data
+}
+
+/** Checks a request with the library of Standard Webhooks. @throws if it is not signed with the secret. */
+export function verifyWithOracle({ headers, body }: Received, secret: string): void {
+  new Webhook(secret).verify(body, headers)
+}
