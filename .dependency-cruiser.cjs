@@ -12,16 +12,30 @@ const allowed = {
   hub: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring'],
   webhook: ['base'],
   native: ['base', 'crypto'],
+  sandbox: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring', 'hub'],
   store: ['base', 'crypto', 'native', 'endpoint', 'hub'],
-  sidecar: ['base', 'packet', 'hub', 'webhook', 'store'],
+  sidecar: ['base', 'packet', 'hub', 'sandbox', 'webhook', 'store'],
   delivery: ['base', 'webhook'],
   appservice: ['base', 'webhook'],
-  io: ['base', 'crypto', 'native', 'endpoint', 'hub', 'webhook', 'store', 'sidecar', 'delivery', 'packet', 'session'],
+  io: [
+    'base',
+    'crypto',
+    'native',
+    'endpoint',
+    'hub',
+    'sandbox',
+    'webhook',
+    'store',
+    'sidecar',
+    'delivery',
+    'packet',
+    'session',
+  ],
   client: ['base', 'crypto', 'noise', 'packet', 'frame', 'session'],
   sim: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'endpoint', 'presence', 'ring', 'hub', 'client'],
   cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'webhook', 'store', 'sidecar', 'appservice', 'io', 'client'],
 }
-const pure = 'base|crypto|noise|packet|frame|session|endpoint|presence|ring|hub|webhook|sim'
+const pure = 'base|crypto|noise|packet|frame|session|endpoint|presence|ring|hub|sandbox|webhook|sim'
 
 module.exports = {
   forbidden: [

@@ -17,6 +17,7 @@ const PURE = [
   'presence',
   'ring',
   'hub',
+  'sandbox',
   'client',
   'sim',
 ]

@@ -7,7 +7,7 @@ export interface Presence {
   message: string
   since: string
   version: number
-  cause: 'device' | 'idle' | 'contact-lost' | 'user' | 'window' | 'restart'
+  cause: 'device' | 'idle' | 'contact-lost' | 'user' | 'window' | 'restart' | 'revoked'
   asOf: string
 }
 

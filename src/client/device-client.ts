@@ -181,9 +181,20 @@ export class Device {
     return this.#edit((machine, now) => machine.block(app, now))
   }
 
-  /** Takes an application out of the list. */
+  /** Takes the consent back: the application sees somebody who went out of contact. */
   forget(app: string): Promise<void> {
     return this.#edit((machine, now) => machine.forget(app, now))
+  }
+
+  /** Takes the consent back, and lets the application know it. Without that, use `forget`. */
+  revoke(app: string): Promise<void> {
+    return this.#edit((machine, now) => machine.revoke(app, now))
+  }
+
+  /** Gives the person another pseudonym for an application. @returns it, once the server has committed the list. */
+  async rotatePuid(app: string): Promise<string> {
+    await this.#edit((machine, now) => machine.rotatePuid(app, now))
+    return this.puid(app)
   }
 
   /** What the person chose, for all their devices. */

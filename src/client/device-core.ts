@@ -122,8 +122,8 @@ export class DeviceCore {
   /** Earliest monotonic ms at which `handleTimeout` has something to do; Infinity for never. */
   nextTimeout(): number {
     if (this.#life !== 'running' && this.#life !== 'stopping') return Infinity
-    const { asking, acks, keepalive, reset, handshake, rings, flow, transfer, outgoing } = this.parts
-    const owners = [handshake, rings, flow, transfer]
+    const { asking, acks, keepalive, reset, handshake, rings, flow, transfer, grants, outgoing } = this.parts
+    const owners = [handshake, rings, flow, transfer, grants]
     const next = Math.min(this.#stopAtMs, ...owners.map((owner) => owner.nextTimeout()))
     // While something must be durable first nothing goes out; `handleSaved` goes on.
     if (outgoing.isHeld) return next
@@ -135,8 +135,9 @@ export class DeviceCore {
   handleTimeout(now: Now): void {
     if (this.#life !== 'running' && this.#life !== 'stopping') return
     this.#compareClocks(now)
-    const { keepalive, reset, handshake, rings, flow, transfer, outgoing, learner } = this.parts
+    const { keepalive, reset, handshake, rings, flow, transfer, grants, outgoing, learner } = this.parts
     rings.handleTimeout(now)
+    grants.handleTimeout(now)
     flow.handleTimeout(now)
     transfer.handleTimeout(now)
     if (!outgoing.isHeld) {
@@ -251,6 +252,7 @@ export class DeviceCore {
       asking.put(PING, null)
       this.parts.putThresholds()
       flow.startSession()
+      this.parts.grants.startSession()
       transfer.repeat()
       this.parts.outgoing.promise.forget()
       this.#incoming.startSession()
@@ -325,6 +327,7 @@ export class DeviceCore {
     reset.clear()
     contact.handleEnd()
     flow.startSession()
+    this.parts.grants.startSession()
     this.parts.ratchet.stopSession()
     this.parts.outlet.save(null)
   }

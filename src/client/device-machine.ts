@@ -1,7 +1,7 @@
 /** The commands of a device: what its host and its person can say. */
 import { PilotlightError } from '../base/errors.js'
 import type { Now } from '../base/time.js'
-import type { Window } from '../frame/person-list.js'
+import { ListFlag, type Window } from '../frame/person-list.js'
 import { REPLY_BYTES_MAX } from '../packet/constants.js'
 import { DeviceError } from './device-error.js'
 import { HostedDevice } from './hosted-device.js'
@@ -96,10 +96,15 @@ export class DeviceMachine extends HostedDevice {
    * @throws DeviceError PL_LIST_FULL; PilotlightError PL_BAD_HEX, PL_BAD_LIST.
    */
   allow(app: string, { hours, appearOffline, shareMessages }: Visibility, now: Now): number {
+    const id = appId(app)
+    const held = entryOf(this.parts.list.current, id)
+    // A consent after a revocation has another pseudonym.
+    const isNew = held === null || (held.flags & ListFlag.toldRevoked) !== 0
     return this.#edit(
       {
         kind: 'entry',
-        app: appId(app),
+        app: id,
+        ...(isNew ? { rotation: Math.max(this.#rotationNow(now), (held?.rotation ?? 0) + 1) } : {}),
         visible: true,
         blocked: false,
         ...(hours === undefined ? {} : { windows: hours }),
@@ -120,9 +125,21 @@ export class DeviceMachine extends HostedDevice {
     return this.#edit({ kind: 'entry', app: appId(app), visible: false, blocked: true }, now)
   }
 
-  /** Takes an application out of the list. */
+  /** Takes the consent back: the application is out of the list, and sees somebody who went out of contact. */
   forget(app: string, now: Now): number {
-    return this.#edit({ kind: 'forget', app: appId(app) }, now)
+    return this.#revoke('forget', appId(app), now)
+  }
+
+  /** Takes the consent back and lets the application know it (cause `revoked`). */
+  revoke(app: string, now: Now): number {
+    return this.#revoke('revoke', appId(app), now)
+  }
+
+  /** Gives the person another pseudonym for an application: who knows the old one sees somebody who went away. */
+  rotatePuid(app: string, now: Now): number {
+    const id = appId(app)
+    const rotation = Math.max(this.#rotationNow(now), (entryOf(this.parts.list.current, id)?.rotation ?? 0) + 1)
+    return this.#edit({ kind: 'rotate', app: id, rotation }, now)
   }
 
   /** Asks for the person's pseudonym for an application; 'puid' brings it. */
@@ -189,6 +206,17 @@ export class DeviceMachine extends HostedDevice {
     const hasStarted = this.parts.flow.startAnew()
     this.handleTimeout(now)
     return hasStarted
+  }
+
+  #revoke(kind: 'forget' | 'revoke', app: string, now: Now): number {
+    const held = entryOf(this.parts.list.current, app)
+    if (held !== null) this.parts.grants.handleRevoked(app, held.rotation)
+    return this.#edit({ kind, app }, now)
+  }
+
+  /** Seconds by the server's clock, as far as it is known: what a rotation is made of. wire-spec §12.4 */
+  #rotationNow(now: Now): number {
+    return Math.floor((this.parts.clock.earliest(now.monotonicMs) ?? now.wallMs) / 1000)
   }
 
   #edit(edit: ListEdit, now: Now): number {

@@ -12,6 +12,7 @@ import { Contact } from './contact.js'
 import { type Credentials, checkCredentials } from './credentials.js'
 import { DeviceChannel } from './device-channel.js'
 import type { DeviceState } from './device-state.js'
+import { Grants } from './grants.js'
 import { Handshake } from './handshake.js'
 import { IntervalLearner } from './interval-learner.js'
 import { Keepalive } from './keepalive.js'
@@ -79,6 +80,7 @@ export class DeviceParts {
   readonly rings: RingBook
   readonly seen: SeenRings
   readonly puids: Puids
+  readonly grants: Grants
   #thresholds: ThresholdsFrame | null = null
 
   /**
@@ -113,7 +115,9 @@ export class DeviceParts {
     this.handshake = new Handshake(crypto, random, own, psk, { stampMs: state.stampMs, serverKeys })
     this.list = new ListReplica(state.list)
     this.transfer = new KeyTransfer(crypto, random, own, outlet, state.keyRequest)
-    this.flow = new ListFlow(crypto, random, this.list, this.transfer, outlet)
+    this.grants = new Grants(this.list, outlet)
+    const settled = (edits: readonly number[]) => this.grants.handleSettled(edits)
+    this.flow = new ListFlow(crypto, random, this.list, this.transfer, outlet, settled)
     const visible = (app: Uint8Array): boolean | 'unknown' =>
       this.flow.isBehind ? 'unknown' : this.list.isVisible(hex(app))
     this.seen = state.seen

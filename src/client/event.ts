@@ -93,6 +93,14 @@ export interface KeyOfferEvent {
   code: string
 }
 
+/** Consent that the person gave in a browser is in the list now, or was taken out of it again. */
+export interface GrantedEvent {
+  kind: 'granted'
+  app: string
+  /** it was taken back: the application's proof was used twice */
+  isWithdrawn: boolean
+}
+
 /** A pseudonym that was asked for by `requestPuid` or `allow`. */
 export interface PuidEvent {
   kind: 'puid'
@@ -157,6 +165,7 @@ export type DeviceEvent =
   | ListKeyTakenEvent
   | KeyOfferEvent
   | PuidEvent
+  | GrantedEvent
   | RefusedEvent
   | ClosedEvent
   | ServerTimeEvent

@@ -151,6 +151,11 @@ export class Incoming {
       case 'puid':
         puids.handlePuid(frame)
         return
+      case 'grant':
+        acks.add(frame.id, now.monotonicMs)
+        this.#parts.grants.handleGrant(frame, flow.cannotCommit, now)
+        flow.handleEdit(now)
+        return
       case 'want-step':
         ratchet.handleWanted()
         return

@@ -21,9 +21,22 @@ export type ListEdit =
       shareMessages?: boolean
       blocked?: boolean
       windows?: Window[]
+      /** for an application that is not in the list: without it, what another device took out stays out */
       rotation?: number
     }
+  /** another pseudonym, if the rotation is greater than the one in force */
+  | { kind: 'rotate'; app: string; rotation: number }
+  /** the consent is taken back */
   | { kind: 'forget'; app: string }
+  /** the same, and the application may know */
+  | { kind: 'revoke'; app: string }
+  /** consent from a browser: wire-spec §10.1; never stored */
+  | { kind: 'grant'; app: string; rotation: number; windows: Window[]; zone: string }
+  /** a grant with this rotation is taken back; never stored */
+  | { kind: 'ungrant'; app: string; rotation: number }
+
+/** Edits of one application. */
+type AppEdit = Extract<ListEdit, { app: string }>
 
 /**
  * Fewer edits that do the same: at most one of each kind for each application.
@@ -33,10 +46,12 @@ export type ListEdit =
 export function compacted(edits: readonly ListEdit[]): ListEdit[] {
   const bySubject = new Map<string, ListEdit>()
   for (const edit of edits) {
-    const subject = edit.kind === 'entry' || edit.kind === 'forget' ? `${edit.kind} ${edit.app}` : edit.kind
+    const subject = 'app' in edit ? `${edit.kind} ${edit.app}` : edit.kind
     const earlier = bySubject.get(subject)
     bySubject.delete(subject)
-    if (edit.kind === 'forget') bySubject.delete(`entry ${edit.app}`)
+    if (edit.kind === 'forget' || edit.kind === 'revoke') {
+      for (const kind of ['entry', 'rotate', 'forget', 'revoke']) bySubject.delete(`${kind} ${edit.app}`)
+    }
     bySubject.set(subject, earlier?.kind === 'entry' && edit.kind === 'entry' ? { ...earlier, ...edit } : edit)
   }
   return [...bySubject.values()]
@@ -58,13 +73,21 @@ export function applyEdit(list: PersonList, edit: ListEdit): PersonList {
     }
     case 'zone':
       return list.zone === edit.zone ? list : { ...list, zone: edit.zone }
-    case 'forget': {
-      const entry = entryOf(list, edit.app)
-      return entry === null ? list : { ...list, entries: list.entries.filter((other) => other !== entry) }
-    }
     case 'entry':
       return applyEntry(list, edit)
+    default:
+      return applyGrant(list, edit)
   }
+}
+
+/** Whether an edit adds its application to a list without it. */
+export function addsEntry(edit: ListEdit): edit is AppEdit {
+  return edit.kind === 'grant' || (edit.kind === 'entry' && (edit.rotation !== undefined || edit.blocked === true))
+}
+
+/** Whether another application fits. One that was revoked and may know it gives way. */
+export function hasRoom({ entries }: PersonList): boolean {
+  return entries.length < LIST_ENTRIES_MAX || entries.some(isToldRevoked)
 }
 
 /** The entry of an application, or null. */
@@ -82,13 +105,64 @@ export function ownList(list: PersonList): PersonList {
   return { ...list, entries: list.entries.map((entry) => ({ ...entry, app: entry.app.slice() })) }
 }
 
-function applyEntry(list: PersonList, edit: ListEdit & { kind: 'entry' }): PersonList {
+/** Consents given, taken back, and their pseudonyms. */
+function applyGrant(list: PersonList, edit: Exclude<AppEdit, { kind: 'entry' }>): PersonList {
   const old = entryOf(list, edit.app)
-  if (old === null && list.entries.length >= LIST_ENTRIES_MAX) return list
-  const entry = changedEntry(old ?? { app: fromHex(edit.app), flags: 0, rotation: 0, windows: [] }, edit)
-  if (old !== null && JSON.stringify(rowOf(old)) === JSON.stringify(rowOf(entry))) return list
-  const entries = old === null ? [...list.entries, entry] : list.entries.map((other) => (other === old ? entry : other))
-  return { ...list, entries: old === null ? entries.sort(byApp) : entries }
+  if (edit.kind === 'grant') return applyConsent(list, old, edit)
+  if (old === null) return list
+  const { flags, rotation } = old
+  switch (edit.kind) {
+    case 'rotate':
+      return edit.rotation > rotation ? put(list, old, { ...old, rotation: edit.rotation }) : list
+    case 'revoke':
+      return put(list, old, { ...old, flags: (flags & ListFlag.blocked) | ListFlag.toldRevoked, windows: [] })
+    case 'ungrant':
+    case 'forget': {
+      const isOther = edit.kind === 'ungrant' && edit.rotation !== rotation
+      return isOther ? list : { ...list, entries: list.entries.filter((other) => other !== old) }
+    }
+  }
+}
+
+/** A lower rotation than the one in force was overtaken: the person chose another pseudonym since. */
+function applyConsent(list: PersonList, old: ListEntry | null, edit: ListEdit & { kind: 'grant' }): PersonList {
+  const { rotation, windows } = edit
+  const zone = list.zone === '' && windows.length > 0 ? edit.zone : list.zone
+  const zoned = zone === list.zone ? list : { ...list, zone }
+  if (old !== null && rotation < old.rotation) return list
+  // Another rotation is another consent: what was said of the last one does not hold.
+  if (old === null || rotation > old.rotation) {
+    return put(zoned, old, { app: fromHex(edit.app), flags: ListFlag.visible, rotation, windows })
+  }
+  const flags = (old.flags | ListFlag.visible) & ~(ListFlag.blocked | ListFlag.toldRevoked)
+  return put(zoned, old, { ...old, flags, windows: windows.length > 0 ? windows : old.windows })
+}
+
+function applyEntry(list: PersonList, edit: ListEdit & { kind: 'entry' }): PersonList {
+  const found = entryOf(list, edit.app)
+  // What is told of an application that was taken out meanwhile does not bring it back.
+  if (found === null && !addsEntry(edit)) return list
+  const isRevoked = found !== null && isToldRevoked(found)
+  if (isRevoked && edit.rotation === undefined && edit.visible === true) return list
+  const rotation = found === null || isRevoked ? (edit.rotation ?? found?.rotation ?? 0) : found.rotation
+  const entry = changedEntry(found ?? { app: fromHex(edit.app), flags: 0, rotation, windows: [] }, edit)
+  return put(list, found, { ...entry, rotation })
+}
+
+/** The list with an entry in place of another one, or added; `list` itself if that changes nothing, or if it is full. */
+function put(list: PersonList, old: ListEntry | null, entry: ListEntry): PersonList {
+  if (old !== null) {
+    if (JSON.stringify(rowOf(old)) === JSON.stringify(rowOf(entry))) return list
+    return { ...list, entries: list.entries.map((other) => (other === old ? entry : other)) }
+  }
+  if (!hasRoom(list)) return list
+  const gives = list.entries.length < LIST_ENTRIES_MAX ? null : list.entries.find(isToldRevoked)
+  const entries = [...list.entries.filter((other) => other !== gives), entry]
+  return { ...list, entries: entries.sort(byApp) }
+}
+
+function isToldRevoked({ flags }: ListEntry): boolean {
+  return (flags & ListFlag.toldRevoked) !== 0
 }
 
 function changedEntry(entry: ListEntry, edit: ListEdit & { kind: 'entry' }): ListEntry {
@@ -100,7 +174,8 @@ function changedEntry(entry: ListEntry, edit: ListEdit & { kind: 'entry' }): Lis
   mark(ListFlag.appearOffline, edit.appearOffline)
   mark(ListFlag.shareMessages, edit.shareMessages)
   mark(ListFlag.blocked, edit.blocked)
-  return { app: entry.app, flags, rotation: edit.rotation ?? entry.rotation, windows: edit.windows ?? entry.windows }
+  if (edit.visible === true) flags &= ~ListFlag.toldRevoked
+  return { app: entry.app, flags, rotation: entry.rotation, windows: edit.windows ?? entry.windows }
 }
 
 function byApp(a: ListEntry, b: ListEntry): number {

@@ -50,6 +50,8 @@ export class ListFlow {
   readonly #replica: ListReplica
   readonly #transfer: KeyTransfer
   readonly #outlet: Outlet
+  /** told of edits that the committed list holds */
+  readonly #onSettled: (edits: readonly number[]) => void
   readonly #assembler = new ListAssembler()
   #flow: Flow | null = null
   /** The server's version, by the last STATE or LIST_RESULT; null before the first in this session. */
@@ -66,7 +68,15 @@ export class ListFlow {
   /** The last edit of which the host was told that no version is left for it; 0 none. */
   #spentEdit = 0
 
-  constructor(crypto: Crypto, random: Random, replica: ListReplica, transfer: KeyTransfer, outlet: Outlet) {
+  constructor(
+    crypto: Crypto,
+    random: Random,
+    replica: ListReplica,
+    transfer: KeyTransfer,
+    outlet: Outlet,
+    onSettled: (edits: readonly number[]) => void,
+  ) {
+    this.#onSettled = onSettled
     this.#crypto = crypto
     this.#random = random
     this.#replica = replica
@@ -78,6 +88,11 @@ export class ListFlow {
   get isBehind(): boolean {
     if (this.#serverVersion === null) return true
     return this.#serverVersion > this.#replica.version && this.#replica.listKey !== null && !this.#isKeyWrong
+  }
+
+  /** Whether this device cannot open the list that the server holds, or does not know yet. */
+  get cannotCommit(): boolean {
+    return this.#serverVersion !== null && this.#isStuck()
   }
 
   /** Another session: what the server said before counts no more. */
@@ -309,12 +324,14 @@ export class ListFlow {
     this.#outlet.save(null)
     const settled = flow.edits.map(({ number }) => number)
     this.#outlet.emit({ kind: 'list-changed', version: flow.version, own: true, settled })
+    this.#onSettled(settled)
   }
 
   /** Edits that the server's list holds already, by another device or by a commit whose result was lost. */
   #tellSettled(settled: number[]): void {
     this.#outlet.save(null)
     this.#outlet.emit({ kind: 'list-changed', version: this.#replica.version, own: true, settled })
+    this.#onSettled(settled)
   }
 
   /**

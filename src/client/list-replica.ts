@@ -2,14 +2,15 @@
 import type { Random } from '../base/random.js'
 import { KEY_BYTES } from '../crypto/crypto.js'
 import { EMPTY_LIST, encodePersonList, ListFlag, type PersonList } from '../frame/person-list.js'
-import { LIST_ENTRIES_MAX } from '../packet/constants.js'
 import { DeviceError } from './device-error.js'
-import { applyEdit, compacted, entryOf, isSameList, type ListEdit } from './list-edit.js'
+import { addsEntry, applyEdit, compacted, entryOf, hasRoom, isSameList, type ListEdit } from './list-edit.js'
 
 /** An edit that waits, with the number by which its maker knows it. */
 export interface PendingEdit {
   readonly number: number
   readonly edit: ListEdit
+  /** of this session alone: never stored */
+  readonly isPassing: boolean
 }
 
 /** What of the list is stored. */
@@ -46,7 +47,7 @@ export class ListReplica {
     this.#list = memory.list
     this.#listKey = memory.listKey
     this.#isKeyProven = memory.isKeyProven
-    this.#pending = memory.edits.map((edit) => ({ number: ++this.#editCount, edit }))
+    this.#pending = memory.edits.map((edit) => ({ number: ++this.#editCount, edit, isPassing: false }))
   }
 
   /** Version of `committed`. */
@@ -77,7 +78,7 @@ export class ListReplica {
 
   /** What is to be stored. */
   get memory(): ListMemory {
-    const edits = compacted(this.#pending.map(({ edit }) => edit))
+    const edits = compacted(this.#pending.filter(({ isPassing }) => !isPassing).map(({ edit }) => edit))
     return { version: this.#version, list: this.#list, listKey: this.#listKey, isKeyProven: this.#isKeyProven, edits }
   }
 
@@ -94,21 +95,26 @@ export class ListReplica {
   /**
    * Makes an edit, to be committed.
    *
+   * @param isPassing it is of this session alone: not stored, and `drop` may take it back.
    * @returns its number.
    * @throws DeviceError PL_LIST_FULL for a 257th application; PilotlightError PL_BAD_LIST if the list would break a
    *   rule of wire-spec §10, such as a message of more than 128 B.
    */
-  edit(edit: ListEdit): number {
+  edit(edit: ListEdit, isPassing = false): number {
     const before = this.current
-    if (edit.kind === 'entry' && entryOf(before, edit.app) === null && before.entries.length >= LIST_ENTRIES_MAX) {
-      throw new DeviceError('PL_LIST_FULL')
-    }
+    if (addsEntry(edit) && entryOf(before, edit.app) === null && !hasRoom(before)) throw new DeviceError('PL_LIST_FULL')
     const after = applyEdit(before, edit)
     encodePersonList(after)
     this.#current = after
     const number = ++this.#editCount
-    this.#pending = [...this.#pending, { number, edit }]
+    this.#pending = [...this.#pending, { number, edit, isPassing }]
     return number
+  }
+
+  /** Takes an edit back that is not committed. A list that is on its way may hold it all the same. */
+  drop(number: number): void {
+    this.#pending = this.#pending.filter((pending) => pending.number !== number)
+    this.#current = null
   }
 
   /** Draws a list key: this is the first device of the person. Save it before a list is sealed with it. [R-10-2] */

@@ -24,6 +24,7 @@ const HUB_KINDS: ReadonlySet<ServerFrame['kind']> = new Set([
   'key-offer',
   'key-given',
   'puid',
+  'grant',
 ])
 
 /** What the hub tells the endpoint to do. */

@@ -3,6 +3,7 @@ import {
   CHALLENGE_BYTES,
   CID_BYTES,
   type Direction,
+  GRANT_WINDOWS_MAX,
   LIST_PART_BYTES,
   LIST_PARTS_MAX,
   REPLY_BYTES_MAX,
@@ -10,6 +11,7 @@ import {
 } from '../packet/constants.js'
 import { type CborItem, isByteString } from './cbor.js'
 import type * as frames from './frame.js'
+import { DAYS_ALL, MINUTES_OF_DAY } from './person-list.js'
 
 /** Tells whether an item may stand in a field. */
 type Rule = (item: CborItem) => boolean
@@ -46,6 +48,10 @@ const count: Rule = integer(1, LIST_PARTS_MAX)
 const part: Rule = byteString(0, LIST_PART_BYTES)
 const app: Rule = byteString(8, 8)
 const nonce: Rule = byteString(16, 16)
+const grant: Rule = byteString(16, 16)
+/** u32: that is what fits a PUID. wire-spec §12.4 */
+const rotation: Rule = integer(0, 2 ** 32 - 1)
+const windows: Rule = (item) => Array.isArray(item) && item.length <= GRANT_WINDOWS_MAX && item.every(isWindow)
 const publicKey: Rule = byteString(32, 32)
 const challenge: Rule = byteString(CHALLENGE_BYTES, CHALLENGE_BYTES)
 const sealed: Rule = byteString(80, 80)
@@ -70,6 +76,7 @@ const ALL: readonly FrameLayout[] = [
   layout<frames.ProbeFrame>('probe', 13, 'd2s', { delayS: uint }),
   layout<frames.StepFrame>('step', 14, 'd2s', { key: publicKey }),
   layout<frames.LearntFrame>('learnt', 15, 'd2s', { network: integer(0, 2), seconds: uint }),
+  layout<frames.GrantedFrame>('granted', 31, 'd2s', { grant, what: integer(0, 1) }),
   layout<frames.ChallengeFrame>('challenge', 2, 's2d', { challenge }),
   layout<frames.NewCidFrame>('new-cid', 16, 's2d', {
     id,
@@ -99,6 +106,7 @@ const ALL: readonly FrameLayout[] = [
   layout<frames.SteppedFrame>('stepped', 28, 's2d', { key: publicKey }),
   layout<frames.WantStepFrame>('want-step', 29, 's2d', {}),
   layout<frames.HintFrame>('hint', 30, 's2d', { network: integer(0, 2), seconds: uint }),
+  layout<frames.GrantFrame>('grant', 31, 's2d', { id, grant, app, rotation, what: integer(0, 1), windows, zone: text }),
 ]
 
 const BY_KIND = new Map<string, FrameLayout>(ALL.map((row) => [row.kind, row]))
@@ -149,6 +157,13 @@ function byType(direction: Direction): ReadonlyMap<number, FrameLayout> {
 
 function integer(least: number, most: number): Rule {
   return (item) => typeof item === 'number' && item >= least && item <= most
+}
+
+function isWindow(item: CborItem): boolean {
+  if (!Array.isArray(item) || item.length < 3) return false
+  const [days, start, end] = item as readonly CborItem[]
+  const minute = integer(0, MINUTES_OF_DAY - 1)
+  return integer(1, DAYS_ALL)(days as CborItem) && minute(start as CborItem) && minute(end as CborItem)
 }
 
 function byteString(leastBytes: number, mostBytes: number): Rule {

@@ -84,6 +84,14 @@ export interface PuidRequestFrame {
   app: Uint8Array
   rotation: number
 }
+/** 0 it is in the committed list, 1 this device cannot put it there */
+export type GrantedCode = 0 | 1
+export interface GrantedFrame {
+  kind: 'granted'
+  /** 16 B */
+  grant: Uint8Array
+  what: GrantedCode
+}
 export interface CloseFrame {
   kind: 'close'
   code: number
@@ -123,6 +131,7 @@ export type DeviceFrame =
   | KeyRequestFrame
   | KeySealedFrame
   | PuidRequestFrame
+  | GrantedFrame
   | CloseFrame
   | ProbeFrame
   | StepFrame
@@ -228,6 +237,27 @@ export interface PuidFrame {
   puid: string
 }
 
+/** Hours as in a person's list: days, start, end. */
+export type GrantWindow = readonly [number, number, number]
+
+/** 0 an application may see the person, 1 that is taken back */
+export type GrantCode = 0 | 1
+export interface GrantFrame {
+  kind: 'grant'
+  id: number
+  /** 16 B */
+  grant: Uint8Array
+  /** 8 B */
+  app: Uint8Array
+  /** of the pseudonym that the application was given */
+  rotation: number
+  what: GrantCode
+  /** as in the list: days, start, end; none: as they are, at first all hours */
+  windows: readonly GrantWindow[]
+  /** IANA name, for a list that has none; '' none */
+  zone: string
+}
+
 /** In the packet with the PONG that answers a packet with SYNC. */
 export interface ClockFrame {
   kind: 'clock'
@@ -267,6 +297,7 @@ export type ServerFrame =
   | KeyOfferFrame
   | KeyGivenFrame
   | PuidFrame
+  | GrantFrame
   | ClockFrame
   | SteppedFrame
   | WantStepFrame
@@ -281,5 +312,6 @@ export type ReliableFrame =
   | ServerKeyFrame
   | KeyOfferFrame
   | KeyGivenFrame
+  | GrantFrame
 
 export type Frame = DeviceFrame | ServerFrame

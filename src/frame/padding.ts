@@ -12,6 +12,8 @@ const PADDED_KINDS: ReadonlySet<Frame['kind']> = new Set([
   'key-offer',
   'key-sealed',
   'key-given',
+  'grant',
+  'granted',
 ])
 
 /** Whether a packet with these frames must be padded: their lengths would tell what they are. [R-7-6] */

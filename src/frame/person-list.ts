@@ -14,14 +14,16 @@ export const LIST_DEPTH_MAX = 5
 
 /** Bytes of an application id. */
 const APP_BYTES = 8
-const DAYS_ALL = 127
-const MINUTES_OF_DAY = 1440
+/** All days of a week. */
+export const DAYS_ALL = 127
+/** Minutes of a day. */
+export const MINUTES_OF_DAY = 1440
 
 /** Choices of a person. */
 export const Choice = { available: 0, unavailable: 1, invisible: 2 } as const
 
 /** Bits of an entry's flags; others are kept and mean nothing. */
-export const ListFlag = { visible: 1, appearOffline: 2, shareMessages: 4, blocked: 8 } as const
+export const ListFlag = { visible: 1, appearOffline: 2, shareMessages: 4, blocked: 8, toldRevoked: 16 } as const
 
 /** Hours in which an application sees the person. One with `end <= start` runs past midnight. */
 export interface Window {

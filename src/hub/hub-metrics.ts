@@ -23,6 +23,10 @@ export const HUB_DROPS = [
   'puidRequestsIgnored',
   /** rows of rings that cannot be read, are past their time or of removed applications */
   'ringRowsIgnored',
+  /** GRANTED for what was not given, or is done */
+  'grantsIgnored',
+  /** rows of grants that cannot be read, are past their time, or of somebody who is gone */
+  'grantRowsIgnored',
 ] as const
 
 /** One of `HUB_DROPS`. */
@@ -59,6 +63,20 @@ export function presenceMetrics(numbers: PresenceNumbers): Record<string, number
     personsWithHoursOrTexts: extras,
     personsSeenOtherwise: seenLines,
     tableBytes,
+  }
+}
+
+/** Numbers of the persons' lists by the names of `/metrics`. @param reads lists that are being read. */
+export function listMetrics(
+  commits: { committed: number; conflicts: number; uploads: number },
+  visibility: { applied: number; assemblies: number },
+  reads: number,
+): Record<string, number> {
+  return {
+    listCommits: commits.committed,
+    listConflicts: commits.conflicts,
+    listsApplied: visibility.applied,
+    listTransfers: commits.uploads + visibility.assemblies + reads,
   }
 }
 

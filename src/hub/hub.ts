@@ -1,16 +1,15 @@
 import type { Now } from '../base/time.js'
 import type { DeviceHandle, EndpointCommand, EndpointEvent } from '../endpoint/message.js'
-import type { PuidRequestFrame } from '../frame/frame.js'
 import { CloseCode } from '../packet/constants.js'
 import { Presence } from '../presence/presence.js'
-import { ROTATION_MAX } from '../presence/puid.js'
 import { Rings } from '../ring/rings.js'
 import { Agenda } from './agenda.js'
 import { Apps } from './apps.js'
 import { checkedHubConfig, type HubConfig, type HubOptions } from './config.js'
+import { Consents } from './consents.js'
 import { DevicePapers } from './device-papers.js'
 import { Devices } from './devices.js'
-import { DropCounts, presenceMetrics, ringMetrics } from './hub-metrics.js'
+import { DropCounts, listMetrics, presenceMetrics, ringMetrics } from './hub-metrics.js'
 import { KeyTransfers } from './key-transfers.js'
 import type { ListContext, Sender } from './list-channel.js'
 import { ListCommits } from './list-commits.js'
@@ -59,6 +58,7 @@ export class Hub {
   readonly #streams: Streams
   readonly #listeners: Listeners
   readonly #rings: Rings
+  readonly #consents: Consents
 
   /** @throws PilotlightError PL_BAD_OPTION. */
   constructor(options: HubOptions) {
@@ -99,6 +99,7 @@ export class Hub {
     this.#visibility = new ListVisibility(context, states)
     this.#reads = new ListReads(context)
     this.#keys = new KeyTransfers(context, this.#papers, reliable)
+    this.#consents = new Consents(context, apps, reliable)
     this.#questions = new PresenceQuestions({ views, outbox, puidsMax: limits.questionPuidsMax }, timers)
     this.#streams = streams
     this.#listeners = listeners
@@ -128,6 +129,14 @@ export class Hub {
     const now = { monotonicMs: bootedMonotonicMs, wallMs: bootedMs }
     const isLoaded = this.#rings.load(row, (app) => this.#apps.get(app) !== null, now)
     if (!isLoaded) this.#drops.add('ringRowsIgnored')
+    return isLoaded
+  }
+
+  /** A grant's row, as it was put. @returns false if it cannot be read, is past its time, or of somebody who is gone. */
+  loadGrant(row: Uint8Array): boolean {
+    const { bootedMs, bootedMonotonicMs } = this.#config
+    const isLoaded = this.#consents.grants.load(row, { monotonicMs: bootedMonotonicMs, wallMs: bootedMs })
+    if (!isLoaded) this.#drops.add('grantRowsIgnored')
     return isLoaded
   }
 
@@ -186,6 +195,10 @@ export class Hub {
       case 'ring-withdraw':
         this.#rings.handleWithdraw(request.request, request.app, request.ring, now)
         break
+      case 'consent':
+      case 'consent-exchange':
+        this.#consents.handle(request, now)
+        break
       case 'metrics':
         this.#outbox.replies.push({ kind: 'metrics', request: request.request, metrics: this.metrics() })
         break
@@ -220,7 +233,9 @@ export class Hub {
       return
     }
     if (this.#rings.handleStored(reply.request, reply.ok, now)) return
-    this.#commits.handleStored(reply.request, reply.ok, reply.version, now)
+    if (this.#consents.grants.handleStored(reply.request, reply.ok, now)) return
+    const person = this.#commits.handleStored(reply.request, reply.ok, reply.version, now)
+    if (person >= 0) this.#consents.grants.handleChange(person, now)
   }
 
   /** Does everything whose time has come. */
@@ -250,8 +265,6 @@ export class Hub {
 
   /** Counters and gauges at this moment, in camelCase. */
   metrics(): Record<string, number> {
-    const commits = this.#commits.numbers
-    const visibility = this.#visibility.numbers
     const keys = this.#keys.numbers
     const streams = this.#streams.numbers
     return {
@@ -262,13 +275,11 @@ export class Hub {
       streamEvents: streams.told,
       presenceQuestionPuids: this.#questions.waitingPuids,
       ...this.#listeners.metrics,
-      listCommits: commits.committed,
-      listConflicts: commits.conflicts,
-      listsApplied: visibility.applied,
-      listTransfers: commits.uploads + visibility.assemblies + this.#reads.size,
+      ...listMetrics(this.#commits.numbers, this.#visibility.numbers, this.#reads.size),
       keyRequests: keys.requests,
       keysGiven: keys.given,
       devicesWithFramesWaiting: this.#reliable.devices,
+      ...this.#consents.numbers,
       timers: this.#agenda.armed,
       paperBytes: this.#papers.allocatedBytes,
       ...this.#drops.all(),
@@ -289,6 +300,7 @@ export class Hub {
     this.#states.handleContact(row, fresh, now)
     this.#keys.handleContact(device, person)
     this.#rings.handleContact(person, now)
+    this.#consents.grants.handleContact(device, person, fresh, now)
   }
 
   #handleFrame({ device, frame }: DeviceEvent, row: number, now: Now): void {
@@ -304,7 +316,7 @@ export class Hub {
         this.#states.tell(row, now)
         break
       case 'visibility':
-        this.#visibility.handlePart(sender, frame, now)
+        if (this.#visibility.handlePart(sender, frame, now)) this.#consents.grants.handleApplied(sender.person)
         break
       case 'list':
         this.#commits.handlePart(sender, frame, now)
@@ -319,20 +331,12 @@ export class Hub {
         this.#keys.handleSealed(sender, frame)
         break
       case 'puid-request':
-        this.#handlePuidRequest(sender, frame)
+        this.#consents.handlePuidRequest(sender, frame)
+        break
+      case 'granted':
+        this.#consents.grants.handleGranted(sender, frame, now)
         break
     }
-  }
-
-  /** The answer for an application that is not here is an empty text. */
-  #handlePuidRequest(sender: Sender, { app, rotation }: PuidRequestFrame): void {
-    if (rotation > ROTATION_MAX) {
-      this.#drops.add('puidRequestsIgnored')
-      return
-    }
-    const puid = this.#apps.byId(app)?.puids.write({ person: sender.person, rotation }) ?? ''
-    const frames = [{ kind: 'puid', app, rotation, puid } as const]
-    this.#outbox.commands.push({ kind: 'send', device: sender.device, frames, untilMonotonicMs: 0 })
   }
 
   #handleDeviceAdded(request: DeviceAdded, now: Now): void {
@@ -377,6 +381,7 @@ export class Hub {
       this.#removeDevice(this.#devices.handleOf(row), CloseCode.accountRemoved, now)
     }
     this.#reads.forget(person)
+    this.#consents.forgetPerson(person)
     this.#presence.removePerson(person, now)
   }
 
@@ -385,6 +390,7 @@ export class Hub {
     if (app === null) return
     this.#listeners.forget(app)
     this.#rings.handleAppRemoved(key, now)
+    this.#consents.grants.forgetApp(key)
     this.#apps.remove(app)
   }
 }

@@ -74,14 +74,14 @@ export class ListCommits {
     if (isLast) this.#finish(sender, upload)
   }
 
-  /** The store answered a put-list. @returns whether it was one of ours. */
-  handleStored(request: number, ok: boolean, version: number, now: Now): boolean {
+  /** The store answered a put-list. @returns whose list was committed; -1 none. */
+  handleStored(request: number, ok: boolean, version: number, now: Now): number {
     const asked = this.#requests.get(request)
-    if (asked === undefined) return false
+    if (asked === undefined) return -1
     this.#requests.delete(request)
     const { person, base, upload } = asked
     const { presence, devices } = this.#context
-    if (!presence.hasPerson(person)) return true
+    if (!presence.hasPerson(person)) return -1
     if (ok) {
       this.#committed++
       presence.setListVersion(person, upload.version)
@@ -95,7 +95,7 @@ export class ListCommits {
       if (version !== presence.listVersion(person)) presence.setListVersion(person, version)
       this.#answer(upload, version, ListResultCode.conflict)
     }
-    return true
+    return ok ? person : -1
   }
 
   /** A device was removed. */

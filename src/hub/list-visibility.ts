@@ -26,20 +26,20 @@ export class ListVisibility {
     return { applied: this.#applied, assemblies: this.#assemblies.size }
   }
 
-  /** A VISIBILITY part came; parts may come in any order. */
-  handlePart(sender: Sender, frame: VisibilityFrame, now: Now): void {
+  /** A VISIBILITY part came; parts may come in any order. @returns whether a list was applied. */
+  handlePart(sender: Sender, frame: VisibilityFrame, now: Now): boolean {
     const { row } = sender
     const { version, index, count, part } = frame
     if (part.length > LIST_PART_BYTES || index >= count) {
       this.#context.count('listPartsIgnored')
-      return
+      return false
     }
     const assembly = this.#assemblies.get(row) ?? { timer: 0, assembler: new ListAssembler() }
     this.#assemblies.touch(row, assembly, now.monotonicMs + TRANSFER_MS)
     const whole = assembly.assembler.add(version, index, count, part)
-    if (whole === null) return
+    if (whole === null) return false
     this.#assemblies.drop(row)
-    this.#apply(sender, version, whole, now)
+    return this.#apply(sender, version, whole, now)
   }
 
   /** A device was removed. */
@@ -47,24 +47,25 @@ export class ListVisibility {
     this.#assemblies.drop(row)
   }
 
-  #apply(sender: Sender, version: number, plaintext: Uint8Array, now: Now): void {
+  #apply(sender: Sender, version: number, plaintext: Uint8Array, now: Now): boolean {
     const { presence, outbox } = this.#context
     const current = presence.listVersion(sender.person)
     if (version !== current) {
       // Not the committed one: never applied. The device learns which one is.
       this.#context.count('visibilityStale')
       sendListResult(outbox, sender.device, current, ListResultCode.conflict)
-      return
+      return false
     }
     const list = heldListOf(plaintext)
     if (list === null) {
       this.#context.count('visibilityInvalid')
-      return
+      return false
     }
     this.#applied++
     presence.applyList(sender.person, list, now)
     this.#states.handleApplied(sender.person, sender.row, now)
     sendListResult(outbox, sender.device, version, ListResultCode.applied)
+    return true
   }
 }
 

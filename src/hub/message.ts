@@ -3,6 +3,7 @@
  * plain records that cross threads by structured clone. `request` numbers belong to the asking side.
  */
 import type { DeviceHandle } from '../endpoint/message.js'
+import type { GrantWindow } from '../frame/frame.js'
 import type { PresenceCause, PresenceState } from '../presence/state.js'
 import type { NewRing, RingView } from '../ring/ring.js'
 
@@ -42,6 +43,26 @@ export type HubRequest =
   | { kind: 'ring-get'; request: number; app: AppKey; ring: string; waitMs: number }
   | { kind: 'ring-withdraw'; request: number; app: AppKey; ring: string }
   | { kind: 'metrics'; request: number }
+  /** a person agrees that an application may see them; `challenge` is PKCE's, S256 */
+  | {
+      kind: 'consent'
+      request: number
+      app: AppKey
+      person: PersonKey
+      redirectUri: string
+      challenge: string
+      windows: GrantWindow[]
+      zone: string
+    }
+  /** the application exchanges the code; `challenge` is made of its verifier */
+  | {
+      kind: 'consent-exchange'
+      request: number
+      app: AppKey
+      code: string
+      redirectUri: string
+      challenge: string
+    }
   | { kind: 'account-added'; person: PersonKey }
   | { kind: 'account-removed'; person: PersonKey }
   | {
@@ -75,6 +96,7 @@ export type HubErrorCode =
   | 'idempotency-conflict'
   | 'rate-limited'
   | 'ring-ended'
+  | 'invalid-grant'
   | 'unavailable'
 
 /** Hub -> sidecar. */
@@ -87,6 +109,8 @@ export type HubReply =
       ring: RingView /** false if the idempotency key was seen before */
       created: boolean
     }
+  | { kind: 'consented'; request: number; code: string }
+  | { kind: 'consent-exchanged'; request: number; puid: string }
   | { kind: 'error'; request: number; code: HubErrorCode; detail: string; retryAfterS: number }
   | { kind: 'metrics'; request: number; metrics: Record<string, number> }
   /** a large snapshot is told in several, the last says so; changes come after it */
@@ -118,6 +142,10 @@ export type HubStoreRequest =
       /** kept in the same commit until a webhook has told it (`drop-outcome`), sealed as the row; null nothing */
       outcome?: Uint8Array | null
     }
+  /** A grant on its way to a device; sealed in the store under a key of its own. */
+  | { kind: 'put-grant'; request: number; grant: Uint8Array; untilMs: number; row: Uint8Array }
+  /** The key of the grant goes with it. */
+  | { kind: 'drop-grant'; grant: Uint8Array }
   /** Write-behind. */
   | { kind: 'drop-ring'; ring: Uint8Array }
   /** Write-behind. */

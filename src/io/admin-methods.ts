@@ -5,6 +5,7 @@ import type { AppKey, HubRequest } from '../hub/message.js'
 import { CloseCode } from '../packet/constants.js'
 import type { AccountRow, AppRow, DeviceRow, ServerKeys, Store } from '../store/store.js'
 import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
+import { detailsOf, keyOf, newAppOf, shownWhole } from './app-params.js'
 import type { Methods, Params } from './call-socket.js'
 import { textOf } from './params.js'
 import { ServerError } from './server-error.js'
@@ -101,13 +102,26 @@ function deviceMethods(store: Store, running: Running | null): Methods {
 function appMethods(store: Store, running: Running | null): Methods {
   return {
     async 'app.add'(params) {
-      const { app, apiKey } = await store.addApp(nameOf(params), Date.now())
+      const { app, apiKey } = await store.addApp(nameOf(params), Date.now(), await newAppOf(params, store))
       running?.tellHub({ kind: 'app-added', app: app.app, appId: app.appId, name: app.name })
       await running?.appsChanged()
       return { ...shownApp(app), apiKey }
     },
     async 'app.list'() {
       return (await store.listApps()).map(shownApp)
+    },
+    async 'app.show'(params) {
+      const found = await store.directory({ kind: 'app', owner: null, appId: textOf(params, 'app') }, Date.now())
+      if (found?.kind !== 'app') throw new ServerError('PL_UNKNOWN_APP', textOf(params, 'app'))
+      return shownWhole(found.app)
+    },
+    async 'app.change'(params) {
+      const details = detailsOf(params)
+      const ask = { kind: 'app-change', owner: null, appId: textOf(params, 'app'), details } as const
+      const found = await store.directory(ask, Date.now())
+      if (found?.kind !== 'app') throw new ServerError('PL_UNKNOWN_APP', textOf(params, 'app'))
+      await running?.appsChanged()
+      return shownWhole(found.app)
     },
     async 'app.remove'(params) {
       const removed = await store.removeApp(textOf(params, 'app'))
@@ -117,7 +131,7 @@ function appMethods(store: Store, running: Running | null): Methods {
       return shownApp(removed)
     },
     async 'app.rotate'(params) {
-      const rotated = await store.rotateApp(textOf(params, 'app'))
+      const rotated = await store.rotateApp(textOf(params, 'app'), keyOf(params))
       if (rotated === null) throw new ServerError('PL_UNKNOWN_APP', textOf(params, 'app'))
       await running?.appsChanged()
       return { ...shownApp(rotated.app), apiKey: rotated.apiKey }
@@ -151,7 +165,7 @@ function shownDevice({ deviceId, account, name, createdMs, session }: DeviceRow)
 }
 
 function shownApp(app: AppRow) {
-  return { app: appText(app), name: app.name, createdMs: app.createdMs, apiKeys: app.keyHashes.length }
+  return { app: appText(app), name: app.name, createdMs: app.createdMs, apiKeys: app.keys.length }
 }
 
 /** Public keys only. */

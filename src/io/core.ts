@@ -6,6 +6,7 @@ import type { Crypto } from '../crypto/crypto.js'
 import { type KeyPair, keyPair } from '../crypto/key-pair.js'
 import { SLOTS_MAX } from '../endpoint/device-handle.js'
 import { Endpoint } from '../endpoint/endpoint.js'
+import type { HubOptions } from '../hub/config.js'
 import { Hub } from '../hub/hub.js'
 import { BOOT_BYTES } from '../packet/constants.js'
 import type { Boot } from '../store/store.js'
@@ -16,6 +17,8 @@ import { systemZones } from './zones.js'
 export interface Core {
   endpoint: Endpoint
   hub: Hub
+  /** what the hub was made with */
+  hubOptions: HubOptions
   /** wall clock of the start, ms */
   bootedMs: number
   /** static keys in use, current first */
@@ -57,7 +60,7 @@ export function loadCore({ boot, crypto, silenceMaxS, now }: CoreParts): Core {
     },
     now,
   )
-  const hub = new Hub({
+  const hubOptions: HubOptions = {
     crypto,
     random,
     puidKey: keys.puidKey,
@@ -66,13 +69,14 @@ export function loadCore({ boot, crypto, silenceMaxS, now }: CoreParts): Core {
     bootedMonotonicMs: now.monotonicMs,
     longestSilenceS: silenceMaxS,
     zones: systemZones(),
-  })
+  }
+  const hub = new Hub(hubOptions)
   const [current, last] = statics
   if (current !== undefined && last !== undefined) endpoint.announceServerKey(current.publicKey)
-  return { endpoint, hub, statics, bootedMs: now.wallMs, ...load(boot, endpoint, hub) }
+  return { endpoint, hub, hubOptions, statics, bootedMs: now.wallMs, ...load(boot, endpoint, hub) }
 }
 
-function load({ accounts, apps, devices, rings }: Boot, endpoint: Endpoint, hub: Hub) {
+function load({ accounts, apps, devices, rings, grants }: Boot, endpoint: Endpoint, hub: Hub) {
   const sessions = { loaded: 0, unreadable: 0 }
   for (const { app, appId, name } of apps) hub.addApp(app, appId, name)
   for (const { person, listVersion } of accounts) hub.addPerson(person, listVersion)
@@ -81,6 +85,7 @@ function load({ accounts, apps, devices, rings }: Boot, endpoint: Endpoint, hub:
     if (endpoint.loadSession(device, session, rotation)) sessions.loaded++
     else if (session !== null) sessions.unreadable++
   }
+  for (const row of grants) hub.loadGrant(row)
   return { sessions, ringsLoaded: rings.filter(({ row }) => hub.loadRing(row)).length }
 }
 

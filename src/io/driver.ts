@@ -186,7 +186,8 @@ export class Driver {
   #moveHubStore(): boolean {
     const request = this.#parts.hub.pollStore()
     if (request === null) return false
-    const asked = request.kind === 'put-list' || request.kind === 'put-ring' ? request.request : null
+    const isPut = request.kind === 'put-list' || request.kind === 'put-ring' || request.kind === 'put-grant'
+    const asked = isPut ? request.request : null
     this.#ask(
       request.kind,
       () => this.#parts.store.hub(request),

@@ -20,6 +20,7 @@ import { Driver } from './driver.js'
 import { deviceEndpoints, resolveHosts } from './hosts.js'
 import { type Log, type LogLevel, serverLog } from './log.js'
 import { metricSamples } from './metrics.js'
+import { SandboxDesk } from './sandbox-desk.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
 import { StoreWatch } from './store-watch.js'
 import { systemNow } from './system-clock.js'
@@ -52,6 +53,10 @@ export interface ServerOptions {
   /** HTTP connections of one address */
   connectionsPerAddress: number
   crypto: 'native' | 'noble'
+  /** whether applications need a verified domain to ask strangers for consent */
+  verifiedDomains: boolean
+  /** whether domains with private addresses are asked, by plain http */
+  privateDomains: boolean
   /** longest silence that a device may promise, 15..1800 s */
   silenceMaxS: number
   /** webhooks may go to private addresses and over plain HTTP */
@@ -134,6 +139,7 @@ class House {
   readonly #driver: Driver
   readonly #desk: SidecarDesk
   readonly #channels: ChannelDesk
+  readonly #sandbox: SandboxDesk
   readonly #webhooks: WebhookDesk
   #admin: UnixListener | null = null
   #sidecar: SupervisedSidecar | null = null
@@ -152,6 +158,7 @@ class House {
       onDatagram: (bytes, remote) => this.#driver.datagram(bytes, remote),
       onClosed: (remote) => this.#driver.pathClosed(remote),
     })
+    this.#sandbox = new SandboxDesk(this.#core.hubOptions, (reply) => this.#desk.reply(reply))
     this.#desk = new SidecarDesk({
       store,
       log,
@@ -161,6 +168,7 @@ class House {
       endpoints: (address) => this.#endpointsFor(address),
       samples: (numbers) => this.#samples(numbers),
       channels: this.#channels,
+      sandbox: this.#sandbox,
       storeProblem: () => watch.problem,
     })
     watch.onState = () => this.#desk.tellStore()
@@ -202,6 +210,8 @@ class House {
         logLevel: options.logLevel,
         version: options.version,
         bootedMs: this.#core.bootedMs,
+        verifiedDomains: options.verifiedDomains,
+        privateDomains: options.privateDomains,
       },
       this.#desk,
       log,
@@ -223,6 +233,7 @@ class House {
     this.#desk.stopping()
     await this.#sidecar?.stop()
     await this.#admin?.close()
+    await this.#sandbox.stop()
     await this.#webhooks.stop()
     await this.#driver.stop()
     await this.#udp?.close()

@@ -4,10 +4,13 @@ import type { AppEntry, EnrolResult, MetricSample, StartFailure, ToSidecar } fro
 import type { SidecarOptions } from '../sidecar/options.js'
 import { SidecarError, type SidecarMessage } from '../sidecar/start.js'
 import { type SupervisedSidecar, superviseSidecar } from '../sidecar/supervise.js'
+import type { DirectoryAsk } from '../store/directory-message.js'
 import type { Enrolment, Store } from '../store/store.js'
 import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 import type { ChannelDesk } from './channel-desk.js'
+import { answerDirectory } from './directory-desk.js'
 import type { Log } from './log.js'
+import type { SandboxDesk } from './sandbox-desk.js'
 import { ServerError, type ServerErrorCode } from './server-error.js'
 
 /** What the desk works with. */
@@ -24,10 +27,13 @@ export interface DeskParts {
   webhook(app: AppKey, ask: WebhookAsk): Promise<WebhookAnswer>
   /** where datagrams of WebSockets go */
   channels: ChannelDesk
+  /** where test keys lead */
+  sandbox: SandboxDesk
   /** why nothing can be stored; null if it can */
   storeProblem(): string | null
 }
 
+type TestPersonsMessage = Extract<SidecarMessage, { kind: 'test-persons' }>
 type EnrolMessage = Extract<SidecarMessage, { kind: 'enrol' }>
 
 /** One desk serves all sidecars, one after the other. */
@@ -61,6 +67,8 @@ export class SidecarDesk {
     if (message.kind === 'enrol') void this.#enrol(message)
     else if (message.kind === 'metrics') this.#parts.tellHub({ kind: 'metrics', request: message.request })
     else if (message.kind === 'hub') this.#forward(message.request)
+    else if (message.kind === 'directory') void this.#answerDirectory(message.request, message.ask)
+    else if (message.kind === 'test-persons') void this.#answerTestPersons(message)
     else if (message.kind === 'webhook') void this.#webhook(message)
     else this.#parts.channels.take(message)
   }
@@ -77,7 +85,7 @@ export class SidecarDesk {
   /** The sidecar broke: the hub need not tell its streams any more. Requests that are under way are answered to nobody. */
   crashed(): void {
     this.#post = () => {}
-    for (const stream of this.#streams) this.#parts.tellHub({ kind: 'unsubscribe', stream })
+    for (const stream of this.#streams) this.#unsubscribe(stream)
     this.#streams.clear()
     this.#parts.channels.crashed()
   }
@@ -90,20 +98,38 @@ export class SidecarDesk {
   /** Tells the sidecar all applications and their keys. */
   async tellApps(): Promise<void> {
     const apps = (await this.#parts.store.listApps()).map(
-      ({ app, appId, name, keyHashes }): AppEntry => ({
+      ({ app, appId, name, keys }): AppEntry => ({
         app,
         appId: Buffer.from(appId).toString('hex'),
         name,
-        keyHashes,
+        keys: keys.map(({ hash, mode, scopes }) => ({ hash, mode, scopes })),
       }),
     )
+    this.#parts.sandbox.setApps(apps)
     this.#post({ kind: 'apps', apps })
   }
 
   #forward(request: HubRequest): void {
     if (request.kind === 'subscribe') this.#streams.add(request.stream)
-    if (request.kind === 'unsubscribe') this.#streams.delete(request.stream)
-    this.#parts.tellHub(request)
+    if (request.kind === 'unsubscribe') {
+      this.#streams.delete(request.stream)
+      this.#unsubscribe(request.stream)
+    } else if ('app' in request && request.app < 0) this.#parts.sandbox.request(request.app, request)
+    else this.#parts.tellHub(request)
+  }
+
+  #unsubscribe(stream: number): void {
+    this.#parts.tellHub({ kind: 'unsubscribe', stream })
+    this.#parts.sandbox.unsubscribe(stream)
+  }
+
+  async #answerDirectory(request: number, ask: DirectoryAsk): Promise<void> {
+    const parts = { ...this.#parts, tellApps: () => this.tellApps() }
+    this.#post(await answerDirectory(parts, request, ask))
+  }
+
+  async #answerTestPersons({ request, app, change }: TestPersonsMessage): Promise<void> {
+    this.#post({ kind: 'test-persons', request, persons: await this.#parts.sandbox.persons(app, change) })
   }
 
   async #webhook({ request, app, ask }: Extract<SidecarMessage, { kind: 'webhook' }>): Promise<void> {

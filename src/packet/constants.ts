@@ -99,6 +99,10 @@ export const LIST_RETRY_FIRST_MS = 2_000
 export const LIST_RETRY_MAX_MS = 64_000
 /** Last version of a list: the greatest u48. wire-spec [R-10-1] */
 export const LIST_VERSION_MAX = 2 ** 48 - 1
+/** How long a device tries to put a grant into the list. wire-spec [R-10.1-2] */
+export const GRANT_HOLD_MS = 30_000
+/** Hours that one grant may bring. */
+export const GRANT_WINDOWS_MAX = 16
 export const MESSAGE_TEXT_BYTES_MAX = 128
 export const REPLY_BYTES_MAX = 256
 /** Subprotocol of the channel over WebSocket. wire-spec §8.3 */

@@ -191,18 +191,19 @@ export class PersonLines {
     const isLive = this.#persons.is(person, PersonFlag.live)
     const allowance = at >= 0 && isLive ? this.#visibility.allowance(person, at, now.wallMs) : 'hidden'
     if (at >= 0) this.#visibility.setShown(person, at, allowance === 'yes')
-    if (allowance !== 'yes' && line.isBaseline) return
+    const isTold = at >= 0 && isLive && allowance === 'hidden' && this.#visibility.isToldRevoked(person, at)
+    if (allowance !== 'yes' && line.isBaseline && !isTold) return
     const state = allowance === 'yes' ? this.#persons.state(person) : 'offline'
     const message = allowance === 'yes' ? this.#visibility.message(person, at, state) : ''
     const isStateNew = state !== line.state
-    const isNew = isStateNew || message !== line.message
+    const isNew = isStateNew || message !== line.message || (isTold && line.cause !== 'revoked')
     const after: PresenceLine = isNew
       ? {
           state,
           message,
           sinceMs: isStateNew ? now.wallMs : line.sinceMs,
           count,
-          cause: entryCause(line.state, allowance, review, this.#persons.cause(person)),
+          cause: isTold ? 'revoked' : entryCause(line.state, allowance, review, this.#persons.cause(person)),
         }
       : line
     this.#keepSeen(person, app, rotation, after, allowance === 'yes')

@@ -229,6 +229,23 @@ export class Presence {
     return at >= 0 && this.#visibility.isShown(person, at) ? this.#visibility.rotation(person, at) : -1
   }
 
+  /**
+   * The rotation that the committed list of a person gives an application, revoked ones apart.
+   *
+   * @returns null if that list is not here; -1 if the application is not in it.
+   */
+  heldRotation(person: number, app: number): number | null {
+    if (!this.#persons.has(person) || !this.isListCurrent(person)) return null
+    const at = this.#visibility.findApp(person, app)
+    return at < 0 || this.#visibility.isToldRevoked(person, at) ? -1 : this.#visibility.rotation(person, at)
+  }
+
+  /** Whether the committed list of a person is here and lets an application see them by this rotation. */
+  isConsentHeld(person: number, app: number, rotation: number): boolean {
+    if (this.heldRotation(person, app) !== rotation) return false
+    return this.#visibility.isAllowed(person, this.#visibility.findApp(person, app))
+  }
+
   /** The first person at or after `person` who is or was here, or -1. */
   nextPerson(person: number): number {
     return this.#persons.nextUsed(person)

@@ -1,18 +1,18 @@
 import { base64url, fromBase64url } from '../base/base64.js'
-import { concat, equalBytes, readU16, readU48, writeU16, writeU48 } from '../base/bytes.js'
+import { concat, equalBytes, readU32, writeU32 } from '../base/bytes.js'
 import { ascii } from '../base/text.js'
 import { type Crypto, NONCE_BYTES, TAG_BYTES } from '../crypto/crypto.js'
 
 /** What a PUID says to the server: who, and which rotation of their name. */
 export interface PuidContent {
-  /** number of the person, 1 to 2^48 - 1 */
+  /** number of the person, 1 to 2^32 - 1 */
   person: number
-  /** 0 to 65,535; the person's grant says which one counts */
+  /** 0 to 2^32 - 1, by convention Unix seconds of the consent (docs/consent.md); the person's grant says which one counts */
   rotation: number
 }
 
 /** The greatest rotation that fits a PUID. */
-export const ROTATION_MAX = 65_535
+export const ROTATION_MAX = 2 ** 32 - 1
 
 const PREFIX = 'p_'
 const PLAIN_BYTES = 8
@@ -26,7 +26,7 @@ const NOTHING = new Uint8Array(0)
  * with the nonce made from the content (as in RFC 5297, SIV), so that one person has one PUID and the server no table. Two applications'
  * PUIDs of one person cannot be linked without the PUID key.
  *
- * text = "p_" || base64url(nonce || SEAL(key, nonce, "", person (u48) || rotation (u16)))
+ * text = "p_" || base64url(nonce || SEAL(key, nonce, "", person (u32) || rotation (u32)))
  * key = DERIVE(PUID key, "puid", app id), nonce = MAC(DERIVE(PUID key, "puid nonce", app id), plaintext, 12)
  */
 export class PuidCodec {
@@ -47,8 +47,8 @@ export class PuidCodec {
   /** The PUID of a person for this application: 50 characters. */
   write(content: PuidContent): string {
     const plain = new Uint8Array(PLAIN_BYTES)
-    writeU48(plain, 0, content.person)
-    writeU16(plain, 6, content.rotation)
+    writeU32(plain, 0, content.person)
+    writeU32(plain, 4, content.rotation)
     const nonce = this.#nonceOf(plain)
     return PREFIX + base64url(concat(nonce, this.#crypto.seal(this.#key, nonce, NOTHING, plain)))
   }
@@ -66,7 +66,7 @@ export class PuidCodec {
     const nonce = bytes.subarray(0, NONCE_BYTES)
     const plain = this.#crypto.open(this.#key, nonce, NOTHING, bytes.subarray(NONCE_BYTES))
     if (plain === null || !equalBytes(nonce, this.#nonceOf(plain))) return null
-    return { person: readU48(plain, 0), rotation: readU16(plain, 6) }
+    return { person: readU32(plain, 0), rotation: readU32(plain, 4) }
   }
 
   #nonceOf(plain: Uint8Array): Uint8Array {

@@ -14,8 +14,9 @@ export type PresenceState = 'online' | 'away' | 'unavailable' | 'offline' | 'unk
  * | user | the person chose unavailable or available, or changed a message |
  * | window | hours began or ended |
  * | restart | first heard after a restart of the server |
+ * | revoked | the person took the consent back, and ticked "tell the application" |
  */
-export type PresenceCause = 'device' | 'idle' | 'contact-lost' | 'user' | 'window' | 'restart'
+export type PresenceCause = 'device' | 'idle' | 'contact-lost' | 'user' | 'window' | 'restart' | 'revoked'
 
 /** The person's choice, wire-spec §10: 0 available, 1 unavailable, 2 invisible. */
 export type Choice = 0 | 1 | 2
@@ -36,7 +37,7 @@ export interface PresenceLine {
 }
 
 const STATES: readonly PresenceState[] = ['offline', 'online', 'away', 'unavailable', 'unknown']
-const CAUSES: readonly PresenceCause[] = ['device', 'idle', 'contact-lost', 'user', 'window', 'restart']
+const CAUSES: readonly PresenceCause[] = ['device', 'idle', 'contact-lost', 'user', 'window', 'restart', 'revoked']
 
 /** A state as one byte, for a record. */
 export function stateCode(state: PresenceState): number {

@@ -8,9 +8,9 @@ import type { ZoneSource } from './zone-source.js'
 export interface ListedApp {
   /** 8 B */
   app: Uint8Array
-  /** 1 visible, 2 appear offline, 4 share the messages, 8 blocked */
+  /** 1 visible, 2 appear offline, 4 share the messages, 8 blocked, 16 revoked, and the application may know */
   flags: number
-  /** 0 to 65,535 */
+  /** 0 to 2^32 - 1 */
   rotation: number
   /** none: all hours */
   windows: readonly HoursWindow[]
@@ -31,9 +31,10 @@ export interface HeldList {
 export type Allowance = 'yes' | 'hidden' | 'window'
 
 /** Flags of an entry at rest: those of the list, and ours above. */
-const EntryFlag = { visible: 1, appearOffline: 2, share: 4, blocked: 8, hours: 16, shown: 32 } as const
-const LIST_FLAGS = 15
-const ROTATION_BITS = 16
+const EntryFlag = { visible: 1, appearOffline: 2, share: 4, blocked: 8, toldRevoked: 16, hours: 32, shown: 64 } as const
+const LIST_FLAGS = 31
+/** The first word of an entry: its application's index, and above that its flags. */
+const INDEX_BITS = 24
 
 /** What only few persons have. */
 interface Extra {
@@ -45,8 +46,8 @@ interface Extra {
 }
 
 /**
- * What persons told us about who may see them. An entry is 8 bytes in a pool: the application's index, and flags with
- * the rotation. Hours and texts stand in a side map, for those who have them. In memory only: docs/presence.md.
+ * What persons told us about who may see them. An entry is 8 bytes in a pool: the application's index with
+ * the flags, and the rotation. Hours and texts stand in a side map, for those who have them. In memory only: docs/presence.md.
  */
 export class Visibility {
   readonly #persons: PersonTable
@@ -96,8 +97,8 @@ export class Visibility {
     this.#persons.setEntries(person, block, known.length)
     known.forEach(({ index, entry }, at) => {
       const flags = (entry.flags & LIST_FLAGS) | (entry.windows.length > 0 ? EntryFlag.hours : 0)
-      this.#pool.setWord(block, at * 2, index)
-      this.#pool.setWord(block, at * 2 + 1, (flags << ROTATION_BITS) | entry.rotation)
+      this.#pool.setWord(block, at * 2, ((flags << INDEX_BITS) | index) >>> 0)
+      this.#pool.setWord(block, at * 2 + 1, entry.rotation)
     })
   }
 
@@ -117,12 +118,12 @@ export class Visibility {
 
   /** Index of the application of entry `at`. */
   app(person: number, at: number): number {
-    return this.#pool.word(this.#persons.block(person), at * 2)
+    return this.#head(person, at) & ((1 << INDEX_BITS) - 1)
   }
 
   /** Rotation of entry `at`. */
   rotation(person: number, at: number): number {
-    return this.#word(person, at) & ((1 << ROTATION_BITS) - 1)
+    return this.#pool.word(this.#persons.block(person), at * 2 + 1)
   }
 
   /** Number of the entry of an application and rotation, or -1. */
@@ -145,9 +146,19 @@ export class Visibility {
 
   /** Notes whether the application of entry `at` is shown the person's own line. */
   setShown(person: number, at: number, isShown: boolean): void {
-    const bit = EntryFlag.shown << ROTATION_BITS
-    const word = this.#word(person, at)
-    this.#pool.setWord(this.#persons.block(person), at * 2 + 1, isShown ? word | bit : word & ~bit)
+    const bit = EntryFlag.shown << INDEX_BITS
+    const head = this.#head(person, at)
+    this.#pool.setWord(this.#persons.block(person), at * 2, (isShown ? head | bit : head & ~bit) >>> 0)
+  }
+
+  /** Whether entry `at` is visible and not blocked, at whatever hours. */
+  isAllowed(person: number, at: number): boolean {
+    return (this.#flags(person, at) & (EntryFlag.visible | EntryFlag.blocked)) === EntryFlag.visible
+  }
+
+  /** Whether the person revoked the application of entry `at`, and lets it know. */
+  isToldRevoked(person: number, at: number): boolean {
+    return (this.#flags(person, at) & EntryFlag.toldRevoked) !== 0
   }
 
   /** Whether entry `at` lets its application see the person at a time, Unix ms. */
@@ -184,11 +195,11 @@ export class Visibility {
     return nextMs
   }
 
-  #word(person: number, at: number): number {
-    return this.#pool.word(this.#persons.block(person), at * 2 + 1)
+  #head(person: number, at: number): number {
+    return this.#pool.word(this.#persons.block(person), at * 2)
   }
 
   #flags(person: number, at: number): number {
-    return this.#word(person, at) >>> ROTATION_BITS
+    return this.#head(person, at) >>> INDEX_BITS
   }
 }

@@ -1,10 +1,10 @@
-import { concat, readU16, readU48, writeU16, writeU48 } from '../base/bytes.js'
+import { concat, readU16, readU32, readU48, writeU16, writeU32, writeU48 } from '../base/bytes.js'
 import { utf8Bytes, utf8Text } from '../base/text.js'
 import { REQUEST_HASH_BYTES, RING_ID_BYTES, RING_SEED_BYTES, type RingRecord, type RingTarget } from './ring.js'
 import { isTerminal, RING_STATES, type RingState } from './ring-state.js'
 
 /** First byte of a row; a row with another one is of another release. */
-const ROW_VERSION = 1
+const ROW_VERSION = 2
 const NO_CONTENT = { title: '', body: '', url: '', payload: new Uint8Array(0) }
 
 /**
@@ -13,7 +13,7 @@ const NO_CONTENT = { title: '', body: '', url: '', payload: new Uint8Array(0) }
  *
  * version (1) id (16) seed (16) state (1) app, created, deadline, delivered, shown, ended (u48 each) by (u16) byDevice (u48)
  * hash (16), then reason, key, reply, title, body, url, payload (u16 length and bytes each), number of targets (u16),
- * and for each: person (u48) rotation (u16) dismissedBy (u48). "By" fields are stored plus 1, so that 0 is none.
+ * and for each: person (u48) rotation (u32) dismissedBy (u48). "By" fields are stored plus 1, so that 0 is none.
  */
 export function writeRingRow(record: RingRecord): Uint8Array {
   const { title, body, url, payload } = isTerminal(record.state) ? NO_CONTENT : record.content
@@ -31,7 +31,7 @@ export function writeRingRow(record: RingRecord): Uint8Array {
     u16(record.targets.length),
   ]
   for (const { person, rotation, dismissedBy } of record.targets)
-    parts.push(u48(person), u16(rotation), u48(dismissedBy + 1))
+    parts.push(u48(person), u32(rotation), u48(dismissedBy + 1))
   return concat(...parts)
 }
 
@@ -62,7 +62,7 @@ export function readRingRow(row: Uint8Array): RingRecord | null {
   const content = { title: reader.text(), body: reader.text(), url: reader.text(), payload: reader.counted() }
   const targets: RingTarget[] = []
   for (let left = reader.u16(); left > 0 && !reader.isBroken; left--) {
-    targets.push({ person: reader.u48(), rotation: reader.u16(), dismissedBy: reader.u48() - 1 })
+    targets.push({ person: reader.u48(), rotation: reader.u32(), dismissedBy: reader.u48() - 1 })
   }
   if (reader.isBroken || !reader.isAtEnd || state === undefined || targets.length === 0) return null
   const times = { createdMs, deadlineMs, deliveredMs, shownMs, endedMs }
@@ -96,6 +96,10 @@ class RowReader {
     return readU16(this.bytes(2), 0)
   }
 
+  u32(): number {
+    return readU32(this.bytes(4), 0)
+  }
+
   u48(): number {
     return readU48(this.bytes(6), 0)
   }
@@ -114,6 +118,12 @@ class RowReader {
 function u16(value: number): Uint8Array {
   const bytes = new Uint8Array(2)
   writeU16(bytes, 0, value)
+  return bytes
+}
+
+function u32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4)
+  writeU32(bytes, 0, value)
   return bytes
 }
 

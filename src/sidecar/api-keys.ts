@@ -1,5 +1,10 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { AppEntry } from './message.js'
+import type { ApiKeyEntry, AppEntry } from './message.js'
+
+/** An application that calls, and what its key may do. A test key calls as an application of its own: `-app`. */
+export interface Caller extends AppEntry {
+  readonly key: ApiKeyEntry
+}
 
 /** `Authorization: Bearer pl_...`; the scheme's case does not matter (RFC 9110 §11.1). */
 const BEARER = /^bearer +(pl_[A-Za-z0-9._~+/=-]{1,200})$/i
@@ -12,12 +17,17 @@ const BEARER = /^bearer +(pl_[A-Za-z0-9._~+/=-]{1,200})$/i
  */
 export class ApiKeys {
   readonly #secret = randomBytes(32)
-  #apps = new Map<string, { entry: AppEntry; hash: Uint8Array }>()
+  #apps = new Map<string, Caller>()
 
   /** Replaces the table. */
   replace(apps: readonly AppEntry[]): void {
-    const table = new Map<string, { entry: AppEntry; hash: Uint8Array }>()
-    for (const entry of apps) for (const hash of entry.keyHashes) table.set(this.#place(hash), { entry, hash })
+    const table = new Map<string, Caller>()
+    for (const entry of apps) {
+      for (const key of entry.keys) {
+        const app = key.mode === 'test' ? -entry.app : entry.app
+        table.set(this.#place(key.hash), { ...entry, app, key })
+      }
+    }
     this.#apps = table
   }
 
@@ -25,12 +35,16 @@ export class ApiKeys {
    * @param authorization the header field.
    * @returns the application, or null for every kind of failure alike.
    */
-  find(authorization: string | undefined): AppEntry | null {
-    const key = BEARER.exec(authorization ?? '')?.[1] ?? ''
+  find(authorization: string | undefined): Caller | null {
+    return this.findKey(BEARER.exec(authorization ?? '')?.[1] ?? '')
+  }
+
+  /** As `find`, by the text of the key. */
+  findKey(key: string): Caller | null {
     const hash = createHash('sha256').update(key).digest()
     const found = this.#apps.get(this.#place(hash))
-    const same = timingSafeEqual(hash, found?.hash.length === hash.length ? found.hash : this.#secret)
-    return same && key !== '' && found !== undefined ? found.entry : null
+    const same = timingSafeEqual(hash, found?.key.hash.length === hash.length ? found.key.hash : this.#secret)
+    return same && key !== '' && found !== undefined ? found : null
   }
 
   #place(hash: Uint8Array): string {

@@ -6,7 +6,7 @@ import type { DestinationStream } from 'pino'
 import { Channels } from './channel/channels.js'
 import { withinAddressLimit } from './connections.js'
 import type { App, Context } from './context.js'
-import { demandWellFormed, whenReady, withinQuota, withKey } from './guard.js'
+import { demandWellFormed, whenReady, withinQuota, withKey, withLiveKey, withScope } from './guard.js'
 import type { Link } from './link.js'
 import { QuietLog, sidecarLog } from './log.js'
 import { Metrics } from './metrics.js'
@@ -18,9 +18,11 @@ import { Quota } from './quota.js'
 import { channelRoutes } from './routes/channel.js'
 import { deviceRoutes } from './routes/devices.js'
 import { operationRoutes } from './routes/operations.js'
+import { personRoutes } from './routes/persons.js'
 import { presenceRoutes } from './routes/presence.js'
 import { ringRoutes } from './routes/rings.js'
 import { streamRoutes } from './routes/stream.js'
+import { testRoutes } from './routes/test-persons.js'
 import { webhookRoutes } from './routes/webhook.js'
 import { SHARED_SCHEMAS } from './schema.js'
 
@@ -59,14 +61,28 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
     deviceRoutes(open, context)
     channelRoutes(open, context)
   })
+  await app.register(async (persons) => personRoutes(persons, context))
   await app.register(async (closed) => {
     closed.addHook('onRequest', whenReady(context))
     closed.addHook('onRequest', withKey(context))
     closed.addHook('onRequest', withinQuota(context))
-    presenceRoutes(closed, context)
-    streamRoutes(closed, context)
-    ringRoutes(closed, context)
-    webhookRoutes(closed, context)
+    testRoutes(closed, context)
+    await closed.register(async (reading) => {
+      reading.addHook('onRequest', withScope('presence:read'))
+      presenceRoutes(reading, context)
+      streamRoutes(reading, context)
+    })
+    await closed.register(async (ringing) => {
+      ringing.addHook('onRequest', withScope('rings:write'))
+      ringRoutes(ringing, context)
+    })
+    await closed.register(async (told) => {
+      told.addHook('onRequest', withLiveKey)
+      // A webhook tells what both scopes are for.
+      told.addHook('onRequest', withScope('presence:read'))
+      told.addHook('onRequest', withScope('rings:write'))
+      webhookRoutes(told, context)
+    })
   })
   await app.register(async (rest) => refuseOtherMethods(rest, routes))
   await app.ready()
@@ -109,6 +125,7 @@ function addReading(app: App): void {
 /** Headers of every answer, errors as problem documents, counting. */
 function addAnswering(app: App, context: Context): void {
   app.decorateRequest('caller', null)
+  app.decorateRequest('session', null)
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })

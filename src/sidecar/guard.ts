@@ -1,6 +1,9 @@
 /** Checks that come before a request is read: readiness, API key, and how often an application may ask. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Scope } from '../store/app-row.js'
+import type { SessionRow } from '../store/directory-message.js'
 import { limitKey } from './address.js'
+import { callerOf } from './caller.js'
 import type { Context } from './context.js'
 import { Problem } from './problem.js'
 import { BucketTable } from './token-bucket.js'
@@ -39,6 +42,39 @@ export function withKey(context: Context): (request: FastifyRequest) => Promise<
     if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
     throw new Problem('unauthorized', '', { 'www-authenticate': 'Bearer realm="pilotlight"' })
   }
+}
+
+/** Demands a live key: what a test key may not touch. */
+export async function withLiveKey(request: FastifyRequest): Promise<void> {
+  if (callerOf(request).key.mode !== 'live') throw new Problem('not-a-live-key')
+}
+
+/** Demands a scope of the API key. */
+export function withScope(scope: Scope): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    if (callerOf(request).key.scopes.includes(scope)) return
+    throw new Problem('missing-scope', `The key needs the scope \`${scope}\`.`)
+  }
+}
+
+/** Demands a live session of a person. Every kind of failure is answered alike, and seldom to one address. */
+export function withSession(context: Context): (request: FastifyRequest) => Promise<void> {
+  const wrong = new BucketTable<string>(context.settings.wrongKeysPerMinute, MINUTE_MS, ADDRESSES_MAX)
+  return async (request) => {
+    request.session = await sessionOf(context, request)
+    if (request.session !== null) return
+    const grant = wrong.take(limitKey(request.ip), context.nowMs())
+    if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
+    throw new Problem('not-signed-in', '', { 'www-authenticate': 'Bearer realm="pilotlight"' })
+  }
+}
+
+/** The session whose token came with a request, or null. */
+export async function sessionOf(context: Context, request: FastifyRequest): Promise<SessionRow | null> {
+  const token = /^bearer +(pls_[A-Za-z0-9_-]{1,100})$/i.exec(request.headers.authorization ?? '')?.[1]
+  if (token === undefined) return null
+  const answer = await context.link.directory({ kind: 'session', token })
+  return answer?.kind === 'session' ? answer.session : null
 }
 
 /** Counts a request against the application's quota. */

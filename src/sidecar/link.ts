@@ -1,4 +1,6 @@
 import type { AppKey, HubReply, HubRequest, NewRing, PresenceView, RingView } from '../hub/message.js'
+import type { TestPerson, TestPersonChange } from '../sandbox/message.js'
+import type { DirectoryAnswer, DirectoryAsk } from '../store/directory-message.js'
 import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 import { ApiKeys } from './api-keys.js'
 import type { AppEntry, EnrolResult, FromSidecar, MetricSample, ReadyState, ToSidecar } from './message.js'
@@ -120,6 +122,30 @@ export class Link {
     return this.#expect('enrolled', answer).result
   }
 
+  /** Asks the store about persons who are signed in, and applications. */
+  async directory(ask: DirectoryAsk): Promise<DirectoryAnswer> {
+    const message = (request: number): FromSidecar => ({ kind: 'directory', request, ask })
+    const { answer } = this.#expect('directory', await this.#ask(message, this.#options.answerTimeoutMs))
+    if (answer === 'unavailable') throw unavailable()
+    return answer
+  }
+
+  /** A person agrees to an application: the code for it. */
+  async consent(app: AppKey, ask: Omit<Ask<'consent'>, 'app'>): Promise<string> {
+    return this.#expect('consented', await this.#hub('consent', { app, ...ask })).code
+  }
+
+  /** The PUID for a code. */
+  async exchangeConsent(app: AppKey, ask: Omit<Ask<'consent-exchange'>, 'app'>): Promise<string> {
+    return this.#expect('consent-exchanged', await this.#hub('consent-exchange', { app, ...ask })).puid
+  }
+
+  /** The echo persons of an application, after a change of one of them. Null: there is no such person. */
+  async testPersons(app: AppKey, change: TestPersonChange | null): Promise<TestPerson[] | null> {
+    const message = (request: number): FromSidecar => ({ kind: 'test-persons', request, app, change })
+    return this.#expect('test-persons', await this.#ask(message, this.#options.answerTimeoutMs)).persons
+  }
+
   /** Asks about the webhook of an application. @throws Problem if it is refused. */
   async webhook<Kind extends Exclude<WebhookAnswer['kind'], 'refused'>>(
     app: AppKey,
@@ -205,7 +231,7 @@ export class Link {
     if (this.#state !== 'stopping') this.#state = state
   }
 
-  #hub<Kind extends 'presence' | 'ring' | 'ring-get' | 'ring-withdraw'>(
+  #hub<Kind extends 'presence' | 'ring' | 'ring-get' | 'ring-withdraw' | 'consent' | 'consent-exchange'>(
     kind: Kind,
     ask: Ask<Kind>,
     waitMs = 0,

@@ -3,6 +3,9 @@
  * Neither side ever waits for the other in a call; every answer is one more message.
  */
 import type { AppKey, HubReply, HubRequest, WebhookNews } from '../hub/message.js'
+import type { TestPerson, TestPersonChange } from '../sandbox/message.js'
+import type { KeyMode, Scope } from '../store/app-row.js'
+import type { DirectoryAnswer, DirectoryAsk } from '../store/directory-message.js'
 import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 
 /** An application as the sidecar knows it. */
@@ -11,8 +14,16 @@ export interface AppEntry {
   /** 16 hex digits; shown as app_<16 hex> */
   appId: string
   name: string
-  /** SHA-256 of the live API keys, 32 B each (one or two) */
-  keyHashes: Uint8Array[]
+  /** live API keys */
+  keys: ApiKeyEntry[]
+}
+
+/** An API key as the sidecar knows it. */
+export interface ApiKeyEntry {
+  /** SHA-256 of its text, 32 B */
+  hash: Uint8Array
+  mode: KeyMode
+  scopes: Scope[]
 }
 
 /** Why a device was not enrolled. `unavailable`: the store could not be asked. */
@@ -69,6 +80,9 @@ export type FromSidecar =
   | { kind: 'hub'; request: HubRequest }
   | { kind: 'enrol'; request: number; code: string /** 32 B */; publicKey: Uint8Array; name: string; address: string }
   | { kind: 'metrics'; request: number }
+  | { kind: 'directory'; request: number; ask: DirectoryAsk }
+  /** Echo persons: see `src/sandbox`. */
+  | { kind: 'test-persons'; request: number; app: AppKey; change: TestPersonChange | null }
   | { kind: 'webhook'; request: number; app: AppKey; ask: WebhookAsk }
   /** A WebSocket is about to bring its first datagram. `client` is what limits count it as: one IPv4 address, one /64. */
   | { kind: 'channel-open'; connection: number; client: string }
@@ -86,6 +100,9 @@ export type ToSidecar =
   /** All applications: at start and after each change. */
   | { kind: 'apps'; apps: AppEntry[] }
   | { kind: 'metrics'; request: number; samples: MetricSample[] }
+  | { kind: 'directory'; request: number; answer: DirectoryAnswer | 'unavailable' }
+  /** null: no such person */
+  | { kind: 'test-persons'; request: number; persons: TestPerson[] | null }
   | { kind: 'webhook'; request: number; answer: WebhookAnswer }
   | { kind: 'ready'; state: ReadyState }
   /** Why nothing can be stored, or null: at start and after each change. */

@@ -23,13 +23,22 @@ export async function addOpenapi(app: App, settings: SidecarSettings): Promise<v
         { name: 'presence', description: 'Who is there.' },
         { name: 'rings', description: 'Live notifications.' },
         { name: 'webhooks', description: 'What your endpoint is told.' },
+        { name: 'consent', description: 'OAuth 2.1: a person lets an application see them.' },
+        { name: 'persons', description: 'Sign-in.' },
+        { name: 'applications', description: 'For developers.' },
+        { name: 'test', description: 'Echo persons for test keys.' },
         { name: 'devices', description: 'Enrolment.' },
         { name: 'operations', description: 'For operators and tools.' },
       ],
       webhooks: webhookDocument(),
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', description: 'API key of the application, `pl_...`.' },
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'API key of the application, `pl_live_...` or `pl_test_...`.',
+          },
+          session: { type: 'http', scheme: 'bearer', description: 'Session of a person, `pls_...`.' },
         },
       },
     },

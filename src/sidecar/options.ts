@@ -32,6 +32,12 @@ export interface SidecarOptions {
   rateWindowMs?: number
   /** Requests with a wrong or no API key a minute of one address (IPv6: one /64); also the burst. Default 60. */
   wrongKeysPerMinute?: number
+  /** Requests of persons and developers a minute of one address (IPv6: one /64); also the burst. Default 600. */
+  personRequestsPerMinute?: number
+  /** Whether an application needs a verified domain to ask strangers for consent. Default false. */
+  verifiedDomains?: boolean
+  /** Whether domains with private addresses are asked, by plain http: for closed networks and tests. Default false. */
+  privateDomains?: boolean
   /** Enrolments a minute of one address (IPv6: one /64); also the burst. Default 5. */
   enrolPerMinute?: number
   /** Enrolments a minute of all addresses together; also the burst. Default 300. */
@@ -86,6 +92,9 @@ const DEFAULTS: SidecarSettings = {
   rateRequests: 1000,
   rateWindowMs: 10_000,
   wrongKeysPerMinute: 60,
+  personRequestsPerMinute: 600,
+  verifiedDomains: false,
+  privateDomains: false,
   enrolPerMinute: 5,
   enrolPerMinuteTotal: 300,
   answerTimeoutMs: 10_000,

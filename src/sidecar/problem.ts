@@ -44,14 +44,64 @@ export const PROBLEMS = {
     title: 'Not an upgrade to the channel',
     hint: 'Use a WebSocket client (RFC 6455) that offers the subprotocol `pilotlight.1`.',
   },
+  'unknown-client': {
+    status: 400,
+    title: 'There is no such application',
+    hint: 'Check `client_id`: it is the id of the application, `app_...`. Nobody is redirected.',
+  },
+  'redirect-uri-mismatch': {
+    status: 400,
+    title: 'Not a redirect URI of this application',
+    hint: 'Register the URI; it is compared character by character, only the port of a loopback address may differ. Nobody is redirected.',
+  },
+  'invalid-grant': {
+    status: 400,
+    title: 'The code cannot be exchanged',
+    hint: 'Start again. A wrong, a used and an old code, another redirect URI and a wrong verifier look the same.',
+  },
+  'unsupported-grant-type': {
+    status: 400,
+    title: 'Only authorization codes can be exchanged',
+    hint: 'Send `grant_type=authorization_code`.',
+  },
   unauthorized: {
     status: 401,
     title: 'No valid API key',
     hint: 'Send `Authorization: Bearer pl_...` with a live key of your application. A wrong, an old and a missing key look the same.',
   },
+  'not-signed-in': {
+    status: 401,
+    title: 'No valid session',
+    hint: 'Sign in with `POST /v1/sessions` and send `Authorization: Bearer pls_...`. A wrong, an old and a missing token look the same.',
+  },
+  'invalid-client': {
+    status: 401,
+    title: 'The application is not who it says',
+    hint: 'Send a live API key of the application as client secret, or none.',
+  },
+  'missing-scope': {
+    status: 403,
+    title: 'The API key may not do this',
+    hint: 'Use a key with the scope that `detail` names.',
+  },
+  'not-a-test-key': {
+    status: 403,
+    title: 'Only for test keys',
+    hint: 'Use a key that begins with `pl_test_`.',
+  },
+  'not-a-live-key': {
+    status: 403,
+    title: 'Only for live keys',
+    hint: 'Use a key that begins with `pl_live_`.',
+  },
+  'domain-unverified': {
+    status: 403,
+    title: 'The domain of the application is not verified',
+    hint: 'The developer sets a domain and asks for its check; until then only the developer can consent.',
+  },
   'https-required': {
     status: 403,
-    title: 'Enrolment needs HTTPS',
+    title: 'The request needs HTTPS',
     hint: "Use https, or connect from the server's own machine. Behind a proxy that ends TLS: list it as a trusted proxy and let it set X-Forwarded-Proto.",
   },
   'bad-code': {
@@ -73,6 +123,21 @@ export const PROBLEMS = {
     status: 404,
     title: 'Not a ring of this application',
     hint: 'Check the id. Outcomes are kept for 24 hours at most.',
+  },
+  'unknown-app': {
+    status: 404,
+    title: 'Not an application of yours',
+    hint: 'Check the id against `GET /v1/apps`.',
+  },
+  'unknown-key': {
+    status: 404,
+    title: 'Not an API key of this application',
+    hint: 'Check the id against the application.',
+  },
+  'unknown-session': {
+    status: 404,
+    title: 'Not a session of yours',
+    hint: 'Check the id against `GET /v1/sessions`.',
   },
   'unknown-webhook': {
     status: 404,
@@ -108,6 +173,16 @@ export const PROBLEMS = {
     status: 409,
     title: 'The ring has ended',
     hint: 'Read the ring to see how.',
+  },
+  'domain-not-shown': {
+    status: 409,
+    title: 'The domain does not name the application',
+    hint: 'See `detail`; serve `/.well-known/pilotlight-app.json`, or set the DNS TXT record.',
+  },
+  'too-many-apps': {
+    status: 409,
+    title: 'You have as many applications as one developer may have',
+    hint: 'Remove one.',
   },
   'body-too-large': {
     status: 413,

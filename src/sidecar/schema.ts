@@ -41,25 +41,32 @@ const time = (description: string) => Type.String({ description, format: 'date-t
 const maybe = (description: string, more: object = {}) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], description, ...more })
 
+const PROBLEM_FIELDS = {
+  type: Type.String({
+    description: 'Where the code is explained; relative to this server.',
+    format: 'uri-reference',
+  }),
+  title: Type.String({ description: 'The same for every occurrence of the code.' }),
+  status: Type.Integer({ description: 'Status of the answer.' }),
+  detail: Type.String({ description: 'What is wrong this time.' }),
+  code: Type.Unsafe<ProblemCode>({
+    type: 'string',
+    enum: Object.keys(PROBLEMS),
+    description: 'Stable; match on this.',
+  }),
+  instance: Type.String({ description: 'Id of the request, as in the log.', format: 'uri' }),
+}
+
 /** Schemas that the OpenAPI document names. */
 export const SHARED_SCHEMAS: readonly TSchema[] = [
+  record({ ...PROBLEM_FIELDS }, { $id: 'Problem', title: 'Problem', description: 'An error, RFC 9457.' }),
   record(
     {
-      type: Type.String({
-        description: 'Where the code is explained; relative to this server.',
-        format: 'uri-reference',
-      }),
-      title: Type.String({ description: 'The same for every occurrence of the code.' }),
-      status: Type.Integer({ description: 'Status of the answer.' }),
-      detail: Type.String({ description: 'What is wrong this time.' }),
-      code: Type.Unsafe<ProblemCode>({
-        type: 'string',
-        enum: Object.keys(PROBLEMS),
-        description: 'Stable; match on this.',
-      }),
-      instance: Type.String({ description: 'Id of the request, as in the log.', format: 'uri' }),
+      ...PROBLEM_FIELDS,
+      error: Type.String({ description: 'RFC 6749 section 5.2.', examples: ['invalid_grant'] }),
+      error_description: Type.String(),
     },
-    { $id: 'Problem', title: 'Problem', description: 'An error, RFC 9457.' },
+    { $id: 'OAuthError', title: 'OAuthError', description: 'An error of the token endpoint: RFC 9457 and RFC 6749.' },
   ),
   record(
     {
@@ -70,7 +77,7 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
       message: Type.String({ description: 'Status or away message if the person shares it, else empty.' }),
       since: time('When this state began.'),
       version: Type.Integer({ description: 'Grows with every change. Drop what is older than what you have.' }),
-      cause: oneOf(['device', 'idle', 'contact-lost', 'user', 'window', 'restart']),
+      cause: oneOf(['device', 'idle', 'contact-lost', 'user', 'window', 'restart', 'revoked']),
       asOf: time('When this was told.'),
     },
     { $id: 'Presence', title: 'Presence', description: 'A person as your application sees them.' },

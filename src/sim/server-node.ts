@@ -234,6 +234,7 @@ export class ServerNode {
       hub.addDevice(row.device, row.person, row.name, row.publicKey)
     }
     for (const { row } of this.disk.rings.values()) hub.loadRing(row)
+    for (const row of this.disk.grants.values()) hub.loadGrant(row)
   }
 
   #port(port: number): ServerPort {

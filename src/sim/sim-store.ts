@@ -24,6 +24,8 @@ export interface Disk {
   handles: Map<string, DeviceHandle>
   lists: Map<PersonKey, { version: number; sealed: Uint8Array | null }>
   rings: Map<string, { ring: Uint8Array; row: Uint8Array }>
+  /** rows by id, hex */
+  grants: Map<string, Uint8Array>
 }
 
 /** Enrols a device. */
@@ -40,11 +42,19 @@ export function copyDisk(disk: Disk): Disk {
     handles: new Map(disk.handles),
     lists: new Map([...disk.lists].map(([key, one]) => [key, { ...one }])),
     rings: new Map([...disk.rings].map(([key, one]) => [key, { ring: one.ring.slice(), row: one.row.slice() }])),
+    grants: new Map([...disk.grants].map(([key, row]) => [key, row.slice()])),
   }
 }
 
 export function emptyDisk(): Disk {
-  return { bootSeconds: 0, devices: new Map(), handles: new Map(), lists: new Map(), rings: new Map() }
+  return {
+    bootSeconds: 0,
+    devices: new Map(),
+    handles: new Map(),
+    lists: new Map(),
+    rings: new Map(),
+    grants: new Map(),
+  }
 }
 
 /** Executes requests against the disk, in order, at commit time. */
@@ -74,7 +84,7 @@ export class SimStore {
   }
 
   hub(request: HubStoreRequest): HubStoreReply | null {
-    const { lists, rings } = this.disk
+    const { lists, rings, grants } = this.disk
     switch (request.kind) {
       case 'put-list': {
         const now = lists.get(request.person)?.version ?? 0
@@ -89,6 +99,12 @@ export class SimStore {
       case 'put-ring':
         rings.set(request.ring.join('.'), { ring: request.ring.slice(), row: request.row.slice() })
         return { kind: 'stored', request: request.request, ok: true, version: 0 }
+      case 'put-grant':
+        grants.set(hex(request.grant), request.row.slice())
+        return { kind: 'stored', request: request.request, ok: true, version: 0 }
+      case 'drop-grant':
+        grants.delete(hex(request.grant))
+        return null
       case 'drop-outcome':
         return null
       case 'drop-ring':

@@ -1,101 +1,132 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type Database from 'better-sqlite3'
-import { base64url } from '../base/base64.js'
 import { fromHex } from '../base/bytes.js'
-import type { AppKey } from '../hub/message.js'
-import type { AppRow } from './store.js'
+import type { AppKey, PersonKey } from '../hub/message.js'
+import { ApiKeys } from './app-keys.js'
+import { type AppDetails, type AppRow, type NewApp, type NewKey, type Owner, SCOPES } from './app-row.js'
 
-/** API keys of one application that are live at once. */
-const LIVE_KEYS = 2
+const COLUMNS = `id AS app, app_id AS appId, name, created AS createdMs, owner, redirect_uris AS redirectUris,
+  home_page AS homePage, domain, domain_verified AS domainVerifiedMs FROM apps`
 
-const APP_COLUMNS = 'id AS app, app_id AS appId, name, created AS createdMs FROM apps'
-
-interface AppRecord {
-  app: AppKey
+interface AppRecord extends Omit<AppRow, 'appId' | 'redirectUris' | 'keys'> {
   appId: Buffer
-  name: string
-  createdMs: number
+  redirectUris: string
 }
 
-/**
- * The hash of an API key as `AppRow.keyHashes` has it: SHA-256 of its text. A key has 256 random bits, so a plain hash
- * is enough.
- */
-export function apiKeyHash(apiKey: string): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(apiKey, 'utf8').digest())
-}
+/** A live key with the scopes of the last one. */
+const NEXT_KEY: NewKey = { mode: 'live', scopes: null }
 
-/** Applications and the hashes of their API keys. */
+/** Applications and their API keys. */
 export class Apps {
-  readonly #insert: Database.Statement<[Uint8Array, string, number]>
+  readonly #keys: ApiKeys
+  readonly #insert: Database.Statement<[Uint8Array, string, number, Owner, string, string, string]>
   readonly #all: Database.Statement<[], AppRecord>
+  readonly #page: Database.Statement<[AppKey, Owner, Owner, number], AppRecord>
+  readonly #count: Database.Statement<[PersonKey], number>
   readonly #byKey: Database.Statement<[AppKey], AppRecord>
   readonly #byAppId: Database.Statement<[Uint8Array], AppRecord>
   readonly #delete: Database.Statement<[AppKey]>
-  readonly #hashes: Database.Statement<[AppKey], Buffer>
-  readonly #insertKey: Database.Statement<[AppKey, Uint8Array, number]>
-  readonly #retireKeys: Database.Statement<[AppKey, AppKey]>
+  readonly #change: Database.Statement<[string, string, string, string, number, AppKey]>
+  readonly #verify: Database.Statement<[number, AppKey, string]>
 
   constructor(database: Database.Database) {
-    this.#insert = database.prepare('INSERT INTO apps (app_id, name, created) VALUES (?, ?, ?)')
-    this.#all = database.prepare(`SELECT ${APP_COLUMNS} ORDER BY id`)
-    this.#byKey = database.prepare(`SELECT ${APP_COLUMNS} WHERE id = ?`)
-    this.#byAppId = database.prepare(`SELECT ${APP_COLUMNS} WHERE app_id = ?`)
-    this.#delete = database.prepare('DELETE FROM apps WHERE id = ?')
-    this.#hashes = database
-      .prepare('SELECT hash FROM app_keys WHERE app = ? ORDER BY id DESC')
-      .pluck() as Database.Statement<[AppKey], Buffer>
-    this.#insertKey = database.prepare('INSERT INTO app_keys (app, hash, created) VALUES (?, ?, ?)')
-    this.#retireKeys = database.prepare(
-      `DELETE FROM app_keys WHERE app = ?
-       AND id NOT IN (SELECT id FROM app_keys WHERE app = ? ORDER BY id DESC LIMIT ${LIVE_KEYS})`,
+    this.#keys = new ApiKeys(database)
+    this.#insert = database.prepare(
+      'INSERT INTO apps (app_id, name, created, owner, redirect_uris, home_page, domain) VALUES (?, ?, ?, ?, ?, ?, ?)',
     )
+    this.#all = database.prepare(`SELECT ${COLUMNS} ORDER BY id`)
+    this.#page = database.prepare(`SELECT ${COLUMNS} WHERE id > ? AND (? IS NULL OR owner = ?) ORDER BY id LIMIT ?`)
+    this.#count = database.prepare('SELECT count(*) FROM apps WHERE owner = ?').pluck() as Database.Statement<
+      [PersonKey],
+      number
+    >
+    this.#byKey = database.prepare(`SELECT ${COLUMNS} WHERE id = ?`)
+    this.#byAppId = database.prepare(`SELECT ${COLUMNS} WHERE app_id = ?`)
+    this.#delete = database.prepare('DELETE FROM apps WHERE id = ?')
+    this.#change = database.prepare(
+      'UPDATE apps SET name = ?, redirect_uris = ?, home_page = ?, domain = ?, domain_verified = ? WHERE id = ?',
+    )
+    this.#verify = database.prepare('UPDATE apps SET domain_verified = ? WHERE id = ? AND domain = ?')
   }
 
   /** A new application with one API key. */
-  add(name: string, wallMs: number): { app: AppRow; apiKey: string } {
-    const { lastInsertRowid } = this.#insert.run(randomBytes(8), name, wallMs)
-    return this.#withNewKey(Number(lastInsertRowid), wallMs)
+  add(name: string, wallMs: number, more: NewApp = {}): { app: AppRow; apiKey: string } {
+    const { owner = null, redirectUris = [], homePage = '', domain = '' } = more
+    const { mode = 'live', scopes = null } = more
+    const uris = JSON.stringify(redirectUris)
+    const { lastInsertRowid } = this.#insert.run(randomBytes(8), name, wallMs, owner, uris, homePage, domain)
+    return this.addKey(Number(lastInsertRowid), wallMs, { mode, scopes })
   }
 
   all(): AppRow[] {
     return this.#all.all().map((record) => this.#row(record))
   }
 
-  /**
-   * Removes an application and its keys.
-   *
-   * @param appId `app_` and 16 hex digits.
-   * @returns what it was, or null.
-   */
+  /** Applications of one developer, or of all, after a number. */
+  page(owner: Owner, after: AppKey, limit: number): AppRow[] {
+    return this.#page.all(after, owner, owner, limit).map((record) => this.#row(record))
+  }
+
+  /** Number of a developer's applications. */
+  countOf(owner: PersonKey): number {
+    return this.#count.get(owner) as number
+  }
+
+  /** The application with a text id, or null. @param appId `app_` and 16 hex digits. */
+  find(appId: string): AppRow | null {
+    if (!/^app_[0-9a-f]{16}$/.test(appId)) return null
+    const record = this.#byAppId.get(fromHex(appId.slice(4)))
+    return record === undefined ? null : this.#row(record)
+  }
+
+  /** Removes an application and its keys. @returns what it was, or null. */
   remove(appId: string): AppRow | null {
-    const record = this.#find(appId)
-    if (record === null) return null
-    const row = this.#row(record)
-    this.#delete.run(record.app)
+    const row = this.find(appId)
+    if (row !== null) this.#delete.run(row.app)
     return row
   }
 
-  /** Adds an API key; only the newest two stay. Null if there is no such application. */
-  rotate(appId: string, wallMs: number): { app: AppRow; apiKey: string } | null {
-    const record = this.#find(appId)
-    return record === null ? null : this.#withNewKey(record.app, wallMs)
+  /** Changes what is said of an application. Another domain is not verified yet. */
+  change(app: AppRow, details: Partial<AppDetails>): AppRow {
+    const { name, redirectUris, homePage, domain } = { ...app, ...details }
+    const verifiedMs = domain === app.domain ? app.domainVerifiedMs : 0
+    this.#change.run(name, JSON.stringify(redirectUris), homePage, domain, verifiedMs, app.app)
+    return this.#get(app.app)
   }
 
-  #withNewKey(app: AppKey, wallMs: number): { app: AppRow; apiKey: string } {
-    const apiKey = `pl_${base64url(randomBytes(32))}`
-    this.#insertKey.run(app, apiKeyHash(apiKey), wallMs)
-    this.#retireKeys.run(app, app)
-    return { app: this.#row(this.#byKey.get(app) as AppRecord), apiKey }
+  /** Notes that a domain was found to name the application, if it is still its domain. */
+  setDomainVerified(app: AppKey, domain: string, wallMs: number): void {
+    this.#verify.run(wallMs, app, domain)
   }
 
-  #find(appId: string): AppRecord | null {
-    if (!/^app_[0-9a-f]{16}$/.test(appId)) return null
-    return this.#byAppId.get(fromHex(appId.slice(4))) ?? null
+  /** Adds an API key; of each mode only the newest two stay. */
+  addKey(app: AppKey, wallMs: number, { mode, scopes }: NewKey): { app: AppRow; apiKey: string } {
+    const last = this.#keys.ofApp(app).find((key) => key.mode === mode)
+    const apiKey = this.#keys.add(app, mode, scopes ?? last?.scopes ?? SCOPES, wallMs)
+    return { app: this.#get(app), apiKey }
   }
 
-  #row(record: AppRecord): AppRow {
-    const keyHashes = this.#hashes.all(record.app).map((hash) => new Uint8Array(hash))
-    return { ...record, appId: new Uint8Array(record.appId), keyHashes }
+  /** As `addKey`, by text id. Null if there is no such application. */
+  rotate(appId: string, wallMs: number, key: NewKey = NEXT_KEY): { app: AppRow; apiKey: string } | null {
+    const row = this.find(appId)
+    return row === null ? null : this.addKey(row.app, wallMs, key)
+  }
+
+  /** Ends a key. @returns false if there is none. */
+  removeKey(app: AppKey, keyId: string): boolean {
+    return this.#keys.remove(app, keyId)
+  }
+
+  #get(app: AppKey): AppRow {
+    return this.#row(this.#byKey.get(app) as AppRecord)
+  }
+
+  #row({ appId, redirectUris, ...rest }: AppRecord): AppRow {
+    return {
+      ...rest,
+      appId: new Uint8Array(appId),
+      redirectUris: JSON.parse(redirectUris) as string[],
+      keys: this.#keys.ofApp(rest.app),
+    }
   }
 }

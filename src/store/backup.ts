@@ -12,8 +12,9 @@ const PAGES_PER_STEP = 256
  * Copies a database that is in use, and the key file, into one file with mode 0600. THE FILE HOLDS EVERY SECRET OF THE
  * SERVER IN THE CLEAR: keep it like the key file.
  *
- * What lives for minutes only stays out: rings in flight with the keys of their hours (a backup must not keep what the
- * server itself destroys), and enrolment codes (a restore must not revive a used one).
+ * What the server soon destroys stays out: rings in flight and outcomes that webhooks are still to tell, with the keys of
+ * their hours (a backup must not keep what the server itself destroys), consents on their way for the same reason,
+ * enrolment codes (a restore must not revive a used one) and sessions of persons (nor one that ended).
  *
  * @param database the open database.
  * @param file     must not exist; its folder must.
@@ -50,7 +51,8 @@ function finishCopy(file: string, keyText: string): void {
     copy.pragma('journal_mode = DELETE') // one file, without a WAL beside it
     copy.pragma('secure_delete = ON')
     copy.transaction(() => {
-      for (const table of ['rings', 'hour_keys', 'codes']) copy.prepare(`DELETE FROM ${table}`).run()
+      for (const table of ['rings', 'outcomes', 'hour_keys', 'grants', 'codes', 'sessions'])
+        copy.prepare(`DELETE FROM ${table}`).run()
       copy.prepare('CREATE TABLE key_file (content TEXT NOT NULL) STRICT').run()
       copy.prepare('INSERT INTO key_file (content) VALUES (?)').run(keyText)
     })()

@@ -1,6 +1,7 @@
 import type { EndpointStoreReply, EndpointStoreRequest } from '../endpoint/message.js'
 import type { HubStoreReply, HubStoreRequest } from '../hub/message.js'
 import type { Call, Calls } from './call.js'
+import { directoryAnswer, isDirectoryRead } from './directory.js'
 import type { Tables } from './tables.js'
 
 /**
@@ -41,10 +42,11 @@ export function storeCalls(tables: Tables, wallMs: () => number): Calls {
     },
     listDevices: (account) => (account === null ? [...devices.all(() => {})] : devices.ofAccount(account)),
     removeDevice: (deviceId) => devices.remove(deviceId),
-    addApp: (name, now) => apps.add(name, Math.floor(now)),
+    addApp: (name, now, more) => apps.add(name, Math.floor(now), more),
     listApps: () => apps.all(),
     removeApp: (appId) => apps.remove(appId),
-    rotateApp: (appId) => apps.rotate(appId, wallMs()),
+    rotateApp: (appId, key) => apps.rotate(appId, wallMs(), key),
+    directory: (ask, now) => directoryAnswer(tables, ask, Math.floor(now)),
     listWebhooks: () => webhooks.all(),
     putWebhook: (app, config) => webhooks.put(app, config),
   }
@@ -54,6 +56,7 @@ export function storeCalls(tables: Tables, wallMs: () => number): Calls {
 export function isRead(call: Call): boolean {
   if (call.method === 'endpoint') return call.args[0].kind === 'find-device'
   if (call.method === 'hub') return call.args[0].kind === 'get-list'
+  if (call.method === 'directory') return isDirectoryRead(call.args[0])
   return call.method === 'listAccounts' || call.method === 'listApps' || call.method === 'listWebhooks'
 }
 
@@ -82,7 +85,9 @@ export function refusal(tables: Tables, call: Call): EndpointStoreReply | HubSto
   }
   if (call.method !== 'hub') return null
   const [request] = call.args
-  if (request.kind === 'put-ring') return { kind: 'stored', request: request.request, ok: false, version: 0 }
+  if (request.kind === 'put-ring' || request.kind === 'put-grant') {
+    return { kind: 'stored', request: request.request, ok: false, version: 0 }
+  }
   if (request.kind !== 'put-list') return null
   const { version } = tables.accounts.list(request.person)
   return { kind: 'stored', request: request.request, ok: false, version }
@@ -105,13 +110,21 @@ function endpointReply(tables: Tables, request: EndpointStoreRequest): EndpointS
 }
 
 function hubReply(tables: Tables, request: HubStoreRequest, wallMs: number): HubStoreReply | null {
-  const { accounts, rings, writeBehind } = tables
+  const { accounts, rings, grants, writeBehind } = tables
   if (request.kind === 'get-list') {
     return { kind: 'list', request: request.request, ...accounts.list(request.person) }
   }
   if (request.kind === 'put-list') {
     const { person, base, version, sealed } = request
     return { kind: 'stored', request: request.request, ...accounts.putList(person, base, version, sealed) }
+  }
+  if (request.kind === 'put-grant') {
+    grants.put(request.grant, Math.ceil(request.untilMs), request.row)
+    return { kind: 'stored', request: request.request, ok: true, version: 0 }
+  }
+  if (request.kind === 'drop-grant') {
+    grants.drop(request.grant)
+    return null
   }
   if (request.kind === 'put-ring') {
     rings.put(request.ring, Math.ceil(request.untilMs), request.row, wallMs)

@@ -145,21 +145,21 @@ export class Engine {
   boot(wallMs: number): PackedBoot {
     this.#toldWallMs = wallMs
     this.#toldAtMs = this.#monotonicMs()
-    const { accounts, apps, codes, devices, rings, webhooks } = this.#tables
+    const { accounts, apps, devices, rings, grants, webhooks } = this.#tables
     this.#keepKeys(withoutOldKeys(this.#keys, wallMs))
     const bootSeconds = this.#alone(() => {
-      codes.expire(wallMs)
-      rings.expire(wallMs)
+      this.#expire(wallMs)
       return this.#setBoot.get(Math.floor(wallMs / 1000)) as number
     })
     this.#cutWal()
     const loaded = rings.load()
-    let unreadable = loaded.unreadable
+    const waiting = grants.load()
+    let unreadable = loaded.unreadable + waiting.unreadable
     const packs = packDevices(devices.all(() => unreadable++))
     const keys = serverKeys(this.#keys)
     const people = { accounts: accounts.all(), packs, apps: apps.all(), webhooks: webhooks.all(() => unreadable++) }
     const { rings: inFlight, outcomes } = loaded
-    return { bootSeconds, keys, ...people, rings: inFlight, outcomes, unreadable }
+    return { bootSeconds, keys, ...people, rings: inFlight, outcomes, grants: waiting.rows, unreadable }
   }
 
   /** See `Store.rotateKeys`. */
@@ -182,10 +182,7 @@ export class Engine {
    */
   tidy(): void {
     const wallMs = this.#wallMs()
-    this.#alone(() => {
-      this.#tables.codes.expire(wallMs)
-      this.#tables.rings.expire(wallMs)
-    })
+    this.#alone(() => this.#expire(wallMs))
     if (walBytes(this.#tables.database) > 0) this.#cutWal()
   }
 
@@ -225,6 +222,14 @@ export class Engine {
       database.close()
       this.#lock.release()
     }
+  }
+
+  #expire(wallMs: number): void {
+    const { codes, rings, grants, sessions } = this.#tables
+    codes.expire(wallMs)
+    rings.expire(wallMs)
+    grants.expire(wallMs)
+    sessions.expire(wallMs)
   }
 
   #alone<Result>(body: () => Result, rows?: number): Result {

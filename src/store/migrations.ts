@@ -101,4 +101,39 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX outcomes_hour_key ON outcomes (hour_key);
   CREATE INDEX outcomes_until ON outcomes (until);
   `,
+  // Consents, applications of developers, sessions of persons in a browser. docs/consent.md
+  `
+  -- consents on their way to a device: person and application stand in the sealed row only
+  CREATE TABLE grants (
+    grant_id BLOB PRIMARY KEY,
+    until INTEGER NOT NULL,
+    key BLOB NOT NULL,              -- of this row alone, sealed under the master key; goes with the row
+    row BLOB NOT NULL               -- sealed under it
+  ) STRICT;
+  CREATE INDEX grants_until ON grants (until);
+
+  CREATE TABLE sessions (
+    hash BLOB PRIMARY KEY,          -- keyed, of the bearer token
+    session_id TEXT NOT NULL UNIQUE,
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    label TEXT NOT NULL,            -- what the person calls the browser
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sessions_account ON sessions (account);
+  CREATE INDEX sessions_expires ON sessions (expires);
+
+  -- who develops it, not who uses it: docs/threat-model.md. Null: the operator
+  ALTER TABLE apps ADD COLUMN owner INTEGER REFERENCES accounts (id) ON DELETE SET NULL;
+  ALTER TABLE apps ADD COLUMN redirect_uris TEXT NOT NULL DEFAULT '[]'; -- JSON
+  ALTER TABLE apps ADD COLUMN home_page TEXT NOT NULL DEFAULT '';
+  ALTER TABLE apps ADD COLUMN domain TEXT NOT NULL DEFAULT '';
+  ALTER TABLE apps ADD COLUMN domain_verified INTEGER NOT NULL DEFAULT 0; -- when it was; 0 it was not
+  CREATE INDEX apps_owner ON apps (owner);
+
+  ALTER TABLE app_keys ADD COLUMN key_id TEXT NOT NULL DEFAULT '';
+  ALTER TABLE app_keys ADD COLUMN mode TEXT NOT NULL DEFAULT 'live' CHECK (mode IN ('live', 'test'));
+  ALTER TABLE app_keys ADD COLUMN scopes TEXT NOT NULL DEFAULT 'presence:read rings:write';
+  UPDATE app_keys SET key_id = 'key_' || lower(hex(randomblob(8)));
+  `,
 ]

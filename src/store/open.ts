@@ -112,6 +112,7 @@ class ThreadStore implements Store {
   listApps = this.#method('listApps')
   removeApp = this.#method('removeApp')
   rotateApp = this.#method('rotateApp')
+  directory = this.#method('directory')
   listWebhooks = this.#method('listWebhooks')
   putWebhook = this.#method('putWebhook')
   backup = this.#method('backup')

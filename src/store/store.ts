@@ -4,6 +4,11 @@
  */
 import type { DeviceHandle, EndpointStoreReply, EndpointStoreRequest } from '../endpoint/message.js'
 import type { AppKey, HubStoreReply, HubStoreRequest, PersonKey } from '../hub/message.js'
+import type { AppRow, NewApp, NewKey } from './app-row.js'
+import type { DirectoryAnswer, DirectoryAsk } from './directory-message.js'
+
+// Its word for an application; who speaks with the store finds it here.
+export type { AppRow } from './app-row.js'
 
 export interface AccountRow {
   person: PersonKey
@@ -27,16 +32,6 @@ export interface DeviceRow {
   createdMs: number
   /** saved session (plaintext) or null */
   session: Uint8Array | null
-}
-
-export interface AppRow {
-  app: AppKey
-  /** 8 random bytes; shown as app_<16 hex> */
-  appId: Uint8Array
-  name: string
-  createdMs: number
-  /** SHA-256 of the live API keys (one or two) */
-  keyHashes: Uint8Array[]
 }
 
 export interface StoredRing {
@@ -82,7 +77,12 @@ export interface Boot {
   /** ends of rings that webhooks are still to tell */
   outcomes: StoredRing[]
   webhooks: WebhookRow[]
-  /** sessions (null above) and rings, outcomes and webhooks (left out) whose sealed bytes did not open: moved, changed or damaged; 0 is normal */
+  /** rows of consents that no device has yet */
+  grants: Uint8Array[]
+  /**
+   * sessions (null above) and rings, outcomes, webhooks and consents (left out) whose sealed bytes did not open: moved,
+   * changed or damaged; 0 is normal
+   */
   unreadable: number
 }
 
@@ -109,11 +109,14 @@ export interface Store {
   removeDevice(deviceId: string): Promise<DeviceRow | null>
 
   /** `apiKey` is told once. */
-  addApp(name: string, wallMs: number): Promise<{ app: AppRow; apiKey: string }>
+  addApp(name: string, wallMs: number, more?: NewApp): Promise<{ app: AppRow; apiKey: string }>
   listApps(): Promise<AppRow[]>
   removeApp(appId: string): Promise<AppRow | null>
-  /** Adds a new key and keeps the last one: two live at once. */
-  rotateApp(appId: string): Promise<{ app: AppRow; apiKey: string } | null>
+  /** Adds a new key and keeps the last one of its mode: two live at once. */
+  rotateApp(appId: string, key?: NewKey): Promise<{ app: AppRow; apiKey: string } | null>
+
+  /** What signed-in persons and developers ask. */
+  directory(ask: DirectoryAsk, wallMs: number): Promise<DirectoryAnswer>
 
   listWebhooks(): Promise<WebhookRow[]>
   /** Sets or, with null, removes how an application is told by webhook. false: there is no such application. */

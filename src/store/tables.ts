@@ -5,9 +5,11 @@ import { Accounts } from './accounts.js'
 import { Apps } from './apps.js'
 import { Devices } from './devices.js'
 import { EnrolmentCodes } from './enrolment-codes.js'
+import { Grants } from './grants.js'
 import { Health } from './health.js'
 import { Rings } from './rings.js'
 import { RowSealer } from './row-sealer.js'
+import { Sessions } from './sessions.js'
 import { WebhookConfigs } from './webhooks.js'
 import { WriteBehind } from './write-behind.js'
 
@@ -19,6 +21,8 @@ export interface Tables {
   readonly devices: Devices
   readonly apps: Apps
   readonly rings: Rings
+  readonly grants: Grants
+  readonly sessions: Sessions
   readonly webhooks: WebhookConfigs
   readonly writeBehind: WriteBehind
 }
@@ -45,6 +49,8 @@ export function openTables(
     devices,
     apps: new Apps(database),
     rings,
+    grants: new Grants(database, crypto, sealer),
+    sessions: new Sessions(database, crypto, deriveKey(crypto, masterKey, 'pilotlight session token')),
     webhooks: new WebhookConfigs(database, sealer),
     writeBehind: new WriteBehind(devices, rings, health),
   }

@@ -8,7 +8,7 @@ import { COMMON_OPTIONS, parseCommandLine } from '../../src/cli/parse.js'
 const NAMES = [
   'serve',
   ...['add', 'list', 'remove', 'code'].map((word) => `account ${word}`),
-  ...['add', 'list', 'remove', 'rotate'].map((word) => `app ${word}`),
+  ...['add', 'list', 'show', 'change', 'remove', 'rotate'].map((word) => `app ${word}`),
   ...['set', 'show', 'rotate', 'remove', 'test', 'deliveries', 'replay'].map((word) => `app webhook ${word}`),
   ...['enrol', 'run', 'allow', 'list', 'remove'].map((word) => `device ${word}`),
   'ring',

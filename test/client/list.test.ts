@@ -4,7 +4,7 @@ import { decodePersonList, EMPTY_LIST, type PersonList } from '../../src/frame/p
 import { openList } from '../../src/frame/sealed-list.js'
 import { testCrypto } from '../support/crypto.js'
 import { ListServer } from './list-server.js'
-import { APP, Rig } from './rig.js'
+import { APP, Rig, START_WALL_MS } from './rig.js'
 
 const crypto = await testCrypto()
 const OTHER = 'bbbbbbbbbbbbbbbb'
@@ -22,8 +22,9 @@ function keyOf(rig: Rig): Uint8Array {
   return rig.machine.parts.list.listKey as Uint8Array
 }
 
-function entry(app: string, flags = 1): PersonList['entries'][0] {
-  return { app: Uint8Array.from(Buffer.from(app, 'hex')), flags, rotation: 0, windows: [] }
+/** As `allow` makes it: the rotation is the second of the consent. */
+function entry(app: string, rotation = START_WALL_MS / 1000): PersonList['entries'][0] {
+  return { app: Uint8Array.from(Buffer.from(app, 'hex')), flags: 1, rotation, windows: [] }
 }
 
 /** The server after a restart: it holds no visibility. */
@@ -45,7 +46,7 @@ t.test(
     ])
     t.equal((lists.frames[0] as { part: Uint8Array }).part.length, 1024, 'sealed in steps of 1 KiB')
     t.match(rig.eventsOf('list-changed'), [{ version: 1, own: true, settled: [edit] }])
-    const expected = { choice: 0, entries: [{ flags: 5, rotation: 0, windows: hours }] }
+    const expected = { choice: 0, entries: [{ flags: 5, windows: hours }] }
     t.match(lists.opened(keyOf(rig)), expected)
     t.match(lists.visible, expected)
     for (const { bytes } of rig.take()) t.ok(bytes.length === 1200 || bytes.length < 100, '[R-7-6]')
@@ -243,7 +244,7 @@ t.test('[R-10-6] a version that changes between two parts: the new one is fetche
   const { rig, lists } = ready()
   rig.do((machine, now) => machine.allow(APP, {}, now))
   lists.serve()
-  const entries = Array.from({ length: 200 }, (_, i) => entry(i.toString(16).padStart(16, '0')))
+  const entries = Array.from({ length: 200 }, (_, i) => entry(i.toString(16).padStart(16, '0'), 0))
   lists.change((list) => ({ ...list, entries }))
   lists.frames.length = 0
   let parts = 0
@@ -277,7 +278,7 @@ t.test('[R-10-6] a lower version: the parts are fetched, index 0 first, through 
   rig.do((machine, now) => machine.allow(APP, {}, now))
   lists.serve()
   lists.frames.length = 0
-  const entries = Array.from({ length: 200 }, (_, i) => entry(i.toString(16).padStart(16, '0')))
+  const entries = Array.from({ length: 200 }, (_, i) => entry(i.toString(16).padStart(16, '0'), 0))
   lists.change((list) => ({ ...list, entries }))
   let count = 0
   lists.loses = () => count++ % 2 === 0

@@ -173,6 +173,12 @@ t.test("the operator's commands, while the server runs", { timeout: HANGS_MS }, 
 
   let key = ''
 
+  await t.test('app show and app change', async (t) => {
+    t.match(await cli('app', 'show', app!, ...data), { app, keys: [{ mode: 'live' }] })
+    const uri = 'https://chat.example/cb'
+    t.match(await cli('app', 'change', app!, '--redirect-uri', uri, ...data), { redirectUris: [uri] })
+  })
+
   await t.test('app rotate', async (t) => {
     const sees = (apiKey: string) => new AppService({ url: server.url, apiKey }).presence(puid!)
     const second = await cli('app', 'rotate', app!, ...data)

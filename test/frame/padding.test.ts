@@ -30,7 +30,7 @@ t.test('[R-7-6] a padded packet has one of four lengths and the same frames', as
 })
 
 t.test('[R-7-6] says which kinds are padded', async (t) => {
-  const padded = 'notify list visibility list-part key-request key-offer key-sealed key-given'.split(' ')
+  const padded = 'notify list visibility list-part key-request key-offer key-sealed key-given grant granted'.split(' ')
   for (const one of [
     ping,
     pong,

@@ -46,6 +46,7 @@ export interface Disk {
   persons: Map<number, { version: number; sealed: Uint8Array | null }>
   devices: Map<number, { person: number; name: string; key: Uint8Array }>
   rings: Map<string, Uint8Array>
+  grants: Map<string, Uint8Array>
 }
 
 /** A list that shows the person to applications. */
@@ -173,6 +174,7 @@ export class House {
       persons: new Map(),
       devices: new Map(),
       rings: new Map(),
+      grants: new Map(),
     }
     this.hub = this.#boot()
   }
@@ -198,6 +200,7 @@ export class House {
     for (const [person, { version }] of this.disk.persons) hub.addPerson(person, version)
     for (const [device, { person, name, key }] of this.disk.devices) hub.addDevice(device, person, name, key)
     for (const row of this.disk.rings.values()) hub.loadRing(row)
+    for (const row of this.disk.grants.values()) hub.loadGrant(row)
     return hub
   }
 
@@ -421,6 +424,12 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
     case 'put-ring':
       disk.rings.set(hex(request.ring), request.row)
       return { kind: 'stored', request: request.request, ok: true, version: 0 }
+    case 'put-grant':
+      disk.grants.set(hex(request.grant), request.row)
+      return { kind: 'stored', request: request.request, ok: true, version: 0 }
+    case 'drop-grant':
+      disk.grants.delete(hex(request.grant))
+      return null
     case 'drop-outcome':
       return null
     case 'drop-ring':

@@ -4,7 +4,14 @@ import { buildApp } from '../../src/sidecar/app.js'
 import { Channels } from '../../src/sidecar/channel/channels.js'
 import type { App } from '../../src/sidecar/context.js'
 import { Link } from '../../src/sidecar/link.js'
-import type { AppEntry, EnrolResult, FromSidecar, MetricSample, ToSidecar } from '../../src/sidecar/message.js'
+import type {
+  ApiKeyEntry,
+  AppEntry,
+  EnrolResult,
+  FromSidecar,
+  MetricSample,
+  ToSidecar,
+} from '../../src/sidecar/message.js'
 import { type SidecarOptions, sidecarSettings } from '../../src/sidecar/options.js'
 import { applyAsk, type WebhookAnswer, type WebhookAsk } from '../../src/webhook/ask.js'
 import { NO_WEBHOOK } from '../../src/webhook/config.js'
@@ -23,9 +30,13 @@ const NOW_MS = Date.UTC(2026, 10, 21, 12, 0, 0, 250)
 
 const sha256 = (text: string) => new Uint8Array(createHash('sha256').update(text).digest())
 
+const liveKey = (text: string): ApiKeyEntry => {
+  return { hash: sha256(text), mode: 'live', scopes: ['presence:read', 'rings:write'] }
+}
+
 export const APPS: AppEntry[] = [
-  { app: 7, appId: '0123456789abcdef', name: 'Chat', keyHashes: [sha256(API_KEY), sha256(OLD_KEY)] },
-  { app: 8, appId: 'fedcba9876543210', name: 'Shop', keyHashes: [sha256(OTHER_KEY)] },
+  { app: 7, appId: '0123456789abcdef', name: 'Chat', keys: [liveKey(API_KEY), liveKey(OLD_KEY)] },
+  { app: 8, appId: 'fedcba9876543210', name: 'Shop', keys: [liveKey(OTHER_KEY)] },
 ]
 
 export function view(puid: string, more: Partial<PresenceView> = {}): PresenceView {

@@ -51,12 +51,27 @@ const ROUTES: Record<string, string[]> = {
   '/v1/presence/stream': ['get'],
   '/v1/rings': ['post'],
   '/v1/rings/{id}': ['delete', 'get'],
+  '/v1/sessions': ['get', 'post'],
+  '/v1/sessions/{id}': ['delete'],
+  '/v1/apps': ['get', 'post'],
+  '/v1/apps/{id}': ['delete', 'get', 'patch'],
+  '/v1/apps/{id}/keys': ['post'],
+  '/v1/apps/{id}/keys/{key}': ['delete'],
+  '/v1/apps/{id}/domain-check': ['post'],
+  '/v1/test/persons': ['get'],
+  '/v1/test/persons/{puid}': ['post'],
+  '/authorize': ['get', 'post'],
+  '/oauth/token': ['post'],
+  '/.well-known/oauth-authorization-server': ['get'],
   '/v1/webhook': ['delete', 'get', 'put'],
   '/v1/webhook/secret': ['post'],
   '/v1/webhook/test': ['post'],
   '/v1/webhook/deliveries': ['get'],
   '/v1/webhook/deliveries/{id}/replay': ['post'],
 }
+
+/** Operations that a signed-in person asks for. */
+const OF_PERSONS = /^(get|delete) \/v1\/sessions|\/v1\/apps|^post \/authorize/
 
 async function load() {
   const made = await fixture({ publicUrl: 'https://presence.example', version: '1.2.3' })
@@ -79,7 +94,7 @@ t.test('the document describes every route, every answer and every parameter', a
     servers: [{ url: 'https://presence.example' }],
   })
   t.match(document.components.securitySchemes, { bearer: { type: 'http', scheme: 'bearer' } })
-  t.same(Object.keys(document.components.schemas).sort(), ['Presence', 'Problem', 'Ring', 'UnknownPuid'])
+  t.same(Object.keys(document.components.schemas).sort(), ['OAuthError', 'Presence', 'Problem', 'Ring', 'UnknownPuid'])
   t.same(
     Object.fromEntries(Object.entries(document.paths).map(([path, item]) => [path, Object.keys(item).sort()])),
     ROUTES,
@@ -90,9 +105,12 @@ t.test('the document describes every route, every answer and every parameter', a
       const name = `${method} ${path}`
       ids.add(operation.operationId)
       t.ok(operation.summary && operation.tags.length === 1, `${name}: summary and tag`)
-      const closed = path.startsWith('/v1/') && path !== '/v1/devices' && path !== '/v1/channel'
-      t.same(operation.security, closed ? [{ bearer: [] }] : [], `${name}: key`)
-      t.equal(operation.responses['401'] !== undefined, closed, `${name}: 401`)
+      const ofPerson = OF_PERSONS.test(name)
+      const isOpen = !path.startsWith('/v1/') || ['/v1/devices', '/v1/channel', '/v1/sessions'].includes(path)
+      const closed = !isOpen && !ofPerson
+      t.same(operation.security, ofPerson ? [{ session: [] }] : closed ? [{ bearer: [] }] : [], `${name}: key`)
+      const isToken = path === '/oauth/token'
+      t.equal(operation.responses['401'] !== undefined, closed || ofPerson || isToken, `${name}: 401`)
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1])
       const declared =
         operation.parameters?.filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name) ?? []
@@ -101,8 +119,8 @@ t.test('the document describes every route, every answer and every parameter', a
         t.not(answer.description, 'Default Response', `${name} ${status}: description`)
         for (const [type, media] of Object.entries(answer.content ?? {})) {
           if (Number(status) >= 400) {
-            t.equal(type, 'application/problem+json')
-            t.same(media.schema, { $ref: '#/components/schemas/Problem' })
+            t.equal(type, isToken ? 'application/json' : 'application/problem+json')
+            t.same(media.schema, { $ref: `#/components/schemas/${isToken ? 'OAuthError' : 'Problem'}` })
           } else if (closed)
             t.ok(answer.headers?.['ratelimit'] && answer.headers['ratelimit-policy'], `${name} ${status}: limits`)
           const examples = Object.values(media.examples ?? {}).map(({ value }) => value)
@@ -118,7 +136,7 @@ t.test('the document describes every route, every answer and every parameter', a
       }
     }
   }
-  t.equal(ids.size, 20, 'operation ids are unique')
+  t.equal(ids.size, 37, 'operation ids are unique')
 })
 
 t.test('the document describes every webhook, and what is sent fits it', async (t) => {

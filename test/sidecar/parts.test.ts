@@ -77,7 +77,7 @@ t.test('a table of buckets is bounded', async (t) => {
 t.test('API keys whose stored hash is damaged never match', async (t) => {
   const keys = new ApiKeys()
   const short = new Uint8Array(createHash('sha256').update('pl_abc').digest()).slice(0, 31)
-  keys.replace([{ ...APPS[0]!, keyHashes: [short, new Uint8Array(0)] }])
+  keys.replace([{ ...APPS[0]!, keys: [short, new Uint8Array(0)].map((hash) => ({ hash, mode: 'live', scopes: [] })) }])
   t.equal(keys.find('Bearer pl_abc'), null)
   t.equal(keys.find('Bearer '), null)
 })

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { EventStream } from '../../src/sidecar/event-stream.js'
 import { listen } from '../../src/sidecar/listen.js'
+import type { ApiKeyEntry } from '../../src/sidecar/message.js'
 import { type SidecarOptions, sidecarSettings } from '../../src/sidecar/options.js'
 import { APPS, AUTH, fixture, OLD_KEY, OTHER_KEY, PUID, PUID_2, ringView, view } from './fake-main.js'
 import { readEvents } from './read-events.js'
@@ -234,15 +235,16 @@ t.test('an event stream after its end', async (t) => {
 t.test('a stream ends with its API key, and no other does', async (t) => {
   const served = await serve(t)
   const [chat, shop] = APPS as [(typeof APPS)[0], (typeof APPS)[0]]
-  const [liveHash, oldHash] = chat.keyHashes as [Uint8Array, Uint8Array]
+  const [liveKey, oldKey] = chat.keys as [ApiKeyEntry, ApiKeyEntry]
+  const newKey: ApiKeyEntry = { ...liveKey, hash: new Uint8Array(32).fill(9) }
   const live = await open(served)
   const old = await open(served, '', { authorization: `Bearer ${OLD_KEY}` })
   const other = await open(served, '', { authorization: `Bearer ${OTHER_KEY}` })
   const tell = (...apps: typeof APPS) => served.link.handle({ kind: 'apps', apps })
   const listening = () => [...served.main.streams.keys()].sort()
-  tell({ ...chat, keyHashes: [new Uint8Array(32).fill(9), liveHash, oldHash] }, shop)
+  tell({ ...chat, keys: [newKey, liveKey, oldKey] }, shop)
   t.same(listening(), [live, old, other].map(({ stream }) => stream).sort(), 'a new key ends none')
-  tell({ ...chat, keyHashes: [new Uint8Array(32).fill(9), liveHash] }, shop)
+  tell({ ...chat, keys: [newKey, liveKey] }, shop)
   t.match(await old.events.next(), { event: 'reset', json: { reason: 'unauthorized' } })
   t.equal(await old.events.next(), null, 'the connection is closed')
   t.same(listening(), [live, other].map(({ stream }) => stream).sort())

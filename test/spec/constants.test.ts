@@ -131,7 +131,7 @@ const cddl = new Map(
 t.test('section 7: frame types, directions and fields', async (t) => {
   const kindsOf = (direction: string) => (cddl.get(direction) ?? '').split('/').map((name) => name.trim())
   const arrays = [...cddl].filter(([, rule]) => /^\[\d+/.test(rule))
-  t.equal(arrays.length, 31)
+  t.equal(arrays.length, 33)
   for (const [kind, rule] of arrays) {
     const items = rule
       .slice(1, rule.lastIndexOf(']'))
@@ -176,6 +176,12 @@ function checkRange(t: Test, kind: string, item: string, isValid: FrameLayout['f
     t.ok(takes(new Uint8Array(least)) && takes(new Uint8Array(most)), name)
     if (least > 0) t.notOk(takes(new Uint8Array(least - 1)), name)
     if (most !== 1200) t.notOk(takes(new Uint8Array(most + 1)), name)
+  } else if (rule.includes('window')) {
+    const window = [127, 0, 1439]
+    const most = Array.from({ length: constants.GRANT_WINDOWS_MAX }, () => window)
+    t.equal(rule, `[*${most.length} window]`, name)
+    const no = [[...most, window], [[0, 0, 0]], [[128, 0, 0]], [[1, 1440, 0]], [[1, 0, 1440]], [[1, 0]], [1], 1]
+    t.strictSame([[], most, ...no].map(takes), [true, true, ...no.map(() => false)], name)
   } else {
     t.equal(rule, 'tstr', `a rule that this test knows: ${name}`)
     t.ok(takes('') && !takes(0) && !takes(new Uint8Array(0)), name)
@@ -203,7 +209,7 @@ t.test('section 10: bounds of the person list', async (t) => {
   t.match(text, `at most ${constants.MESSAGE_TEXT_BYTES_MAX} B of UTF-8`)
   t.match(
     text,
-    `Flags: ${ListFlag.visible} visible, ${ListFlag.appearOffline} appear offline, ${ListFlag.shareMessages} share the messages, ${ListFlag.blocked} blocked.`,
+    `Flags: ${ListFlag.visible} visible, ${ListFlag.appearOffline} appear offline, ${ListFlag.shareMessages} share the messages, ${ListFlag.blocked} blocked, ${ListFlag.toldRevoked} revoked`,
   )
   t.match(
     text,

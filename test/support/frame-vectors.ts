@@ -38,6 +38,7 @@ export const SAMPLE_D2S: readonly DeviceFrame[] = [
   { kind: 'step', key: null },
   { kind: 'step', key: filled(11) },
   { kind: 'learnt', network: 2, seconds: 110 },
+  { kind: 'granted', grant: filled(13, 16), what: 0 },
 ]
 
 /** One frame of each kind. */
@@ -71,6 +72,16 @@ export const SAMPLE_S2D: readonly ServerFrame[] = [
   { kind: 'stepped', key: filled(12) },
   { kind: 'want-step' },
   { kind: 'hint', network: 1, seconds: 240 },
+  {
+    kind: 'grant',
+    id,
+    grant: filled(13, 16),
+    app,
+    rotation: 2 ** 32 - 1,
+    what: 0,
+    windows: [[127, 1260, 1380]],
+    zone: 'Europe/Berlin',
+  },
 ]
 
 /** `frame.json` */

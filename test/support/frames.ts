@@ -36,6 +36,7 @@ export const deviceFrames: Record<Exclude<DeviceFrame['kind'], 'ping'>, fc.Arbit
   'key-request': frame<Of<'key-request'>>('key-request', { nonce }),
   'key-sealed': frame<Of<'key-sealed'>>('key-sealed', { request: uint, sealed: octets(80) }),
   'puid-request': frame<Of<'puid-request'>>('puid-request', { app, rotation: uint }),
+  granted: frame<Of<'granted'>>('granted', { grant: octets(16), what: fc.constantFrom(0, 1) }),
   close: frame<Of<'close'>>('close', { code: uint }),
   probe: frame<Of<'probe'>>('probe', { delayS: uint }),
   step: frame<Of<'step'>>('step', { key: fc.option(octets(32)) }),
@@ -70,6 +71,15 @@ export const serverFrames: Record<Exclude<ServerFrame['kind'], 'pong'>, fc.Arbit
   stepped: frame<Of<'stepped'>>('stepped', { key: fc.option(octets(32)) }),
   'want-step': frame<Of<'want-step'>>('want-step', {}),
   hint: frame<Of<'hint'>>('hint', { network: fc.constantFrom(0, 1, 2), seconds: uint }),
+  grant: frame<Of<'grant'>>('grant', {
+    id,
+    grant: octets(16),
+    app,
+    rotation: fc.nat(2 ** 32 - 1),
+    what: fc.constantFrom(0, 1),
+    windows: fc.array(fc.tuple(fc.integer({ min: 1, max: 127 }), fc.nat(1439), fc.nat(1439)), { maxLength: 16 }),
+    zone: text,
+  }),
 }
 
 /** A PING with any state and class. */

@@ -25,7 +25,7 @@ export const ringRecord: fc.Arbitrary<RingRecord> = fc.record({
   idempotencyKey: wellFormed,
   requestHash: bytes(16),
   targets: fc.array(
-    fc.record({ person: fc.integer({ min: 1, max: 2 ** 48 - 1 }), rotation: fc.nat(65_535), dismissedBy: handle }),
+    fc.record({ person: fc.integer({ min: 1, max: 2 ** 48 - 1 }), rotation: fc.nat(2 ** 32 - 1), dismissedBy: handle }),
     { minLength: 1, maxLength: 64 },
   ),
   content: fc.record({

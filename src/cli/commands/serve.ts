@@ -43,6 +43,12 @@ const OPTIONS = {
     { from: 15, to: SILENCE_MAX_S },
     SILENCE_MAX_S,
   ),
+  verifiedDomains: oneOf(
+    ['auto', 'on', 'off'],
+    'whether an application needs a verified domain to ask people for consent; auto: with --public-url',
+    'auto',
+  ),
+  privateDomains: onOff('verify domains with private addresses too, by plain HTTP: for closed networks'),
   webhooksToPrivate: onOff('let webhooks go to private addresses and over plain HTTP, e.g. on your own machine'),
   logLevel: oneOf(LOG_LEVELS, 'least level of the JSON log lines on stderr', 'info'),
 }
@@ -85,6 +91,8 @@ function serverOptions(
     trustedProxies: values.trustedProxies,
     connectionsPerAddress: values.connectionsPerAddress,
     crypto: values.crypto,
+    verifiedDomains: values.verifiedDomains === 'auto' ? publicUrl !== '' : values.verifiedDomains === 'on',
+    privateDomains: values.privateDomains,
     silenceMaxS: values.maxSilence,
     webhooksToPrivate: values.webhooksToPrivate,
     logLevel: values.logLevel,

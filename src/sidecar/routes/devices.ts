@@ -95,17 +95,18 @@ export function deviceRoutes(app: App, context: Context): void {
 }
 
 /**
- * A psk must not cross a network in clear. A connection that a proxy forwarded is not local, whatever its address; what
+ * A secret must not cross a network in clear. A connection that a proxy forwarded is not local, whatever its address; what
  * the proxy says of the original connection counts only from a trusted one.
  */
-async function demandHttps(request: FastifyRequest): Promise<void> {
+export async function demandHttps(request: FastifyRequest): Promise<void> {
   const { headers } = request
   const forwarded = headers.forwarded ?? headers['x-forwarded-for'] ?? headers['x-forwarded-proto']
   const local = forwarded === undefined && isLoopback(request.socket.remoteAddress)
   if (request.protocol !== 'https' && !local) throw new Problem('https-required')
 }
 
-function withinEnrolLimits(context: Context): (request: FastifyRequest) => Promise<void> {
+/** Counts guesses of one-time codes. */
+export function withinEnrolLimits(context: Context): (request: FastifyRequest) => Promise<void> {
   const { enrolPerMinute, enrolPerMinuteTotal } = context.settings
   const byAddress = new BucketTable<string>(enrolPerMinute, MINUTE_MS, ADDRESSES_MAX)
   const total = new TokenBucket(enrolPerMinuteTotal, MINUTE_MS, context.nowMs())

@@ -27,7 +27,7 @@ const DESCRIPTION = `Server-sent events. Each has an \`id\`.
 | \`restarted\` | \`{bootedAt, offlineAt}\`: voids every state told before; who is not named by a later event reads \`unknown\`, and \`offline\` from \`offlineAt\` on |
 | \`snapshot\` | \`{part, parts, persons}\`: the persons now visible to your application, or those you named; comes first, in one or more parts |
 | \`presence\` | a Presence: one person changed |
-| \`ring\` | a Ring: one of your rings changed |
+| \`ring\` | a Ring: one of your rings changed; only for a key with \`rings:write\` |
 | \`reset\` | \`{reason}\`: the last event; what you know is out of date, connect again. For \`unauthorized\` with another key: this one was rotated away |
 
 A comment line comes every 15 s on an idle stream. Reconnect with \`Last-Event-ID\`. If the server
@@ -72,12 +72,12 @@ export function streamRoutes(app: App, context: Context): void {
             headers: LIMIT_HEADERS,
             examples: { start: { value: EXAMPLE } },
           }),
-          ...problems('invalid-request', 'unauthorized', 'rate-limited', 'too-many-streams'),
+          ...problems('invalid-request', 'unauthorized', 'missing-scope', 'rate-limited', 'too-many-streams'),
         },
       },
     },
     (request, reply) => {
-      const { app: key } = callerOf(request)
+      const { app: key, key: apiKey } = callerOf(request)
       context.quota.chargePuids(request, reply, request.query.puid?.length ?? 0)
       const count = (open.get(key) ?? 0) + 1
       if (count > context.settings.streamsPerApp) throw new Problem('too-many-streams', '', { 'retry-after': '30' })
@@ -88,7 +88,11 @@ export function streamRoutes(app: App, context: Context): void {
       if (raw.destroyed) return
       open.set(key, count)
       const leave = addresses.add(request.ip)
-      const asked = { puids: request.query.puid ?? null, heardBootMs: bootOf(request.headers['last-event-id']) }
+      const asked = {
+        puids: request.query.puid ?? null,
+        heardBootMs: bootOf(request.headers['last-event-id']),
+        hearsRings: apiKey.scopes.includes('rings:write'),
+      }
       const hasKey = () => context.link.keys.find(request.headers.authorization)?.app === key
       run(context, { app: key, hasKey }, asked, raw, () => {
         leave()
@@ -120,6 +124,8 @@ interface Reader {
 interface Asked {
   puids: string[] | null
   heardBootMs: number | null
+  /** the key may ring */
+  hearsRings: boolean
 }
 
 /** Start of the server that gave out an event id, ms; null for none, or an id that is not ours. */
@@ -131,7 +137,7 @@ function bootOf(lastEventId: string | undefined): number | null {
 /** Joins one reader and one subscription until either ends. */
 function run(context: Context, { app, hasKey }: Reader, asked: Asked, raw: ServerResponse, onEnd: () => void): void {
   const { heartbeatMs, streamBufferBytes, bootedMs } = context.settings
-  const { puids, heardBootMs } = asked
+  const { puids, heardBootMs, hearsRings } = asked
   const stream = new EventStream(raw, {
     heartbeatMs,
     bufferBytes: streamBufferBytes,
@@ -148,7 +154,9 @@ function run(context: Context, { app, hasKey }: Reader, asked: Asked, raw: Serve
   const leaveKeys = context.link.onKeys(() => {
     if (!hasKey()) stream.reset('unauthorized')
   })
-  const subscription = context.link.subscribe(app, known, heardBootMs, (event) => forward(stream, event, puids))
+  const subscription = context.link.subscribe(app, known, heardBootMs, (event) => {
+    if (hearsRings || event.kind !== 'ring-change') forward(stream, event, puids)
+  })
 }
 
 function forward(stream: EventStream, event: StreamEvent, puids: string[] | null): void {

@@ -15,7 +15,7 @@ import {
 
 const COMMON = { tags: ['webhooks'], security: [{ bearer: [] }] }
 const BODY = ['malformed-json', 'invalid-request', 'body-too-large', 'unsupported-media-type'] as const
-const ALWAYS = ['unauthorized', 'rate-limited'] as const
+const ALWAYS = ['unauthorized', 'missing-scope', 'not-a-live-key', 'rate-limited'] as const
 const webhookAnswer = (description: string, value: object = WEBHOOK_EXAMPLES.webhook) =>
   answer(description, WebhookJson, { headers: LIMIT_HEADERS, examples: { webhook: { value } } })
 const deliveryAnswer = (description: string) =>

@@ -1,0 +1,35 @@
+import type { FastifyRequest } from 'fastify'
+import { limitKey } from '../address.js'
+import type { App, Context } from '../context.js'
+import { whenReady } from '../guard.js'
+import { Problem } from '../problem.js'
+import { BucketTable } from '../token-bucket.js'
+import { appRoutes } from './apps.js'
+import { authorizeRoutes } from './authorize.js'
+import { demandHttps } from './devices.js'
+import { sessionRoutes } from './sessions.js'
+import { tokenRoutes } from './token.js'
+
+/** Addresses whose requests are counted. */
+const ADDRESSES_MAX = 100_000
+const WINDOW_MS = 60_000
+
+/** What people do in a browser, and developers by script: sessions, applications, consent; and the exchange of codes. */
+export function personRoutes(app: App, context: Context): void {
+  app.addHook('onRequest', whenReady(context))
+  app.addHook('onRequest', demandHttps)
+  app.addHook('onRequest', withinPersonLimits(context))
+  sessionRoutes(app, context)
+  appRoutes(app, context)
+  authorizeRoutes(app, context)
+  app.register(async (forms) => tokenRoutes(forms, context))
+}
+
+/** Each of these asks the store; one address does not get to ask it all day. */
+function withinPersonLimits(context: Context): (request: FastifyRequest) => Promise<void> {
+  const byAddress = new BucketTable<string>(context.settings.personRequestsPerMinute, WINDOW_MS, ADDRESSES_MAX)
+  return async (request) => {
+    const grant = byAddress.take(limitKey(request.ip), context.nowMs())
+    if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
+  }
+}

@@ -1,0 +1,45 @@
+/** What signed-in persons and developers ask of the store; plain records that cross threads. */
+import type { AppKey, PersonKey } from '../hub/message.js'
+import type { AppDetails, AppRow, KeyMode, Owner, Scope } from './app-row.js'
+
+/** One person who is signed in somewhere. Times are Unix ms. */
+export interface SessionRow {
+  /** ses_... */
+  id: string
+  person: PersonKey
+  /** acc_... */
+  account: string
+  label: string
+  createdMs: number
+  expiresMs: number
+}
+
+/** Questions and changes, each one transaction. `appId` is `app_` and 16 hex digits. */
+export type DirectoryAsk =
+  | { kind: 'sign-in'; code: string; label: string }
+  | { kind: 'session'; token: string }
+  | { kind: 'sessions'; person: PersonKey }
+  | { kind: 'sign-out'; person: PersonKey; id: string }
+  | { kind: 'app-add'; owner: Owner; details: AppDetails; mode: KeyMode; scopes: Scope[] }
+  /** those after a number, in the order of their numbers */
+  | { kind: 'apps'; owner: Owner; after: AppKey; limit: number }
+  | { kind: 'app'; owner: Owner; appId: string }
+  /** for anybody: whose consent is asked for */
+  | { kind: 'client'; appId: string }
+  | { kind: 'app-change'; owner: Owner; appId: string; details: Partial<AppDetails> }
+  | { kind: 'app-remove'; owner: Owner; appId: string }
+  | { kind: 'key-add'; owner: Owner; appId: string; mode: KeyMode; scopes: Scope[] | null }
+  | { kind: 'key-remove'; owner: Owner; appId: string; keyId: string }
+  /** the domain was found to name the application */
+  | { kind: 'domain-verified'; appId: string; domain: string }
+
+/** null: there is no such thing, or it is not the asker's. */
+export type DirectoryAnswer =
+  | { kind: 'signed-in'; token: string; session: SessionRow }
+  | { kind: 'session'; session: SessionRow }
+  | { kind: 'sessions'; sessions: SessionRow[] }
+  | { kind: 'app'; app: AppRow; apiKey: string | null }
+  | { kind: 'apps'; apps: AppRow[] }
+  | { kind: 'done' }
+  | { kind: 'full' }
+  | null

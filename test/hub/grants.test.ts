@@ -1,0 +1,228 @@
+import t from 'tap'
+import type { GrantFrame } from '../../src/frame/frame.js'
+import type { HubReply } from '../../src/hub/message.js'
+import { APP, APP_ID, House, homely, listFor, OTHER_APP, type Phone } from './house.js'
+
+const REDIRECT = 'https://chat.example/cb'
+const CHALLENGE = 'c'.repeat(43)
+
+/** The person agrees in a browser. @returns the code. */
+function consent(house: House, app = APP, person = 1): string {
+  const request = house.nextRequest()
+  house.ask({
+    kind: 'consent',
+    request,
+    app,
+    person,
+    redirectUri: REDIRECT,
+    challenge: CHALLENGE,
+    windows: [],
+    zone: '',
+  })
+  return house.take('consented').at(-1)?.code ?? ''
+}
+
+/** The application exchanges the code. @returns the PUID, or '' and an error. */
+function exchange(house: House, code: string, more: { app?: number; redirectUri?: string; challenge?: string } = {}) {
+  const { app = APP, redirectUri = REDIRECT, challenge = CHALLENGE } = more
+  house.ask({ kind: 'consent-exchange', request: house.nextRequest(), app, code, redirectUri, challenge })
+  return house.take('consent-exchanged').at(-1)?.puid ?? ''
+}
+
+const grantsOf = (phone: Phone): GrantFrame[] => phone.of('grant')
+const entryOf = (frame: GrantFrame | undefined) => ({ app: frame?.app ?? APP_ID, rotation: frame?.rotation ?? 0 })
+
+/** A person with devices that are online and have an empty list. */
+function alone(devices = 1): { house: House; phones: Phone[]; phone: Phone } {
+  const house = new House()
+  const phones = house.person(1, devices)
+  for (const phone of phones) phone.contact('active', true)
+  const phone = phones[0] as Phone
+  phone.putList(listFor([]))
+  return { house, phones, phone }
+}
+
+t.test('[R-10.1-3] a consent goes to one device, and is forgotten when the list has it', async (t) => {
+  const { house, phones } = alone(2)
+  const puid = exchange(house, consent(house))
+  t.match(puid, /^p_/)
+  t.equal(house.disk.grants.size, 1, 'durable before the application hears of it')
+  t.equal(phones.flatMap(grantsOf).length, 1, 'one device at a time')
+  t.equal(house.views([puid])[0]?.state, 'offline')
+  const phone = phones.find((one) => grantsOf(one).length > 0) as Phone
+  const [frame] = grantsOf(phone)
+  t.match(frame, { app: APP_ID, what: 0, windows: [], zone: '' })
+  phone.putList(listFor([entryOf(frame)]))
+  t.equal(house.views([puid])[0]?.state, 'online')
+  phone.frame({ kind: 'granted', grant: frame?.grant ?? new Uint8Array(), what: 0 })
+  t.equal(house.disk.grants.size, 0)
+  t.match(house.metrics(), { grantsWaiting: 0, grantsTaken: 1 })
+  house.advance(600_000)
+  t.equal(phones.flatMap(grantsOf).length, 1, 'offered once')
+})
+
+t.test('[R-10.1-3] another device gets it when the first has surely given up, or says that it cannot', async (t) => {
+  const { house, phones } = alone(2)
+  exchange(house, consent(house))
+  const phone = phones.find((one) => grantsOf(one).length > 0) as Phone
+  const second = phones.find((one) => one !== phone) as Phone
+  house.advance(44_000)
+  t.equal(grantsOf(second).length, 0, 'the first may still try')
+  house.advance(2_000)
+  t.equal(grantsOf(second).length, 1)
+  t.strictSame(grantsOf(second)[0]?.grant, grantsOf(phone)[0]?.grant)
+  const { grant } = grantsOf(second)[0] as GrantFrame
+  second.frame({ kind: 'granted', grant, what: 1 })
+  house.advance(100_000)
+  t.ok(grantsOf(phone).length > 1, 'the first again')
+  t.equal(grantsOf(second).length, 1, 'not the one that cannot')
+})
+
+t.test('a grant outlives a crash until a device has it', async (t) => {
+  const { house, phone } = alone()
+  phone.lose()
+  const puid = exchange(house, consent(house))
+  t.equal(grantsOf(phone).length, 0)
+  house.crash()
+  phone.contact('active', true)
+  const [frame] = grantsOf(phone)
+  phone.putList(listFor([entryOf(frame)]))
+  phone.frame({ kind: 'granted', grant: frame?.grant ?? new Uint8Array(), what: 0 })
+  t.equal(house.disk.grants.size, 0)
+  t.equal(house.views([puid])[0]?.state, 'online')
+  house.crash()
+  phone.contact('active', true)
+  t.equal(grantsOf(phone).length, 1)
+})
+
+t.test('a grant that no device takes is forgotten after a week', async (t) => {
+  const { house, phone } = alone()
+  phone.lose()
+  exchange(house, consent(house))
+  house.advance(7 * 86_400_000 + 60_000)
+  t.equal(house.disk.grants.size, 0)
+  phone.contact('active', true)
+  t.equal(grantsOf(phone).length, 0)
+})
+
+t.test('the same PUID while the consent lives, another one after a revocation', async (t) => {
+  const { house, phone } = alone()
+  const first = exchange(house, consent(house))
+  t.equal(exchange(house, consent(house)), first, 'while the first is on its way')
+  const frame = grantsOf(phone).at(-1) as GrantFrame
+  phone.putList(listFor([entryOf(frame)]))
+  phone.frame({ kind: 'granted', grant: frame.grant, what: 0 })
+  house.advance(5_000)
+  t.equal(exchange(house, consent(house)), first, 'while it is in the list')
+  phone.frame({ kind: 'granted', grant: grantsOf(phone).at(-1)?.grant ?? frame.grant, what: 0 })
+  phone.putList(listFor([]))
+  const second = exchange(house, consent(house))
+  t.not(second, first)
+  const next = grantsOf(phone).at(-1) as GrantFrame
+  t.ok(next.rotation > frame.rotation, 'a greater rotation')
+  phone.putList(listFor([{ flags: 16, rotation: next.rotation }]))
+  phone.frame({ kind: 'granted', grant: next.grant, what: 0 })
+  t.not(exchange(house, consent(house)), second, 'an entry that only tells the revocation is not in force')
+})
+
+t.test('consents in one second and over restarts never give a rotation twice', async (t) => {
+  const { house, phone } = alone()
+  const seen = new Set<string>()
+  for (let round = 0; round < 6; round++) {
+    const puid = exchange(house, consent(house))
+    t.notOk(seen.has(puid), `round ${round}`)
+    seen.add(puid)
+    const frame = grantsOf(phone).at(-1) as GrantFrame
+    phone.frame({ kind: 'granted', grant: frame.grant, what: 0 })
+    if (round % 2 === 1) {
+      house.crash(3_000)
+      phone.contact('active', true)
+    }
+  }
+})
+
+t.test('a code is good once, for its application, redirect URI and verifier, for a minute', async (t) => {
+  const { house } = alone()
+  const wrong = [{ redirectUri: `${REDIRECT}/` }, { challenge: 'd'.repeat(43) }]
+  for (const more of wrong) {
+    const code = consent(house)
+    t.equal(exchange(house, code, more), '')
+    t.equal(house.lastError(), 'invalid-grant')
+    t.equal(exchange(house, code), '', 'it is used up')
+  }
+  const code = consent(house)
+  t.equal(exchange(house, code, { app: OTHER_APP }), '')
+  t.not(exchange(house, code), '', 'another application does not use it up')
+  const old = consent(house)
+  house.advance(61_000)
+  t.equal(exchange(house, old), '')
+  t.equal(exchange(house, 'nothing'), '')
+  t.equal(house.metrics()['consentCodes'], 1, 'the exchanged one is remembered')
+  house.advance(700_000)
+  t.equal(house.metrics()['consentCodes'], 0)
+})
+
+t.test('a code that is used twice takes back what it gave', async (t) => {
+  const { house, phone } = alone()
+  const code = consent(house)
+  const puid = exchange(house, code)
+  const given = grantsOf(phone).at(-1) as GrantFrame
+  phone.putList(listFor([entryOf(given)]))
+  phone.frame({ kind: 'granted', grant: given.grant, what: 0 })
+  t.equal(exchange(house, code), '')
+  const taken = grantsOf(phone).at(-1) as GrantFrame
+  t.match(taken, { app: APP_ID, what: 1, rotation: given.rotation })
+  t.not(exchange(house, consent(house)), puid, 'what is being taken back is not in force')
+})
+
+t.test('a revocation reads like going out of contact, and says so only if the person wants', async (t) => {
+  const seen = (flags: number | null): string[] => {
+    const { house, phone } = homely()
+    house.subscribe()
+    house.replies = []
+    phone.putList(listFor(flags === null ? [] : [{ flags }]))
+    return house.changes()
+  }
+  t.strictSame(seen(null), ['offline/contact-lost'])
+  t.strictSame(seen(0), ['offline/contact-lost'])
+  t.strictSame(seen(16), ['offline/revoked'])
+})
+
+t.test('who was out of contact can revoke, and have it told', async (t) => {
+  const { house, phone } = homely()
+  phone.contact('gone')
+  house.subscribe()
+  house.replies = []
+  phone.putList(listFor([{ flags: 16 }]))
+  t.strictSame(house.changes(), ['offline/revoked'])
+  phone.putList(listFor([{ flags: 16 }], { status: 'x' }))
+  t.strictSame(house.changes(), [], 'once')
+})
+
+t.test('strangers: grants of others, of removed persons and applications', async (t) => {
+  const { house, phone } = alone()
+  const [other] = house.person(2)
+  other?.contact('active', true)
+  exchange(house, consent(house))
+  const { grant } = grantsOf(phone)[0] as GrantFrame
+  other?.frame({ kind: 'granted', grant, what: 0 })
+  t.equal(house.disk.grants.size, 1)
+  t.equal(house.metrics()['grantsIgnored'], 1)
+  t.equal(consent(house, 77), '')
+  t.equal(consent(house, APP, 99), '')
+  const code = consent(house, OTHER_APP, 2)
+  house.ask({ kind: 'account-removed', person: 2 })
+  t.equal(exchange(house, code, { app: OTHER_APP }), '')
+  house.ask({ kind: 'app-removed', app: APP })
+  t.equal(house.disk.grants.size, 0)
+})
+
+t.test('what cannot be stored is not given', async (t) => {
+  const { house, phone } = alone()
+  const code = consent(house)
+  house.isStoreBroken = true
+  t.equal(exchange(house, code), '')
+  t.equal((house.take('error') as Extract<HubReply, { kind: 'error' }>[]).at(-1)?.code, 'unavailable')
+  t.equal(grantsOf(phone).length, 0)
+  t.equal(house.metrics()['grantsWaiting'], 0)
+})
