@@ -110,14 +110,14 @@ export class Inspector {
   }
 
   /**
-   * What stands beside the records of sessions: nothing, once all is settled. But an ill-meaning peer may have asked for
-   * an answer in half an hour: one each.
+   * What stands beside the records of sessions: nothing, once all is settled. But an ill-meaning peer may have promised
+   * to be silent for long, or have asked for an answer in half an hour: of each kind one for each of them.
    */
   unrested(): string[] {
-    const mostOf: Record<string, number> = { probesHeld: this.#house.scenario.hostilePeers }
-    return this.#house.server.endpoints.flatMap((endpoint, worker) => {
+    const { server, scenario } = this.#house
+    return server.endpoints.flatMap((endpoint, worker) => {
       const metrics = endpoint.metrics()
-      return BESIDE_RECORDS.filter((name) => metrics[name] > (mostOf[name] ?? 0)).map(
+      return BESIDE_RECORDS.filter((name) => metrics[name] > scenario.hostilePeers).map(
         (name) => `worker ${worker}: ${name} is ${metrics[name]}`,
       )
     })

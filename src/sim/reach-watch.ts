@@ -12,6 +12,8 @@ const OUTAGES = 2
 interface Way {
   /** virtual ms; null: there is none */
   openSinceMs: number | null
+  /** the network that it leads through: on another one all begins anew */
+  visit: number
   closedSinceMs: number
   /** how long there was none, ms, before it opened */
   outageMs: number
@@ -31,9 +33,11 @@ export class ReachWatch {
   look(device: DeviceNode, upMs: number, nowMs: number): void {
     const { path, setting } = device
     const isOpen = upMs > 0 && device.isRunning && !device.isSuspended && path.hasWay
-    const way = this.#ways.get(device) ?? { openSinceMs: null, closedSinceMs: nowMs, outageMs: 0 }
+    const { visit } = path
+    const way = this.#ways.get(device) ?? { openSinceMs: null, visit, closedSinceMs: nowMs, outageMs: 0 }
     this.#ways.set(device, way)
-    if (!isOpen) {
+    if (!isOpen || way.visit !== visit) {
+      way.visit = visit
       if (way.openSinceMs !== null) way.closedSinceMs = nowMs
       way.openSinceMs = null
       return
