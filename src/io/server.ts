@@ -222,6 +222,7 @@ class House {
       onDatagram: (bytes, remote) => this.#driver.datagram(bytes, remote),
     })
     this.#driver.start()
+    await this.#desk.serving
     const { receiveBufferBytes, sendBufferBytes } = this.#udp
     const { sessions, ringsLoaded } = this.#core
     log.info({ crypto: this.#parts.crypto.name, receiveBufferBytes, sendBufferBytes, sessions, ringsLoaded }, 'ready')

@@ -43,6 +43,11 @@ export class SidecarDesk {
   readonly #streams = new Set<number>()
   /** to the sidecar that runs now */
   #post: (message: ToSidecar) => void = () => {}
+  #isServing: () => void = () => {}
+  /** Settles when HTTP requests are served, for the first time. */
+  readonly serving = new Promise<void>((resolve) => {
+    this.#isServing = resolve
+  })
 
   constructor(parts: DeskParts) {
     this.#parts = parts
@@ -70,6 +75,7 @@ export class SidecarDesk {
     else if (message.kind === 'directory') void this.#answerDirectory(message.request, message.ask)
     else if (message.kind === 'test-persons') void this.#answerTestPersons(message)
     else if (message.kind === 'webhook') void this.#webhook(message)
+    else if (message.kind === 'serving') this.#isServing()
     else this.#parts.channels.take(message)
   }
 

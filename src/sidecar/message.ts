@@ -90,6 +90,8 @@ export type FromSidecar =
   | { kind: 'channel-closed'; connection: number }
   | Datagrams
   | { kind: 'listening'; addresses: ListenAddress[] }
+  /** `ready` was taken: from now on requests are served. */
+  | { kind: 'serving' }
   /** The worker ends after this. */
   | { kind: 'failed'; code: StartFailure; message: string }
 

@@ -42,6 +42,7 @@ async function run(port: NonNullable<typeof parentPort>, { options, firstNumber 
   }
   port.on('message', (message: ToSidecar) => {
     if (!channels.take(message)) link.handle(message)
+    if (message.kind === 'ready' && message.state === 'ready') post({ kind: 'serving' })
     if (message.kind === 'stop') void stop()
   })
   const listeners = await started

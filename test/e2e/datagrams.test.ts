@@ -102,8 +102,11 @@ t.test(
 
     t.equal(await handshakes(), '1')
     t.same({ ...(await service.presence(puid)), asOf: '' }, { ...presence, asOf: '' }, 'nobody moved, no version grew')
+    const answered = new Promise<void>((resolve) =>
+      device.on('ring', (shown) => resolve(shown.accept().then(() => {}))),
+    )
     const ring = await service.ring({ to: puid, title: 'Ben calls', deadlineSeconds: 120 })
-    await new Promise<void>((resolve) => device.on('ring', (shown) => resolve(shown.accept().then(() => {}))))
+    await answered
     t.match(await ring.outcome(), { state: 'accepted' }, 'the session goes on')
   },
 )
