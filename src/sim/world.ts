@@ -191,11 +191,15 @@ export class World implements House {
       for (const { appId } of this.services) devices[0]!.do((machine, now) => machine.allow(appId, {}, now))
     }
     this.#runFor(SETTLE_S / 3)
+    this.#askPuids()
+    this.#runFor(SETTLE_S / 3)
+    for (const device of this.devices) device.path.conditions = this.scenario.link
+  }
+
+  #askPuids(): void {
     for (const { devices } of this.persons) {
       for (const { appId } of this.services) devices[0]!.do((machine, now) => machine.requestPuid(appId, now))
     }
-    this.#runFor(SETTLE_S / 3)
-    for (const device of this.devices) device.path.conditions = this.scenario.link
   }
 
   /** No more faults; everybody is active, but the last person, whose devices are dead. */
@@ -212,7 +216,9 @@ export class World implements House {
     }
     this.#startAgain()
     for (const device of this.persons.at(-1)?.devices ?? []) this.killDevice(device)
-    this.#runFor(this.scenario.calmS)
+    this.#runFor(this.scenario.calmS / 2)
+    this.#askPuids() // who died in an edit may have asked for a pseudonym that was never in force
+    this.#runFor(this.scenario.calmS / 2)
     for (const service of this.services) service.readAll()
     this.#runFor(1)
     // A ping may be on its way at any time: everything is at rest between them.

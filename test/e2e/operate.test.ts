@@ -77,12 +77,15 @@ async function handshakes(server: ServerProcess): Promise<number> {
 t.test("the operator's commands, while the server runs", { timeout: HANGS_MS }, async (t) => {
   const offered = await commands()
   const folder = folderOf(t)
-  const server = await serverIn(t, join(folder, 'server'))
+  const server = await serverIn(t, join(folder, 'server'), ['--webhooks-to-private'])
   const data = ['--data', server.folder]
   const used = new Set<string>()
   /** Runs a command, which must print one JSON value. */
   const cli = <Value = Record<string, string>>(...words: string[]): Promise<Value> => {
-    used.add(offered.find(({ name }) => name === words.slice(0, 2).join(' ') || name === words[0])?.name ?? '')
+    const [name = ''] = [3, 2, 1]
+      .map((count) => words.slice(0, count).join(' '))
+      .filter((name) => offered.some((one) => one.name === name))
+    used.add(name)
     return json<Value>(t, words)
   }
   interface Keys {
@@ -177,6 +180,20 @@ t.test("the operator's commands, while the server runs", { timeout: HANGS_MS }, 
     t.match(await cli('app', 'show', app!, ...data), { app, keys: [{ mode: 'live' }] })
     const uri = 'https://chat.example/cb'
     t.match(await cli('app', 'change', app!, '--redirect-uri', uri, ...data), { redirectUris: [uri] })
+  })
+
+  await t.test('app webhook', async (t) => {
+    const webhook = (verb: string, ...words: string[]) =>
+      cli<{ id: string }>('app', 'webhook', verb, app!, ...words, ...data)
+    const url = 'http://127.0.0.1:9/hook' // nobody listens on the port of "discard"
+    t.match(await webhook('set', '--url', url), { url, secrets: 1, secret: /^whsec_/ })
+    t.match(await webhook('rotate'), { secrets: 2, secret: /^whsec_/ })
+    t.match(await webhook('show'), { url, secrets: 2, disabled: null })
+    const sent = await webhook('test')
+    t.match(sent, { state: 'failed', types: ['test'] })
+    t.match(await webhook('deliveries'), [{ id: sent.id }])
+    t.match(await webhook('replay', sent.id), { state: /^(waiting|failed)$/ })
+    await webhook('remove')
   })
 
   await t.test('app rotate', async (t) => {
