@@ -1,6 +1,8 @@
 /** What a device that learns makes of two paths: it measures, chooses, remembers, and comes back. */
 import t from 'tap'
+import { IntervalPolicy } from '../../src/client/learning/interval-policy.js'
 import type { Network } from '../../src/client/learning/network.js'
+import { PathChoice } from '../../src/client/path-choice.js'
 import { type Setting, setting } from './two-paths.js'
 
 const MINUTE_MS = 60_000
@@ -112,3 +114,15 @@ for (const isReset of [false, true]) {
     },
   )
 }
+
+t.test('a hint of the server takes a new device back to UDP: it comes with the first answer', async (t) => {
+  const now = { monotonicMs: 1000, wallMs: 1_800_000_000_000 }
+  const policy = new IntervalPolicy({ digest: (text) => text })
+  const choice = new PathChoice(policy, true)
+  policy.enterNetwork(TRAIN, now)
+  choice.handleNetwork(now)
+  t.equal(choice.wish.kind, 'tcp')
+  policy.hint(2, 600)
+  choice.handleAnswered('udp', { ...now, monotonicMs: 1200 })
+  t.equal(choice.wish.kind, 'udp')
+})
