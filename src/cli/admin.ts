@@ -16,6 +16,9 @@ export const KEY_FILE = text(
   'key file, if it is not keys.json in the folder: a copy of the folder opens nothing then',
 )
 
+/** The application that a command is about. */
+export const APP = { name: 'APP', help: 'app_..., see `app list`' }
+
 /** Options of every operator's command. */
 export const ADMIN_OPTIONS = {
   data: text('FOLDER', 'folder of database and keys', './var'),

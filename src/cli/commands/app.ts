@@ -1,5 +1,5 @@
 /** `pilotlight app ...`: the applications that may ask for presence and ring. */
-import { ADMIN_OPTIONS, callAdmin } from '../admin.js'
+import { ADMIN_OPTIONS, APP, callAdmin } from '../admin.js'
 import { type Command, command } from '../command.js'
 import { list, onOff, text } from '../option.js'
 import { columns, type Terminal } from '../terminal.js'
@@ -63,7 +63,7 @@ function printWhole(app: WholeApp, terminal: Terminal): void {
 const show = command({
   name: 'app show',
   summary: 'show an application: redirect URIs, domain, API keys',
-  positionals: [{ name: 'APP', help: 'app_..., see `app list`' }],
+  positionals: [APP],
   options: ADMIN_OPTIONS,
   async run(place, [app = ''], terminal) {
     printWhole((await callAdmin(place, 'app.show', { app })) as WholeApp, terminal)
@@ -73,15 +73,13 @@ const show = command({
 const change = command({
   name: 'app change',
   summary: 'change what is said of an application; what is left out stays',
-  positionals: [{ name: 'APP', help: 'app_..., see `app list`' }],
+  positionals: [APP],
   options: { ...ADMIN_OPTIONS, ...DETAIL_OPTIONS, name: text('NAME', 'what people see') },
   async run({ data, keyFile, name, ...details }, [app = ''], terminal) {
     const params = { app, ...given(details), ...(name !== '' && { name }) }
     printWhole((await callAdmin({ data, keyFile }, 'app.change', params)) as WholeApp, terminal)
   },
 })
-
-const APP = { name: 'APP', help: 'app_..., see `app list`' }
 
 const add = command({
   name: 'app add',

@@ -1,6 +1,6 @@
 /** `pilotlight app webhook ...`: where and how an application is told. */
 import { DAMPING_MAX_MS, WANTED_EVENTS } from '../../webhook/config.js'
-import { ADMIN_OPTIONS, callAdmin } from '../admin.js'
+import { ADMIN_OPTIONS, APP, callAdmin } from '../admin.js'
 import { usageError } from '../cli-error.js'
 import { type Command, command } from '../command.js'
 import { list, onOff, text, wholeNumber } from '../option.js'
@@ -27,7 +27,6 @@ interface ShownDelivery {
   attempts: { atMs: number; status: number; failure: string; latencyMs: number }[]
 }
 
-const APP = { name: 'APP', help: 'app_..., see `app list`' }
 const DAMPING = { from: 0, to: DAMPING_MAX_MS }
 
 const set = command({
