@@ -1,7 +1,9 @@
-// `npm test -- [--crypto noble|native] [tap's own arguments]`: runs the tests, with one crypto provider if named.
+// `npm test -- [--crypto noble|native] [tap's own arguments] [test/...]`: runs the compiled tests, with one
+// crypto provider if named. Tests are named by source file or folder; without names all run.
 import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 
-const words = process.argv.slice(2)
+const words = process.argv.slice(2).map((word) => word.replace(/\/$/, ''))
 const at = words.indexOf('--crypto')
 const env = { ...process.env }
 if (at >= 0) {
@@ -12,5 +14,13 @@ if (at >= 0) {
   }
   env.PILOTLIGHT_CRYPTO = name
 }
-const reporter = words.some((word) => /^(-R|--reporter)/.test(word)) ? [] : ['--reporter=tap']
-process.exit(spawnSync('tap', [...reporter, ...words], { env, stdio: 'inherit', shell: false }).status ?? 1)
+// By the sources: what was compiled from a test that is gone stays in the folder.
+const sources = readdirSync('test', { recursive: true }).map((name) => `test/${name}`)
+const tests = sources.filter((file) => file.endsWith('.test.ts')).sort()
+const named = words.filter((word) => sources.includes(word))
+const isNamed = (file) => named.some((name) => file === name || file.startsWith(`${name}/`))
+const files = tests.filter((file) => named.length === 0 || isNamed(file))
+const compiled = files.map((file) => `build-test/${file.replace(/\.ts$/, '.js')}`)
+const rest = words.filter((word) => !named.includes(word))
+const reporter = rest.some((word) => /^(-R|--reporter)/.test(word)) ? [] : ['--reporter=tap']
+process.exit(spawnSync('tap', [...reporter, ...rest, ...compiled], { env, stdio: 'inherit' }).status ?? 1)

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { ROOT } from './support/root.js'
 
-const ROOT = join(import.meta.dirname, '..')
 const LINES_MAX = 400
 /** Folders without sockets, clock, timers, randomness, or host globals. */
 const PURE = [

@@ -42,7 +42,7 @@ export class DeliveryThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerFile(), {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
       name: 'delivery',
       workerData: this.#input,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB_MAX },
@@ -58,10 +58,4 @@ export class DeliveryThread {
     })
     return worker
   }
-}
-
-/** Beside this file, compiled or (under a loader) as source. */
-function workerFile(): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`./worker.${extension}`, import.meta.url)
 }

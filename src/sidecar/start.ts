@@ -52,7 +52,7 @@ export async function startSidecar(
   { firstNumber = 1 }: StartOptions = {},
 ): Promise<Sidecar> {
   const workerData: WorkerInput = { options, firstNumber }
-  const worker = new Worker(workerFile(), {
+  const worker = new Worker(new URL('./worker.js', import.meta.url), {
     name: 'sidecar',
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB_MAX },
@@ -79,10 +79,4 @@ export async function startSidecar(
     await ended
   }
   return { addresses, post: (message) => worker.postMessage(message), stop, ended }
-}
-
-/** Beside this file, compiled or (under a loader) as source. */
-function workerFile(): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`./worker.${extension}`, import.meta.url)
 }

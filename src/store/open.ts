@@ -39,10 +39,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     newDatabase = false,
     onNotice = () => {},
   } = options
-  // The same code runs from dist (.js) and, in tests, from source (.ts).
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const workerData: ThreadOptions = { folder, keyFile, crypto, newDatabase }
-  const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), { workerData })
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   const first = await new Promise<ThreadMessage>((resolve, reject) => {
     worker.on('message', (message: ThreadMessage) => {

@@ -1,9 +1,7 @@
 /** What the built package loads when a program imports its client: nothing of the server. */
 import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
 import t from 'tap'
-
-const ROOT = join(import.meta.dirname, '../..')
+import { ROOT } from '../support/root.js'
 
 /** Imports an entry of the package by its public name, and gives the modules that were loaded for it. */
 function loaded(entry: string): string[] {

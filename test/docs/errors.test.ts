@@ -6,8 +6,9 @@ import { ERRORS } from '../../src/base/errors.js'
 import { CLI_ERRORS } from '../../src/cli/cli-error.js'
 import { DEVICE_ERRORS } from '../../src/client/device-error.js'
 import { SERVER_ERRORS } from '../../src/io/server-error.js'
+import { ROOT } from '../support/root.js'
 
-const FILE = join(import.meta.dirname, '../../docs/errors.md')
+const FILE = join(ROOT, 'docs/errors.md')
 const REGISTRIES: Readonly<Record<string, Readonly<Record<string, { message?: string; hint: string }>>>> = {
   library: ERRORS,
   device: DEVICE_ERRORS,

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { folderOf, serverIn } from '../e2e/command.js'
-import { CLI, ROOT } from '../e2e/process.js'
+import { CLI } from '../e2e/process.js'
+import { ROOT } from '../support/root.js'
 
 const run = promisify(execFile)
 

@@ -5,7 +5,7 @@ import t from 'tap'
 import { bodyOf, type EventType, webhookEvent } from '../../src/webhook/event.js'
 import { signatures } from '../../src/webhook/signature.js'
 import { HANGS_MS, Talk } from '../e2e/command.js'
-import { ROOT } from '../e2e/process.js'
+import { ROOT } from '../support/root.js'
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const GUIDE = readFileSync(join(ROOT, 'docs/guides/webhooks.md'), 'utf8')

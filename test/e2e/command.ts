@@ -9,7 +9,8 @@ import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import type { AppService } from '../../src/appservice/index.js'
 import { type CallClient, connectCalls } from '../../src/io/call-socket.js'
-import { CLI, ROOT, ServerProcess } from './process.js'
+import { ROOT } from '../support/root.js'
+import { CLI, ServerProcess } from './process.js'
 
 /** So long may a test hang before it fails; nothing is measured by it. */
 export const HANGS_MS = 300_000

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { ROOT } from './process.js'
+import { ROOT } from '../support/root.js'
 
 t.test('the demo tells the whole main job as one JSON object', { timeout: 600_000 }, async (t) => {
   const main = join(ROOT, 'dist/cli/demo/main.js')

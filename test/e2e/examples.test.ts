@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import t from 'tap'
 import ts from 'typescript'
+import { ROOT } from '../support/root.js'
 
 const run = promisify(execFile)
-const ROOT = join(import.meta.dirname, '../..')
 const CLI = join(ROOT, 'dist/cli/main.js')
 const EXAMPLES = readdirSync(join(ROOT, 'examples')).filter((name) => name.endsWith('.ts'))
 

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { ROOT } from '../support/root.js'
 
 const run = promisify(execFile)
-export const ROOT = join(import.meta.dirname, '../..')
 export const CLI = join(ROOT, 'dist/cli/main.js')
 const CRYPTO = process.env['PILOTLIGHT_CRYPTO'] ?? 'native'
 

@@ -9,7 +9,8 @@ import { AppService } from '../../src/appservice/index.js'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import { type Device, MemoryStorage, type Transport } from '../../src/client/index.js'
 import { connect, DgramTransport, enrol } from '../../src/client/node/index.js'
-import { pilotlight, pilotlightFails, ROOT, ServerProcess } from './process.js'
+import { ROOT } from '../support/root.js'
+import { pilotlight, pilotlightFails, ServerProcess } from './process.js'
 
 /** A short path: sockets have names of at most about 100 characters. */
 function folderOf(t: Test): string {

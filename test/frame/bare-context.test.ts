@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadBare } from '../support/bare-context.js'
+import { ROOT } from '../support/root.js'
 
 t.test('the context is bare', async (t) => {
   const { run } = loadBare('base/bytes.ts')
@@ -22,7 +23,7 @@ t.test('the context is bare', async (t) => {
 })
 
 t.test('every module of base, packet and frame loads where there is only ECMAScript', async (t) => {
-  const root = join(import.meta.dirname, '../../src')
+  const root = join(ROOT, 'src')
   for (const folder of ['base', 'crypto', 'noise', 'packet', 'frame']) {
     for (const name of readdirSync(join(root, folder)))
       t.doesNotThrow(() => loadBare(`${folder}/${name}`), `${folder}/${name}`)

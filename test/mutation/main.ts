@@ -12,8 +12,8 @@ import { testsOf } from './matters.js'
 import { mutationsOf } from './mutation.js'
 
 const BUILD = 'build-mutation'
-/** Folder that `tsc -p test/mutation` writes to; this program runs from there. */
-const CLEAN = join(BUILD, 'clean')
+/** Folder that `tsc -p test` writes to; this program runs from there. */
+const CLEAN = 'build-test'
 /** Folders that are mutated, and the tests that must notice, nearest first. */
 const TESTS: Record<string, string[]> = {
   'src/packet': ['test/packet', 'test/session', 'test/endpoint', 'test/client'],

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { queueReason, RING_BEHAVIOUR } from '../../src/ring/ring-behaviour.js'
 import { isTerminal, nextRingState, RING_STATES, RING_TRANSITIONS, type RingEvent } from '../../src/ring/ring-state.js'
+import { ROOT } from '../support/root.js'
 
 const EVENTS: readonly RingEvent[] = ['send', 'silence', 'deliver', 'accept', 'dismiss', 'deadline', 'withdraw', 'fail']
 
@@ -28,7 +29,7 @@ t.test('the state machine, whole', (t) => {
 })
 
 t.test('the page of the documentation has the same transitions', (t) => {
-  const page = readFileSync(join(import.meta.dirname, '../../docs/rings.md'), 'utf8')
+  const page = readFileSync(join(ROOT, 'docs/rings.md'), 'utf8')
   const table = page.split('<!-- transitions -->')[1]?.split('<!-- end -->')[0] ?? ''
   const rows = table.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| from'))
   const told = rows.flatMap((row) => {

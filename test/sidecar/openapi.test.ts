@@ -4,6 +4,7 @@ import t from 'tap'
 import { PROBLEMS } from '../../src/sidecar/problem.js'
 import { isoTime, presenceJson, ringJson } from '../../src/sidecar/view.js'
 import { bodyOf, type EventType, webhookEvent } from '../../src/webhook/event.js'
+import { ROOT } from '../support/root.js'
 import { AUTH, CODE, fixture, JSON_AUTH, PUID, RING_ID, ringView, view } from './fake-main.js'
 
 type Json = Record<string, unknown>
@@ -235,7 +236,7 @@ t.test('answers fit the schemas', async (t) => {
 t.test('docs/errors.md and /errors have every code', async (t) => {
   const { app } = await fixture()
   const page = (await app.inject('/errors')).body
-  const docs = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+  const docs = readFileSync(`${ROOT}/docs/errors.md`, 'utf8')
   const section = /## HTTP problems\n([\s\S]*?)\n## /.exec(docs)?.[1] ?? ''
   const rows = [...section.matchAll(/^\| `([a-z-]+)` \| (\d+) \| (.*) \| (.*) \|$/gm)].map(
     ([, code, status, title, hint]) => [code, Number(status), title, hint],

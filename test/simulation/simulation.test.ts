@@ -7,15 +7,15 @@ import { nobleCrypto } from '../../src/crypto/noble.js'
 import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { SCENARIOS, STORMS } from '../../src/sim/scenario.js'
 import { World } from '../../src/sim/world.js'
+import { ROOT } from '../support/root.js'
 
 const run = promisify(execFile)
-const ROOT = join(import.meta.dirname, '../..')
 const MAIN = join(ROOT, 'dist/sim/main.js')
 const crypto = idealCrypto
 
 t.test('seeds that failed once pass', async (t) => {
   const failed: { scenario: string; seed: number }[] = JSON.parse(
-    readFileSync(join(import.meta.dirname, 'seeds.json'), 'utf8'),
+    readFileSync(join(ROOT, 'test/simulation/seeds.json'), 'utf8'),
   )
   for (const { scenario, seed } of failed) {
     const named = [...SCENARIOS, ...STORMS].find(({ name }) => name === scenario)!

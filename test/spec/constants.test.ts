@@ -9,8 +9,9 @@ import { LIST_PLAINTEXT_BYTES_MAX } from '../../src/frame/sealed-list.js'
 import { silenceSeconds } from '../../src/frame/silence.js'
 import * as constants from '../../src/packet/constants.js'
 import { datagramKind } from '../../src/packet/header.js'
+import { ROOT } from '../support/root.js'
 
-const SPEC = readFileSync(join(import.meta.dirname, '../../wire-spec.md'), 'utf8')
+const SPEC = readFileSync(join(ROOT, 'wire-spec.md'), 'utf8')
 
 /** The text of a section, by the start of its heading. */
 function section(heading: string): string {

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import ts from 'typescript'
+import { ROOT } from '../support/root.js'
 
-const ROOT = join(import.meta.dirname, '../..')
 const spec = readFileSync(join(ROOT, 'wire-spec.md'), 'utf8')
 const required = [...spec.matchAll(/^- \[(R-[\d.]+-\d+)\]/gm)].map((match) => match[1]!)
 

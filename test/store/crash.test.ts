@@ -12,7 +12,7 @@ import { bytes, child, FAR_MS, localStore, NOW, newFolder } from './folder.js'
 
 /** Lets the writer confirm `count` things, kills it, and gives all that it ever said. */
 async function killedAfter(t: Test, folder: string, round: number, count: number): Promise<string[]> {
-  const writer = child('./crash-writer.ts', folder, String(round))
+  const writer = child('./crash-writer.js', folder, String(round))
   const exited = once(writer, 'exit')
   t.teardown(() => writer.kill('SIGKILL'))
   if (writer.stdout === null) throw new Error('no pipe')

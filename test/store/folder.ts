@@ -92,8 +92,8 @@ export async function enrolled(store: Store, account: string, seed: number): Pro
   return result
 }
 
-/** Starts another file of this folder as a process of its own, with the loaders of this one. */
+/** Starts another file of this folder as a process of its own. */
 export function child(file: string, ...args: string[]): ReturnType<typeof spawn> {
   const path = fileURLToPath(new URL(file, import.meta.url))
-  return spawn(process.execPath, [...process.execArgv, path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+  return spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
 }

@@ -2,8 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import vm from 'node:vm'
 import ts from 'typescript'
-
-const ROOT = join(import.meta.dirname, '../..')
+import { ROOT } from './root.js'
 
 /** Conditions of a package's `exports` that hold off Node. */
 const CONDITIONS = ['import', 'browser', 'default']

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Webhook } from 'standardwebhooks'
 import type { Test } from 'tap'
+import { ROOT } from './root.js'
 
 /** A request as the endpoint got it. */
 export interface Received {
@@ -32,7 +34,7 @@ export class Receiver {
 
   /** Starts one; it ends with the test. Through `env`: the test runner hands its NODE_OPTIONS on to every process. */
   static async start(t: Test): Promise<Receiver> {
-    const file = new URL('./receiver.mjs', import.meta.url).pathname
+    const file = join(ROOT, 'test/support/receiver.mjs')
     const child = spawn('env', ['-u', 'NODE_OPTIONS', 'node', file], { stdio: ['pipe', 'pipe', 'inherit'] })
     t.teardown(() => child.kill('SIGKILL'))
     const receiver = new Receiver(child)

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { ROOT } from './root.js'
 
 /** `../shared/vectors` beside the repository's root. */
-const DEFAULT_FOLDER = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'shared', 'vectors')
+const DEFAULT_FOLDER = join(ROOT, '../shared/vectors')
 
 /** Reason to give `t.test(name, { skip })` when `loadVectors` found nothing. */
 export const VECTORS_MISSING = 'third-party vectors not found'

@@ -18,14 +18,15 @@ import { loadSession, saveSession } from '../../src/session/saved.js'
 import { SessionSlab } from '../../src/session/slab.js'
 import { SAMPLE_D2S, SAMPLE_S2D } from '../support/frame-vectors.js'
 import { deviceFrames, serverFrames } from '../support/frames.js'
+import { ROOT } from '../support/root.js'
 import { keyTransfer, RESTART, RETRY } from '../support/session-vectors.js'
 import { STEPS } from '../support/step-example.js'
 import { DEVICE_BOOT, type ExamplePacket, HANDSHAKE, PACKETS, SERVER_BOOT } from '../support/wire-example.js'
 import { wireVectors } from '../support/wire-vectors.js'
 import { workedExamples } from '../support/worked-examples.js'
 
-const FOLDER = join(import.meta.dirname, 'wire')
-const SPEC = join(import.meta.dirname, '../../wire-spec.md')
+const FOLDER = join(ROOT, 'test/vectors/wire')
+const SPEC = join(ROOT, 'wire-spec.md')
 const EXAMPLES = /(<!-- examples:begin -->\n)[\s\S]*?(\n<!-- examples:end -->)/
 const UPDATE = process.env['UPDATE_VECTORS'] === '1'
 
