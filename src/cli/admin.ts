@@ -1,12 +1,7 @@
 /** The operator's methods from the command line: at the running server if there is one, else at the store itself. */
-import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { nobleCrypto } from '../crypto/noble.js'
-import { adminMethods } from '../io/admin-methods.js'
 import { ADMIN_SOCKET, type CallClient, connectCalls, type Params } from '../io/call-socket.js'
-import { ServerError } from '../io/server-error.js'
-import { databaseFile, defaultKeyFile, restoredFile } from '../store/folder-layout.js'
-import { openStore } from '../store/open.js'
+import { defaultKeyFile } from '../store/folder-layout.js'
 import { cliError } from './cli-error.js'
 import { text } from './option.js'
 
@@ -35,7 +30,10 @@ export interface Place {
 /** Calls one method and gives its result. `mayCreate`: the folder is made if there is none, as `serve` does. */
 export async function callAdmin(place: Place, method: string, params: Params, mayCreate = false): Promise<unknown> {
   const client = await connectServer(resolve(place.data))
-  if (client === null) return callStore(place, method, params, mayCreate)
+  if (client === null) {
+    const { callStore } = await import('./store-call.js') // the store's code is loaded only where it is needed
+    return callStore(resolve(place.data), keyFileOf(place), method, params, mayCreate)
+  }
   try {
     return await client.call(method, params)
   } finally {
@@ -58,23 +56,4 @@ export async function connectServer(folder: string): Promise<CallClient | null> 
 /** The key file's path. */
 export function keyFileOf({ data, keyFile }: Place): string {
   return keyFile === '' ? defaultKeyFile(resolve(data)) : resolve(keyFile)
-}
-
-/** Opening a store makes one where there is none: only what adds to it may do that, not a question with a wrong folder. */
-async function callStore(place: Place, method: string, params: Params, mayCreate: boolean): Promise<unknown> {
-  const folder = resolve(place.data)
-  const keyFile = keyFileOf(place)
-  if (!mayCreate && !existsSync(folder)) throw cliError('PL_NO_STORE', `there is no folder ${folder}`)
-  // Beside a key file a database is missing: the store says so.
-  if (!mayCreate && ![databaseFile(folder), restoredFile(folder), keyFile].some(existsSync))
-    throw cliError('PL_NO_STORE', `${folder} is no folder of a server`)
-  const store = await openStore({ folder, keyFile })
-  try {
-    const { keys } = await store.boot(Date.now())
-    const called = adminMethods({ store, crypto: nobleCrypto, keys: () => keys, running: null })[method]
-    if (called === undefined) throw new ServerError('PL_UNKNOWN_METHOD')
-    return await called(params)
-  } finally {
-    await store.close()
-  }
 }

@@ -1,7 +1,6 @@
 /** `pilotlight backup`, `restore`, `keys ...`: what an operator does to the server's files. */
 import { resolve } from 'node:path'
 import { ServerError } from '../../io/server-error.js'
-import { restore as restoreStore } from '../../store/restore.js'
 import { ADMIN_OPTIONS, callAdmin, connectServer, keyFileOf } from '../admin.js'
 import { type Command, command } from '../command.js'
 import { onOff } from '../option.js'
@@ -30,6 +29,7 @@ const restore = command({
     const running = await connectServer(folder)
     running?.close()
     if (running !== null) throw new ServerError('PL_SERVER_RUNNING', folder)
+    const { restore: restoreStore } = await import('../../store/restore.js')
     await restoreStore({ file: resolve(file), folder, keyFile: keyFileOf(place), force })
     terminal.result({ folder }, `restored ${folder}; next: pilotlight serve --data ${data}`)
   },

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { LOG_LEVELS } from '../../io/log.js'
-import { type Server, type ServerOptions, startServer } from '../../io/server.js'
+import type { Server, ServerOptions } from '../../io/server.js'
 import { KEY_FILE } from '../admin.js'
 import { cliError, usageError } from '../cli-error.js'
 import { command } from '../command.js'
@@ -64,6 +64,7 @@ export const SERVE = command({
   ].join('\n'),
   options: OPTIONS,
   async run(values, _positionals, terminal) {
+    const { startServer } = await import('../../io/server.js') // other commands start without it
     const server = await startServer(serverOptions(values))
     printReady(server, terminal)
     await toldToEnd()
