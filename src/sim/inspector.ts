@@ -15,7 +15,9 @@ const LEAST_STEPS = 50
 const AT_REST = ['ringsOpen', 'ringsTelling', 'ringWaits', 'ringWrites', 'listTransfers'] as const
 
 /** The same of an endpoint: objects beside the records. */
-const BESIDE_RECORDS = ['handshakesPending', 'lookupsPending', 'probesHeld', 'pathsProving', 'framesWaiting'] as const
+const BESIDE_RECORDS = ['handshakesPending', 'lookupsPending'] as const
+/** Those that a session may ask for. */
+const OF_SESSIONS = ['probesHeld', 'pathsProving', 'framesWaiting'] as const
 
 export class Inspector {
   readonly #house: House
@@ -114,12 +116,16 @@ export class Inspector {
    * to be silent for long, or have asked for an answer in half an hour: of each kind one for each of them.
    */
   unrested(): string[] {
-    const { server, scenario } = this.#house
+    const { server, devices, persons } = this.#house
+    const peers = devices.filter((device) => !persons.some((person) => person.devices.includes(device)))
     return server.endpoints.flatMap((endpoint, worker) => {
       const metrics = endpoint.metrics()
-      return BESIDE_RECORDS.filter((name) => metrics[name] > scenario.hostilePeers).map(
-        (name) => `worker ${worker}: ${name} is ${metrics[name]}`,
-      )
+      const allowed = peers.filter(({ setting }) => setting.port === worker).length
+      const unrested = [
+        ...BESIDE_RECORDS.filter((name) => metrics[name] > 0),
+        ...OF_SESSIONS.filter((name) => metrics[name] > allowed),
+      ]
+      return unrested.map((name) => `worker ${worker}: ${name} is ${metrics[name]}`)
     })
   }
 
