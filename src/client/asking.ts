@@ -28,6 +28,8 @@ interface Flight {
   number: number
   items: readonly AskItem[]
   sentAtMs: number
+  /** Our clocks were set since, or stood still: `sentAtMs` says nothing about now. wire-spec [R-12.2-1] */
+  isTimeVoid: boolean
   /** Sent under the key before the last change of D. wire-spec [R-5.3-2] */
   byLastKey: boolean
 }
@@ -44,8 +46,8 @@ export type AskTimeout = 'none' | 'repeat' | 'round-failed' | 'lost'
 /** What a PONG answered. */
 export interface Answered {
   number: number
-  /** monotonic ms at which the packet left */
-  sentAtMs: number
+  /** monotonic ms at which the packet left; null if our clocks were set since, or stood still */
+  sentAtMs: number | null
   byLastKey: boolean
   keys: readonly string[]
 }
@@ -120,7 +122,7 @@ export class Asking {
    */
   handleSent(number: number, items: readonly AskItem[], nowMs: number): void {
     this.#isWanted = false
-    this.#flights.push({ number, items, sentAtMs: nowMs, byLastKey: false })
+    this.#flights.push({ number, items, sentAtMs: nowMs, isTimeVoid: false, byLastKey: false })
     if (this.#flights.length > FLIGHTS_MAX) this.#flights.shift()
     if (this.#phase !== 'quiet' && !(this.#phase === 'pause' && this.isQuiet(nowMs))) return
     if (this.#failedRounds === 0) this.#firstAskMs = nowMs
@@ -130,6 +132,11 @@ export class Asking {
   /** D changed: answers to what was sent before come under the last s2d key. wire-spec [R-5.3-2] */
   handleKeyChange(): void {
     for (const flight of this.#flights) flight.byLastKey = true
+  }
+
+  /** Our clocks were set, or stood still: when the packets left that are under way is not known any more. */
+  voidTimes(): void {
+    for (const flight of this.#flights) flight.isTimeVoid = true
   }
 
   /**
@@ -156,7 +163,7 @@ export class Asking {
       }
     }
     this.#handleAnswer(settles)
-    return { number: flight.number, sentAtMs: flight.sentAtMs, byLastKey, keys }
+    return { number: flight.number, sentAtMs: flight.isTimeVoid ? null : flight.sentAtMs, byLastKey, keys }
   }
 
   /** RETRY_AFTER: nothing but acks, verdicts and responses until then, monotonic ms. wire-spec §7.4 */

@@ -89,6 +89,7 @@ export class Device {
   readonly #listeners = new Map<string, Set<(event: never) => void>>()
   readonly #edits = new Map<number, Waiter<void>>()
   readonly #puids = new Map<string, Waiter<string>[]>()
+  readonly #checks = new Map<string, Waiter<boolean>[]>()
   readonly #rings = new Map<string, (end: RingEnd) => void>()
   #isOnline = false
   /** Why the device cannot go on, or null. */
@@ -212,12 +213,21 @@ export class Device {
     return this.#edit((machine, now) => machine.setZone(zone, now))
   }
 
-  /** The person's pseudonym for an application. @param app as in `allow`. */
+  /** The person's pseudonym for an application. @param app as in `allow`. @throws DeviceError PL_NO_CONSENT. */
   puid(app: string): Promise<string> {
     return this.#wait((waiter) => {
       const id = appId(app)
       this.#driver.run((machine, now) => machine.requestPuid(id, now))
       this.#puids.set(id, [...(this.#puids.get(id) ?? []), waiter])
+    })
+  }
+
+  /** Whether the server has an application. @param app as in `allow`. */
+  hasApp(app: string): Promise<boolean> {
+    return this.#wait((waiter) => {
+      const id = appId(app)
+      this.#driver.run((machine, now) => machine.checkApp(id, now))
+      this.#checks.set(id, [...(this.#checks.get(id) ?? []), waiter])
     })
   }
 
@@ -328,6 +338,10 @@ export class Device {
         for (const waiter of this.#puids.get(event.app) ?? []) waiter.resolve(event.puid)
         this.#puids.delete(event.app)
         break
+      case 'app-checked':
+        for (const waiter of this.#checks.get(event.app) ?? []) waiter.resolve(event.exists)
+        this.#checks.delete(event.app)
+        break
       case 'ring-ended':
         this.#rings.get(event.ring)?.(event.outcome)
         this.#rings.delete(event.ring)
@@ -366,11 +380,13 @@ export class Device {
     if (this.#fatal !== null) return
     this.#fatal = error
     this.#isOnline = false
-    const waiters = [...this.#online, ...this.#edits.values(), ...[...this.#puids.values()].flat()]
+    const asked = [...this.#puids.values(), ...this.#checks.values()].flat()
+    const waiters = [...this.#online, ...this.#edits.values(), ...asked]
     for (const waiter of waiters) waiter.reject(error)
     this.#online = []
     this.#edits.clear()
     this.#puids.clear()
+    this.#checks.clear()
     for (const ring of [...this.#rings.keys()]) {
       this.#handle({ kind: 'ring-ended', ring, outcome: 'unconfirmed' })
     }

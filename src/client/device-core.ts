@@ -21,7 +21,7 @@ import { type DeviceState, newDeviceState, readDeviceState, writeDeviceState } f
 import type { DeviceEvent } from './event.js'
 import type { HandshakeAnswer } from './handshake.js'
 import { Incoming } from './incoming.js'
-import { PING, RESPONSE } from './outgoing.js'
+import { PING, RESPONSE, SYNC } from './outgoing.js'
 import type { Outlet } from './outlet.js'
 import { isProbe } from './probing.js'
 import { SaveGate, type SaveRequest } from './save-gate.js'
@@ -213,10 +213,13 @@ export class DeviceCore {
     const driftMs = aheadMs - this.#wallAheadMs
     if (Math.abs(driftMs) < CLOCK_DRIFT_MS) return
     this.#wallAheadMs = aheadMs
-    const { clock, channel, rings } = this.parts
+    const { clock, channel, rings, asking } = this.parts
     clock.forget()
+    asking.voidTimes()
     rings.handleDrift(driftMs, now)
-    if (channel.hasSession) this.parts.askSync()
+    if (!channel.hasSession) return
+    asking.remove(SYNC) // one that is under way brings a CLOCK of no use
+    this.parts.askSync()
   }
 
   #handleChannel(datagram: Uint8Array, now: Now): void {

@@ -81,6 +81,10 @@ export const DEVICE_ERRORS = {
     message: 'no device asks for the list key with request {}',
     hint: 'Give the request of a key-offer event, within 15 minutes.',
   },
+  PL_NO_CONSENT: {
+    message: 'the person has not allowed the application: {}',
+    hint: 'Without a consent there is no pseudonym. Allow the application first, or wait for the event granted.',
+  },
   PL_LIST_FULL: {
     message: 'the list of applications is full',
     hint: 'It holds 256. Deny and forget some.',

@@ -1,11 +1,11 @@
 /** The commands of a device: what its host and its person can say. */
 import { PilotlightError } from '../base/errors.js'
 import type { Now } from '../base/time.js'
-import { ListFlag, type Window } from '../frame/person-list.js'
+import type { Window } from '../frame/person-list.js'
 import { REPLY_BYTES_MAX } from '../packet/constants.js'
 import { DeviceError } from './device-error.js'
 import { HostedDevice } from './hosted-device.js'
-import { type ChoiceName, entryOf, type ListEdit } from './list-edit.js'
+import { type ChoiceName, entryOf, isConsented, type ListEdit } from './list-edit.js'
 import { PING } from './outgoing.js'
 import type { PathKind } from './transport.js'
 
@@ -99,7 +99,7 @@ export class DeviceMachine extends HostedDevice {
     const id = appId(app)
     const held = entryOf(this.parts.list.current, id)
     // A consent after a revocation has another pseudonym.
-    const isNew = held === null || (held.flags & ListFlag.toldRevoked) !== 0
+    const isNew = held === null || !isConsented(held)
     return this.#edit(
       {
         kind: 'entry',
@@ -142,10 +142,22 @@ export class DeviceMachine extends HostedDevice {
     return this.#edit({ kind: 'rotate', app: id, rotation }, now)
   }
 
-  /** Asks for the person's pseudonym for an application; 'puid' brings it. */
+  /**
+   * Asks for the person's pseudonym for an application; 'puid' brings it.
+   *
+   * @throws DeviceError PL_NO_CONSENT if the list of this device has no consent to it: then none is in force.
+   */
   requestPuid(app: string, now: Now): void {
     const id = appId(app)
-    this.parts.puids.request(id, entryOf(this.parts.list.current, id)?.rotation ?? 0)
+    const held = entryOf(this.parts.list.current, id)
+    if (held === null || !isConsented(held)) throw new DeviceError('PL_NO_CONSENT', id)
+    this.parts.puids.request(id, held.rotation)
+    this.handleTimeout(now)
+  }
+
+  /** Asks whether the server has an application, whatever the list says; 'app-checked' brings it. */
+  checkApp(app: string, now: Now): void {
+    this.parts.puids.check(appId(app))
     this.handleTimeout(now)
   }
 

@@ -109,6 +109,13 @@ export interface PuidEvent {
   puid: string
 }
 
+/** Whether the server has an application, as `checkApp` asked. */
+export interface AppCheckedEvent {
+  kind: 'app-checked'
+  app: string
+  exists: boolean
+}
+
 /** The server refused a handshake. wire-spec §4.3 */
 export interface RefusedEvent {
   kind: 'refused'
@@ -165,6 +172,7 @@ export type DeviceEvent =
   | ListKeyTakenEvent
   | KeyOfferEvent
   | PuidEvent
+  | AppCheckedEvent
   | GrantedEvent
   | RefusedEvent
   | ClosedEvent

@@ -62,7 +62,7 @@ export class Incoming {
     return null
   }
 
-  /** @returns when the packet left that was answered, monotonic ms; null for an answer to none. */
+  /** @returns when the packet left that was answered, monotonic ms; null for an answer to none, or if it is not known. */
   #handlePong(frame: PongFrame, byLastKey: boolean, settles: boolean, now: Now): number | null {
     const { asking, channel, reset, contact, flow, puids, ratchet, handshake } = this.#parts
     const answered = asking.handlePong(frame.residue, byLastKey, settles)

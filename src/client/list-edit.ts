@@ -95,6 +95,11 @@ export function entryOf(list: PersonList, app: string): ListEntry | null {
   return list.entries.find((entry) => hex(entry.app) === app) ?? null
 }
 
+/** Whether the person has consented: a block alone has no rotation, and a consent that was taken back is none. */
+export function isConsented(entry: ListEntry): boolean {
+  return entry.rotation > 0 && !isToldRevoked(entry)
+}
+
 /** Whether two lists say the same. */
 export function isSameList(a: PersonList, b: PersonList): boolean {
   return a === b || textOf(a) === textOf(b)
@@ -144,7 +149,8 @@ function applyEntry(list: PersonList, edit: ListEdit & { kind: 'entry' }): Perso
   if (found === null && !addsEntry(edit)) return list
   const isRevoked = found !== null && isToldRevoked(found)
   if (isRevoked && edit.rotation === undefined && edit.visible === true) return list
-  const rotation = found === null || isRevoked ? (edit.rotation ?? found?.rotation ?? 0) : found.rotation
+  const isHeld = found !== null && isConsented(found)
+  const rotation = isHeld ? found.rotation : (edit.rotation ?? found?.rotation ?? 0)
   const entry = changedEntry(found ?? { app: fromHex(edit.app), flags: 0, rotation, windows: [] }, edit)
   return put(list, found, { ...entry, rotation })
 }

@@ -184,7 +184,8 @@ export class WebSocketTransport implements Transport {
     }
     socket.onclose = ({ code }: { code?: number }) => {
       if (generation !== this.#generation) return
-      if (isUsed && code !== WebSocketClose.goingAway) this.#listener?.onBroken?.()
+      const isOfServer = code === WebSocketClose.goingAway || code === WebSocketClose.left
+      if (isUsed && !isOfServer) this.#listener?.onBroken?.()
       this.#drop()
       this.#retry()
     }

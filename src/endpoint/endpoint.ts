@@ -40,10 +40,10 @@ import { Steps } from './steps.js'
 
 /**
  * The server's side of one socket, without the socket: datagrams, commands of the hub, replies of the store and the
- * passing of time go in; datagrams, events, store requests and the time of the next timeout are polled out. Pure: the
+ * passing of time go in; datagrams, events, store requests, connections to close and the time of the next timeout are polled out. Pure: the
  * same inputs give the same outputs.
  *
- * After each `handle..` call, poll all three queues until they are empty, and call `handleTimeout` when `nextTimeout`
+ * After each `handle..` call, poll all queues until they are empty, and call `handleTimeout` when `nextTimeout`
  * has come. Time must not go back.
  *
  * This file only routes; each part owns its fields, timers and frames.
@@ -196,13 +196,14 @@ export class Endpoint {
       this.#frames.handleDue(view, nowMs)
     }
     this.#probes.expire(nowMs)
+    this.#paths.expire(nowMs)
     counters.handshakesExpired += this.#pendings.expire(nowMs)
     this.#handshakes.expire(nowMs)
   }
 
   /** When to call `handleTimeout`, in monotonic ms: never later than something is due; Infinity if nothing is. */
   nextTimeout(): number {
-    const owners = [this.#contact, this.#core.dueTimes, this.#probes, this.#pendings, this.#handshakes]
+    const owners = [this.#contact, this.#core.dueTimes, this.#probes, this.#paths, this.#pendings, this.#handshakes]
     return Math.min(...owners.map(({ nextMs }) => nextMs))
   }
 
@@ -219,6 +220,11 @@ export class Endpoint {
   /** The next request to the store, or null. Requests must be done in this order. */
   pollStore(): EndpointStoreRequest | null {
     return this.#core.out.requests.shift()
+  }
+
+  /** The address, 18 B, of the next connection to close, as its session has moved away; or null. [R-8.3-14] */
+  pollClose(): Uint8Array | null {
+    return this.#core.out.closes.shift()
   }
 
   /** Counters and gauges at this moment; the object is the caller's. */

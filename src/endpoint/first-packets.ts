@@ -121,7 +121,7 @@ export class FirstPackets {
     const first = pending.first
     assert(first !== null, 'a committed handshake has its first packet')
     if (!view.inUse) this.#sessions.began()
-    this.#paths.drop(view)
+    this.#paths.leave(view, nowMs)
     this.#probes.drop(pending.slot)
     this.#frames.carryOver(pending.slot, nowMs)
     this.#core.promised.drop(pending.slot)

@@ -123,7 +123,7 @@ export class Incoming {
     }
     if (arrival.isProbe) this.#effects.takeProbe(view, arrival, nowMs)
     else {
-      if (this.#paths.prove(view, arrival)) this.#effects.restart(view, nowMs)
+      if (this.#paths.prove(view, arrival, nowMs)) this.#effects.restart(view, nowMs)
       this.#effects.take(view, arrival, false, nowMs)
     }
     if (!view.inUse) return
@@ -139,7 +139,7 @@ export class Incoming {
       counters.drop(isWellFormed ? 'unconfirmed' : 'malformed') // [R-9.4-5]
       return
     }
-    if (!isWellFormed || !this.#paths.prove(view, arrival)) {
+    if (!isWellFormed || !this.#paths.prove(view, arrival, nowMs)) {
       counters.drop(isWellFormed ? 'unconfirmed' : 'malformed')
       if (isWellFormed) this.#paths.answerUnconfirmed(view, arrival, nowMs)
       return

@@ -7,6 +7,7 @@ export class Outbox {
   readonly transmits = new Queue<Transmit>()
   readonly events = new Queue<EndpointEvent>()
   readonly requests = new Queue<EndpointStoreRequest>()
+  readonly closes = new Queue<Uint8Array>()
 
   /**
    * @param bytes  a datagram, kept.
@@ -22,5 +23,10 @@ export class Outbox {
 
   request(request: EndpointStoreRequest): void {
     this.requests.push(request)
+  }
+
+  /** @param connection 18 B, kept. */
+  close(connection: Uint8Array): void {
+    this.closes.push(connection)
   }
 }

@@ -25,12 +25,12 @@ export class Paths {
   /**
    * Whether a RESPONSE in this packet proves the address that it came from, which then is the proven one. [R-8.1-3]
    */
-  prove(view: SessionView, arrival: Arrival): boolean {
+  prove(view: SessionView, arrival: Arrival, nowMs: number): boolean {
     for (const frame of arrival.frames) {
       if (frame.kind !== 'response') continue
       const proof = this.#proofs.get(view.slot)
       if (proof?.isProvedBy(frame.challenge, arrival.remote) === true) {
-        this.drop(view)
+        this.leave(view, nowMs)
         view.write(Offset.address, arrival.remote)
         this.begin(view)
         return true
@@ -90,10 +90,26 @@ export class Paths {
     this.#connections.enter(view.slot, view.read(Offset.address, this.#last))
   }
 
-  /** Forgets the slot's proof, and the connection that its session is on. */
+  /** The session is over: forgets the slot's proof, and the connection that it is on. */
   drop(view: SessionView): void {
     this.#proofs.delete(view.slot)
-    this.#connections.leave(view.slot, view.read(Offset.address, this.#last))
+    this.#connections.leave(view.slot, view.read(Offset.address, this.#last), null)
+  }
+
+  /** The same, and another proven address takes the place: a connection that nobody is on is closed. [R-8.3-14] */
+  leave(view: SessionView, nowMs: number): void {
+    this.#proofs.delete(view.slot)
+    this.#connections.leave(view.slot, view.read(Offset.address, this.#last), nowMs)
+  }
+
+  /** When `expire` has something to do, monotonic ms. */
+  get nextMs(): number {
+    return this.#connections.nextMs
+  }
+
+  /** Gives up the connections that sessions have moved away from. */
+  expire(nowMs: number): void {
+    this.#connections.expire(nowMs, (address) => this.#core.out.close(address))
   }
 
   /** A session came from the store: no connection outlives the process that had it. [R-8.3-6] */

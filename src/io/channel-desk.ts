@@ -76,6 +76,12 @@ export class ChannelDesk {
     } else if (this.#pipe?.push(connection, bytes) !== true) this.counts.overload++
   }
 
+  /** The session of a connection has moved away: the sidecar closes it. @param remote its address. */
+  close(remote: Uint8Array): void {
+    const connection = connectionOf(remote)
+    if (this.#addresses.has(connection)) this.#post({ kind: 'channel-left', connection })
+  }
+
   /** The sidecar broke: all connections are gone. */
   crashed(): void {
     this.#post = () => {}

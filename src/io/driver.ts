@@ -24,6 +24,8 @@ export interface EndpointDoors {
   pollTransmit(): Transmit | null
   pollEvent(): EndpointEvent | null
   pollStore(): EndpointStoreRequest | null
+  /** 18 B */
+  pollClose(): Uint8Array | null
 }
 
 /** The doors of the hub that the loop uses. */
@@ -50,6 +52,8 @@ export interface DriverParts {
   now: () => Now
   /** both arguments are borrowed */
   send(bytes: Uint8Array, remote: Uint8Array): void
+  /** closes a connection; `remote` is its address */
+  close(remote: Uint8Array): void
   reply(reply: HubReply): void
   /** a store request failed; the loop goes on */
   onStoreError(kind: string, error: unknown): void
@@ -136,6 +140,7 @@ export class Driver {
   /** In this order: datagrams first, since the peer waits; each says whether it moved something. */
   readonly #moves: readonly (() => boolean)[] = [
     () => this.#moveTransmit(),
+    () => this.#moveClose(),
     () => this.#moveEvent(),
     () => this.#moveCommand(),
     () => this.#moveEndpointStore(),
@@ -147,6 +152,13 @@ export class Driver {
     const transmit = this.#parts.endpoint.pollTransmit()
     if (transmit === null) return false
     this.#parts.send(transmit.bytes, transmit.remote)
+    return true
+  }
+
+  #moveClose(): boolean {
+    const remote = this.#parts.endpoint.pollClose()
+    if (remote === null) return false
+    this.#parts.close(remote)
     return true
   }
 

@@ -29,6 +29,7 @@ export class SandboxDesk {
       },
       now: systemNow,
       send: () => {},
+      close: () => {},
       reply: (reply) => {
         // Nobody listens by webhook here: what echo persons do is told to streams of test keys only.
         if (!('app' in reply)) this.#onReply(reply)

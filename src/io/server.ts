@@ -181,6 +181,7 @@ class House {
         if (isConnectionAddress(remote)) this.#channels.send(bytes, remote)
         else this.#udp?.send(bytes, remote)
       },
+      close: (remote) => this.#channels.close(remote),
       reply: (reply) => ('app' in reply ? this.#webhooks.takeNews(reply) : this.#desk.reply(reply)),
       onStoreError: (kind, error) => {
         this.#storeErrors++

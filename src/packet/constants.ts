@@ -111,6 +111,8 @@ export const WEBSOCKET_PROTOCOL = 'pilotlight.1'
 export const WEBSOCKET_PATH = '/v1/channel'
 /** A connection without an authentic channel packet is closed after this. */
 export const WEBSOCKET_PROOF_MS = 20_000
+/** A connection whose session moved to another address is closed after this: longer than a device keeps it. */
+export const WEBSOCKET_LEFT_MS = 10_000
 /** What may wait to be sent on a connection before datagrams are dropped. */
 export const WEBSOCKET_BUFFER_BYTES = 65_536
 /** Longest random pause before a connection that closed is opened again. */
@@ -143,7 +145,7 @@ export const Flag = {
 } as const
 
 /** Why a server closes a WebSocket: codes of RFC 6455 §7.4. wire-spec §8.3. */
-export const WebSocketClose = { goingAway: 1001, text: 1003, tooLarge: 1009, silent: 4001 } as const
+export const WebSocketClose = { goingAway: 1001, text: 1003, tooLarge: 1009, silent: 4001, left: 4002 } as const
 
 /** Why message 2 refuses. wire-spec §4.3. */
 export const RefusalCode = { clockAhead: 1, stampOld: 2, unknownDevice: 3, busy: 4 } as const

@@ -132,6 +132,9 @@ export class Sandbox {
   pollStore(): null {
     return null
   }
+  pollClose(): null {
+    return null
+  }
 
   handleCommand(command: EndpointCommand, _now: Now): void {
     if (command.kind !== 'send') return

@@ -109,6 +109,8 @@ export type ToSidecar =
   | { kind: 'ready'; state: ReadyState }
   /** Why nothing can be stored, or null: at start and after each change. */
   | { kind: 'store'; problem: string | null }
+  /** The session of a WebSocket has moved away: it is to be closed. */
+  | { kind: 'channel-left'; connection: number }
   | Datagrams
   /** Ends the streams, lets running requests finish, closes, ends the worker. */
   | { kind: 'stop' }

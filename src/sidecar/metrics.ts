@@ -81,9 +81,10 @@ export class Metrics {
           for (const [key, value] of Object.entries(read())) this.inc({ [label]: key }, value)
         },
       })
-    counts('connections', 'opened, and closed for silence', 'event', () => ({
+    counts('connections', 'opened, and closed for silence or because the session moved away', 'event', () => ({
       opened: channels.opened,
       silent: channels.silent,
+      left: channels.left,
     }))
     counts('messages', 'datagrams taken from and given to clients', 'direction', () => ({
       in: channels.messagesIn,

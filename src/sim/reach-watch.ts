@@ -9,6 +9,11 @@ const FIND_S = 90
 /** Pauses grow while nothing answers: up to so many times as long as there was no way. */
 const OUTAGES = 2
 
+/** A device that had no way for so long may give its session up after a minute of silence: pauses grow meanwhile, s. */
+const OUTAGE_S = 20
+/** Seconds between two samples of outages. */
+export const SAMPLE_S = 5
+
 interface Way {
   /** virtual ms; null: there is none */
   openSinceMs: number | null
@@ -23,10 +28,25 @@ export class ReachWatch {
   readonly #contact: ContactModel
   readonly #fail: (what: string) => void
   readonly #ways = new Map<DeviceNode, Way>()
+  /** for how long it has had no way, s */
+  readonly #outages = new Map<DeviceNode, number>()
+  readonly #cutOff = new Set<DeviceNode>()
 
   constructor(contact: ContactModel, fail: (what: string) => void) {
     this.#contact = contact
     this.#fail = fail
+  }
+
+  /** Measures how long a device has no way, every `SAMPLE_S`. */
+  sample(device: DeviceNode): void {
+    const seconds = device.path.hasWay ? 0 : (this.#outages.get(device) ?? 0) + SAMPLE_S
+    this.#outages.set(device, seconds)
+    if (seconds > OUTAGE_S) this.#cutOff.add(device)
+  }
+
+  /** Whether it once had no way for long, neither by UDP nor by WebSocket. [R-9.2-3] */
+  wasCutOff(device: DeviceNode): boolean {
+    return this.#cutOff.has(device)
   }
 
   /** Looks at a device, every few seconds. @param upMs since when the server runs, ms; 0: it does not. */

@@ -75,7 +75,7 @@ export interface Scenario {
   every: Rates
   /** when key steps are due, in place of an hour and a day */
   steps?: { everyS: number; keyEveryS: number }
-  /** whether nothing in it is a reason for a second handshake of a device */
+  /** whether nothing in it is a reason for a second handshake of a device, unless it had no way at all for long */
   isOneHandshake?: boolean
   /** whether a device that has a way to the server must find it: see `ReachWatch` */
   isReachable?: boolean

@@ -59,6 +59,7 @@ interface Channel {
   isProven: boolean
   /** when something last came or went, virtual ms */
   usedMs: number
+  close: () => void
 }
 
 export class ServerNode {
@@ -198,22 +199,27 @@ export class ServerNode {
     const life = this.#life
     const number = ++this.#connections
     const address = connectionAddress(CLIENT_TAG, number)
-    const channel: Channel = { connection, port, isProven: false, usedMs: this.#queue.nowMs }
-    this.#channels.set(number, channel)
     const close = (): void => {
       if (life !== this.#life || !this.#channels.delete(number)) return
       this.#endpoints[port]!.handlePathClosed(address)
       this.#drain()
     }
+    const channel: Channel = {
+      connection,
+      port,
+      isProven: false,
+      usedMs: this.#queue.nowMs,
+      close: () => {
+        connection.closeServer()
+        close()
+      },
+    }
+    this.#channels.set(number, channel)
     const look = (): void => {
       if (life !== this.#life || !this.#channels.has(number)) return
       const closesMs = channel.usedMs + CHANNEL_IDLE_MS
-      if (channel.isProven && this.#queue.nowMs < closesMs) {
-        this.#queue.at(closesMs, look)
-        return
-      }
-      connection.closeServer()
-      close()
+      if (channel.isProven && this.#queue.nowMs < closesMs) this.#queue.at(closesMs, look)
+      else channel.close()
     }
     this.#queue.at(this.#queue.nowMs + WEBSOCKET_PROOF_MS, look)
     const message = (bytes: Uint8Array): void => {
@@ -278,6 +284,10 @@ export class ServerNode {
     let moved = false
     for (let sent = endpoint.pollTransmit(); sent !== null; sent = endpoint.pollTransmit()) {
       this.transmit(worker, sent.remote, sent.bytes)
+      moved = true
+    }
+    for (let remote = endpoint.pollClose(); remote !== null; remote = endpoint.pollClose()) {
+      this.#channels.get(connectionOf(remote))?.close()
       moved = true
     }
     for (let event = endpoint.pollEvent(); event !== null; event = endpoint.pollEvent()) {

@@ -2,7 +2,7 @@
 import { hex } from '../base/bytes.js'
 import { SeededRandom } from '../base/seeded-random.js'
 import type { Now } from '../base/time.js'
-import { DeviceError } from '../client/device-error.js'
+import { DeviceError, type DeviceErrorCode } from '../client/device-error.js'
 import type { DeviceMachine } from '../client/device-machine.js'
 import type { DeviceEvent } from '../client/event.js'
 import type { Crypto } from '../crypto/crypto.js'
@@ -36,6 +36,8 @@ const SETTLE_S = 45
 /** Within so many seconds there is one moment at which nobody does anything. */
 const REST_S = 60
 const APPS: readonly AppKey[] = [1, 2]
+/** What a person meets who presses a button a moment too late. */
+const OVER = new Set<DeviceErrorCode>(['PL_RING_OVER', 'PL_OFFER_UNKNOWN', 'PL_NO_CONSENT'])
 
 /** What a world is built from; a test puts something broken in its place. */
 export interface WorldParts {
@@ -198,7 +200,7 @@ export class World implements House {
 
   #askPuids(): void {
     for (const { devices } of this.persons) {
-      for (const { appId } of this.services) devices[0]!.do((machine, now) => machine.requestPuid(appId, now))
+      for (const { appId } of this.services) this.#unlessOver(devices[0]!, (one, now) => one.requestPuid(appId, now))
     }
   }
 
@@ -276,14 +278,12 @@ export class World implements House {
     })
   }
 
-  /** A person may press a button just when the ring or the offer has ended. */
+  /** A person may press a button just when the ring, the offer or the consent has ended. */
   #unlessOver(device: DeviceNode, press: (machine: DeviceMachine, now: Now) => void): void {
     try {
       device.do(press)
     } catch (error) {
-      const isOver =
-        error instanceof DeviceError && (error.code === 'PL_RING_OVER' || error.code === 'PL_OFFER_UNKNOWN')
-      if (!isOver) throw error
+      if (!(error instanceof DeviceError && OVER.has(error.code))) throw error
     }
   }
 

@@ -453,7 +453,7 @@ t.test('[R-9.2-5] a late PONG ends the round, and settles what the packet held t
   const lateAnswer = rig.server.answer(older)
   rig.advance(1000)
   const repeat = sent()
-  rig.do((machine, now) => machine.requestPuid('aa'.repeat(8), now))
+  rig.do((machine, now) => machine.checkApp('aa'.repeat(8), now))
   const newest = sent()
   t.same(
     [older, repeat, newest].map(({ frames }) => frames.length),
@@ -481,7 +481,7 @@ t.test('[R-9.2-2] a frame that comes up in the pause goes out at once; the next 
 
 t.test('[R-9.2-1] a frame that did not fit goes out as soon as the first packet was answered', async (t) => {
   const rig = Rig.online(crypto)
-  for (let app = 0; app < 120; app++) rig.machine.requestPuid(app.toString(16).padStart(16, '0'), rig.now)
+  for (let app = 0; app < 120; app++) rig.machine.checkApp(app.toString(16).padStart(16, '0'), rig.now)
   rig.drain()
   const asked = new Set<string>()
   for (let rounds = 0; rounds < 200 && asked.size < 120; rounds++) {

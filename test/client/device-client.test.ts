@@ -260,7 +260,8 @@ t.test('removed: everything that waits is rejected with the reason', async (t) =
   const world = new World(crypto)
   const { device, phone } = await started(world)
   await run(world, 500)
-  const waiting = t.rejects(device.puid(APP), { code: 'PL_DEVICE_REMOVED' })
+  await t.rejects(device.puid(APP), { code: 'PL_NO_CONSENT' }, 'nothing to wait for')
+  const waiting = t.rejects(device.hasApp(APP), { code: 'PL_DEVICE_REMOVED' })
   world.transmit(world.pair.command({ kind: 'remove', device: phone.device.handle, code: 2 }))
   await run(world, 500)
   await waiting

@@ -1,5 +1,8 @@
 import t from 'tap'
 import { hex } from '../../src/base/bytes.js'
+import type { Now } from '../../src/base/time.js'
+import type { DeviceMachine } from '../../src/client/device-machine.js'
+import { entryOf } from '../../src/client/list-edit.js'
 import { decodePersonList, EMPTY_LIST, type PersonList } from '../../src/frame/person-list.js'
 import { openList } from '../../src/frame/sealed-list.js'
 import { testCrypto } from '../support/crypto.js'
@@ -452,10 +455,15 @@ t.test('an edit that changes nothing is settled without a packet', async (t) => 
 })
 
 t.test('a PUID is asked for until it comes, and told once', async (t) => {
-  const { rig } = ready()
+  const { rig, lists } = ready()
+  rig.do((machine, now) => machine.allow(APP, {}, now))
+  lists.serve()
+  rig.advance(1000)
+  rig.take()
+  const { rotation } = entryOf(rig.machine.parts.list.current, APP)!
   rig.do((machine, now) => machine.requestPuid(APP, now))
   const packet = rig.takePacket()
-  t.match(packet.frames, [{ kind: 'ping' }, { kind: 'ack' }, { kind: 'puid-request', rotation: 0 }])
+  t.match(packet.frames, [{ kind: 'ping' }, { kind: 'puid-request', rotation }])
   rig.deliver(rig.server.answer(packet))
   t.equal(rig.take().length, 0, 'no packet of its own')
   rig.do((machine, now) => machine.setState('idle', now))
@@ -466,11 +474,49 @@ t.test('a PUID is asked for until it comes, and told once', async (t) => {
     '[R-12.4] but it goes along with the next that asks',
   )
   const app = Uint8Array.from(Buffer.from(APP, 'hex'))
-  rig.deliver(rig.server.answer(next, { kind: 'puid', app, rotation: 0, puid: 'p_1' }))
-  rig.send({ kind: 'puid', app, rotation: 0, puid: 'p_2' })
+  rig.deliver(rig.server.answer(next, { kind: 'puid', app, rotation, puid: 'p_1' }))
+  rig.send({ kind: 'puid', app, rotation, puid: 'p_2' })
   t.match(rig.eventsOf('puid'), [{ app: APP, puid: 'p_1' }])
   t.equal(rig.eventsOf('puid').length, 1)
 })
+
+t.test(
+  '[R-12.4] without a consent there is no pseudonym to ask for, only whether there is such an application',
+  async (t) => {
+    const { rig, lists } = ready()
+    const refuses = (text: string) =>
+      t.throws(() => rig.machine.requestPuid(APP, rig.now), { code: 'PL_NO_CONSENT' }, text)
+    const change = (edit: (machine: DeviceMachine, now: Now) => void) => {
+      rig.do(edit)
+      lists.serve()
+      rig.advance(1000)
+      rig.take()
+    }
+    const rotations: number[] = []
+    refuses('never allowed')
+    change((machine, now) => machine.allow(APP, {}, now))
+    rotations.push(entryOf(rig.machine.parts.list.current, APP)!.rotation)
+    change((machine, now) => machine.deny(APP, now))
+    rig.machine.requestPuid(APP, rig.now) // hidden, but it stays
+    rig.take()
+    change((machine, now) => machine.revoke(APP, now))
+    refuses('revoked')
+    change((machine, now) => machine.forget(APP, now))
+    change((machine, now) => machine.block(APP, now))
+    refuses('only blocked')
+    change((machine, now) => machine.allow(APP, {}, now))
+    rotations.push(entryOf(rig.machine.parts.list.current, APP)!.rotation)
+    t.ok(rotations[1]! > rotations[0]! && rotations[0]! > 0, 'a consent after a block has a pseudonym of its own')
+
+    rig.do((machine, now) => machine.checkApp(APP, now))
+    const packet = rig.takePacket()
+    t.match(packet.frames.at(-1), { kind: 'puid-request', rotation: 0 })
+    const app = Uint8Array.from(Buffer.from(APP, 'hex'))
+    rig.deliver(rig.server.answer(packet, { kind: 'puid', app, rotation: 0, puid: '' }))
+    t.match(rig.eventsOf('app-checked'), [{ app: APP, exists: false }])
+    t.equal(rig.eventsOf('puid').length, 0)
+  },
+)
 
 t.test('the plaintext of a sealed list reads back', async (t) => {
   const { rig, lists } = ready()

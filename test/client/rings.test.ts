@@ -193,6 +193,23 @@ t.test(
   },
 )
 
+t.test('[R-12.2-1] a CLOCK that was asked for before a sleep, and waited in the socket, is not believed', async (t) => {
+  const rig = ready()
+  rig.stepWall(3000)
+  rig.do((machine, now) => machine.handleTimeout(now))
+  const asked = rig.takePacket()
+  const answer = rig.server.answer(asked)
+  rig.stepWall(600_000) // asleep, and the monotonic clock stood still
+  rig.send(rig.server.notify({ deadlineMs: rig.wallMs - 1000 }))
+  rig.deliver(answer)
+  t.equal(rig.eventsOf('ring').length, 0, 'held')
+  const again = rig.takePackets().at(-1)!
+  t.equal(again.frames.find(({ kind }) => kind === 'sync')?.kind, 'sync', 'asks anew')
+  rig.deliver(rig.server.answer(again))
+  t.equal(rig.eventsOf('ring').length, 0)
+  t.equal(rig.eventsOf('missed').length, 1, 'late')
+})
+
 t.test('[R-12.2-1] while no CLOCK comes after a step of the clocks a ring stops by the monotonic clock', async (t) => {
   for (const stepMs of [-3_600_000, 15_000]) {
     const rig = ready()

@@ -4,6 +4,7 @@ import { hex } from '../../src/base/bytes.js'
 import { connectionAddress } from '../../src/base/connection-address.js'
 import type { Transmit } from '../../src/endpoint/message.js'
 import type { ServerFrame } from '../../src/frame/frame.js'
+import { WEBSOCKET_LEFT_MS } from '../../src/packet/constants.js'
 import { testCrypto } from '../support/crypto.js'
 import { addressOf, Pair, type TestDevice } from '../support/pair.js'
 
@@ -130,6 +131,51 @@ t.test('a second handshake on another connection forgets the first one', async (
   t.equal(pair.endpoint.metrics().pathsClosed, 0)
   close(pair, WS_2)
   t.equal(pair.endpoint.metrics().pathsClosed, 1)
+})
+
+/** Connections that the server closes until then. */
+function left(pair: Pair, ms: number): string[] {
+  pair.advance(ms)
+  const closed: string[] = []
+  for (let remote = pair.endpoint.pollClose(); remote !== null; remote = pair.endpoint.pollClose())
+    closed.push(hex(remote))
+  return closed
+}
+
+t.test('[R-8.3-14] a connection that its session has left is closed, not before the new path is proven', async (t) => {
+  const pair = new Pair(crypto)
+  const device = pair.join(WS)
+  const challenged = device.exchange([PING], UDP)
+  t.same(left(pair, 30_000), [], 'UDP is not proven')
+  device.exchange([PING], WS)
+  t.same(remotes(ring(pair, device, 4000)), [hex(WS)])
+  t.equal(challenged.at(-1)?.kind, 'challenge')
+  move(device, UDP)
+  t.same(left(pair, WEBSOCKET_LEFT_MS - 1), [], 'late datagrams may still come by it')
+  t.same(left(pair, 1), [hex(WS)])
+  t.same(left(pair, 60_000), [], 'once')
+
+  move(device, WS)
+  move(device, WS_2)
+  t.same(left(pair, WEBSOCKET_LEFT_MS), [hex(WS)], 'also for another connection')
+  move(device, UDP)
+  move(device, WS_2)
+  t.same(left(pair, 60_000), [], 'it came back')
+  const other = pair.join(UDP)
+  move(other, WS_2)
+  move(device, UDP)
+  t.same(left(pair, 60_000), [], 'somebody is still on it')
+  move(other, UDP)
+  close(pair, WS_2)
+  t.same(left(pair, 60_000), [], 'it closed by itself')
+})
+
+t.test('[R-8.3-14] a new session by another path leaves the connection of the last one', async (t) => {
+  const pair = new Pair(crypto)
+  const device = pair.join(WS)
+  device.handshake(UDP)
+  t.equal(pair.endpoint.metrics().handshakes, 2)
+  t.same(left(pair, WEBSOCKET_LEFT_MS), [hex(WS)])
 })
 
 t.test('[R-8.3-6] after a restart no session is on a WebSocket, and one of the same number is not it', async (t) => {

@@ -76,6 +76,18 @@ t.test('a closed connection is told, and again when something is sent to it', as
   t.equal(came.length, 1, 'nothing comes from a connection that is not open')
 })
 
+t.test('the sidecar is asked to close a connection that was left, not one that is closed', async (t) => {
+  const { desk, came, posted } = fixture()
+  desk.take({ kind: 'channel-open', connection: 7, client: '192.0.2.1' })
+  desk.take({ kind: 'datagrams', batch: batchOf(7, [1]) })
+  const { remote } = came[0]!
+  desk.close(remote)
+  t.same(posted.at(-1), { kind: 'channel-left', connection: 7 })
+  desk.take({ kind: 'channel-closed', connection: 7 })
+  desk.close(remote)
+  t.equal(posted.length, 2)
+})
+
 t.test('the sidecar breaks: all connections are closed, and the next one starts with an empty pipe', async (t) => {
   const { desk, came, closed } = fixture()
   for (const connection of [1, 2, 3]) {

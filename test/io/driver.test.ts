@@ -31,6 +31,7 @@ function fakes(
   const events: EndpointEvent[] = []
   const endpointRequests: EndpointStoreRequest[] = []
   const hubRequests: HubStoreRequest[] = []
+  const closes: Uint8Array[] = []
   const replies: HubReply[] = []
   const timers = { endpoint: Number.POSITIVE_INFINITY, hub: Number.POSITIVE_INFINITY }
   const settled: (() => void)[] = []
@@ -56,6 +57,7 @@ function fakes(
       pollTransmit: () => transmits.shift() ?? null,
       pollEvent: () => events.shift() ?? null,
       pollStore: () => endpointRequests.shift() ?? null,
+      pollClose: () => closes.shift() ?? null,
     },
     hub: {
       handleEvent: (event) => {
@@ -80,6 +82,7 @@ function fakes(
     store: { endpoint: answer.endpoint ?? (async () => null), hub: answer.hub ?? (async () => null) },
     now: systemNow,
     send: (bytes) => void seen.push(`send ${bytes.length}`),
+    close: (remote) => void seen.push(`close ${remote.length}`),
     reply: (reply) => void seen.push(`reply ${reply.kind}`),
     onStoreError: (kind) => {
       seen.push(`failed ${kind}`)
@@ -87,7 +90,7 @@ function fakes(
     },
   }
   const next = () => new Promise<void>((resolve) => settled.push(resolve))
-  return { parts, seen, endpointRequests, hubRequests, timers, transmits, next }
+  return { parts, seen, closes, endpointRequests, hubRequests, timers, transmits, next }
 }
 
 t.test('one input is drained before the next: the answer first', async (t) => {
@@ -101,6 +104,15 @@ t.test('one input is drained before the next: the answer first', async (t) => {
   await driver.stop()
   driver.datagram(new Uint8Array(24), new Uint8Array(18))
   t.equal(seen.length, 6, 'nothing after the stop')
+})
+
+t.test('a connection that the endpoint gives up is closed', async (t) => {
+  const { parts, seen, closes } = fakes()
+  const driver = new Driver(parts)
+  closes.push(new Uint8Array(18))
+  driver.start()
+  t.same(seen, ['close 18'])
+  await driver.stop()
 })
 
 t.test('store replies are inputs', async (t) => {

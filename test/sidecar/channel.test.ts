@@ -201,6 +201,17 @@ t.test(
   },
 )
 
+t.test('[R-8.3-14] a connection whose session moved away is closed by 4002, others live on', async (t) => {
+  const { open, closed, channels } = await start(t)
+  const [moved, other] = [await open(), await open()]
+  const end = closed(moved)
+  channels.take({ kind: 'channel-left', connection: 1 })
+  channels.take({ kind: 'channel-left', connection: 77 }) // it has just closed
+  t.equal(await end, 4002)
+  t.equal(channels.counts.left, 1)
+  t.equal(other.readyState, WebSocket.OPEN)
+})
+
 t.test('[R-8.3-7] connections count by client, behind trusted proxies as they say, and in all', async (t) => {
   const { open, channels } = await start(t, { channelsPerAddress: 2, channelsMax: 5, trustedProxies: ['127.0.0.1'] })
   const from = (ip: string) => open([PROTOCOL], { 'x-forwarded-for': ip })

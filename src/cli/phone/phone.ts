@@ -186,10 +186,9 @@ export class Phone {
     }))
   }
 
-  /** Asked for first, the pseudonym tells whether there is such an application, before it stands in the list. */
+  /** Asks first whether there is such an application, before it stands in the list. */
   async #allow(app: string): Promise<{ app: string; puid: string }> {
-    const puid = await this.device.puid(app)
-    if (puid === '') throw new ServerError('PL_UNKNOWN_APP', appText(app))
+    if (!(await this.device.hasApp(app))) throw new ServerError('PL_UNKNOWN_APP', appText(app))
     const allowed = { app: appText(app), puid: await this.device.allow(app) }
     this.#tell({ event: 'puid', ...allowed })
     return allowed

@@ -38,6 +38,8 @@ export interface ChannelCounts {
   dropped: Record<ChannelDrop, number>
   /** closed because no channel packet of a session came, or nothing at all for too long */
   silent: number
+  /** closed because its session moved to another path */
+  left: number
 }
 
 /** What the table works with. */
@@ -60,6 +62,7 @@ export class Channels {
     messagesOut: 0,
     dropped: { rate: 0, overload: 0, backpressure: 0, closed: 0, length: 0 },
     silent: 0,
+    left: 0,
   }
   readonly #parts: ChannelsParts
   readonly #channels = new Map<number, Channel>()
@@ -110,6 +113,7 @@ export class Channels {
       const count = readBatch(message.batch, (number, datagram) => this.#send(number, datagram))
       this.#parts.post({ kind: 'datagrams-taken', count })
     } else if (message.kind === 'datagrams-taken') this.#pipe.taken(message.count)
+    else if (message.kind === 'channel-left') this.#leave(message.connection)
     else return false
     return true
   }
@@ -152,6 +156,13 @@ export class Channels {
     const channel = this.#channels.get(number)
     if (channel === undefined) this.onDrop('closed')
     else if (channel.send(datagram)) this.counts.messagesOut++
+  }
+
+  #leave(number: number): void {
+    const channel = this.#channels.get(number)
+    if (channel === undefined) return
+    this.counts.left++
+    channel.close(WebSocketClose.left)
   }
 
   #closeSilent(): void {
