@@ -35,6 +35,8 @@ export interface OutboxNumbers {
 
 interface Endpoint {
   readonly app: number
+  /** in the wheel, whose memory goes by its highest number: those of applications are never used again */
+  readonly place: number
   readonly queue: EndpointQueue
 }
 
@@ -55,6 +57,8 @@ export class Outbox {
   readonly #start: string
   readonly #wheel: TimerWheel
   readonly #byApp = new Map<number, Endpoint>()
+  readonly #byPlace: Endpoint[] = []
+  readonly #freePlaces: number[] = []
   readonly #flights = new Map<number, Flight>()
   /** endpoints that had something to send when too much was under way */
   readonly #starved = new Set<Endpoint>()
@@ -93,10 +97,7 @@ export class Outbox {
   configure(app: number, config: WebhookConfig | null, now: Now): void {
     const endpoint = this.#byApp.get(app)
     if (config === null) {
-      endpoint?.queue.clear()
-      this.#byApp.delete(app)
-      this.#starved.delete(endpoint as Endpoint)
-      this.#wheel.cancel(app)
+      if (endpoint !== undefined) this.#remove(endpoint)
       this.log.forgetApp(app)
     } else if (endpoint === undefined) this.#add(app, config)
     else {
@@ -190,10 +191,7 @@ export class Outbox {
 
   /** Does everything whose time has come. */
   handleTimeout(now: Now): void {
-    this.#wheel.expire(now.monotonicMs, (app) => {
-      const endpoint = this.#byApp.get(app)
-      if (endpoint !== undefined) this.#pump(endpoint, now)
-    })
+    this.#wheel.expire(now.monotonicMs, (place) => this.#pump(this.#byPlace[place] as Endpoint, now))
   }
 
   /** When to call `handleTimeout`, monotonic ms; Infinity for never. */
@@ -226,7 +224,19 @@ export class Outbox {
         }
       },
     })
-    this.#byApp.set(app, { app, queue })
+    const place = this.#freePlaces.pop() ?? this.#byPlace.length
+    const endpoint = { app, place, queue }
+    this.#byApp.set(app, endpoint)
+    this.#byPlace[place] = endpoint
+  }
+
+  #remove(endpoint: Endpoint): void {
+    const { app, place, queue } = endpoint
+    queue.clear()
+    this.#byApp.delete(app)
+    this.#starved.delete(endpoint)
+    this.#wheel.cancel(place)
+    this.#freePlaces.push(place)
   }
 
   #disable(endpoint: Endpoint, now: Now): void {
@@ -239,7 +249,7 @@ export class Outbox {
 
   /** Sends what may be sent now, and sees to be called when there is more. */
   #pump(endpoint: Endpoint, now: Now): void {
-    const { app, queue } = endpoint
+    const { app, place, queue } = endpoint
     if (this.#byApp.get(app) !== endpoint) return
     for (;;) {
       if (this.#flights.size >= REQUESTS_MAX) {
@@ -251,8 +261,8 @@ export class Outbox {
       this.#send(endpoint, message, 0, now)
     }
     const wakeMs = queue.wakeMs()
-    if (wakeMs === Infinity || this.#starved.has(endpoint)) this.#wheel.cancel(app)
-    else this.#wheel.arm(app, wakeMs)
+    if (wakeMs === Infinity || this.#starved.has(endpoint)) this.#wheel.cancel(place)
+    else this.#wheel.arm(place, wakeMs)
   }
 
   #feedStarved(now: Now): void {

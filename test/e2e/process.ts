@@ -35,26 +35,46 @@ export class ServerProcess {
   readonly folder: string
   readonly #env: NodeJS.ProcessEnv
   readonly #more: string[]
+  readonly #logLevel: string
   #child: ChildProcess | null = null
+  /** what it logged, if the level was given */
+  log = ''
   udpPort = 0
   url = ''
 
-  /** @param more further options of `serve`. */
-  constructor(folder: string, env: NodeJS.ProcessEnv = {}, more: string[] = []) {
+  /**
+   * @param more     further options of `serve`.
+   * @param logLevel another one than `error`: the log is kept instead of shown.
+   */
+  constructor(folder: string, env: NodeJS.ProcessEnv = {}, more: string[] = [], logLevel = 'error') {
     this.folder = folder
     this.#env = env
     this.#more = more
+    this.#logLevel = logLevel
   }
 
   /** Starts it, on the ports of last time if there was one. */
   async start(): Promise<void> {
     const { port: httpPort = '0' } = this.url === '' ? {} : new URL(this.url)
     const where = ['--host', '127.0.0.1', '--udp-port', `${this.udpPort}`, '--http-port', httpPort]
-    const words = ['serve', '--data', this.folder, ...where, '--crypto', CRYPTO, '--log-level', 'error', '--json']
+    const words = [
+      'serve',
+      '--data',
+      this.folder,
+      ...where,
+      '--crypto',
+      CRYPTO,
+      '--log-level',
+      this.#logLevel,
+      '--json',
+    ]
     words.push(...this.#more)
     this.#child = spawn('node', [CLI, ...words], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', this.#logLevel === 'error' ? 'inherit' : 'pipe'],
       env: { ...process.env, ...this.#env },
+    })
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.log += text
     })
     for await (const line of createInterface({ input: this.#child.stdout! })) {
       const ready = JSON.parse(line)

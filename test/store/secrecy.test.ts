@@ -324,6 +324,31 @@ t.test('deleted rows are overwritten', async (t) => {
   t.equal(diskBytes(copyOf(t, folder)).indexOf(bytes(300, 7).subarray(200)), -1)
 })
 
+t.test('a consent that a device took leaves nothing, in the database or the WAL, once it is tidied', async (t) => {
+  const folder = newFolder(t)
+  const { engine } = newEngine(t, folder)
+  const grant = bytes(16, 3)
+  const run = (request: object) => engine.run([{ method: 'hub', args: [request] } as never])
+  engine.boot(NOW)
+  run({ kind: 'put-grant', request: 1, grant, untilMs: NOW + DAY_MS, row: new Uint8Array(marker(9)) })
+  const database = open(copyOf(t, folder))
+  const stolen = database.prepare('SELECT key, row FROM grants').get() as { key: Buffer; row: Buffer }
+  database.close()
+  run({ kind: 'drop-grant', grant })
+  t.ok(diskBytes(copyOf(t, folder)).includes(stolen.row), 'the WAL has it until then: the test would find it')
+  engine.tidy()
+  const disk = diskBytes(copyOf(t, folder))
+  for (const part of [
+    Buffer.from(grant),
+    stolen.key,
+    stolen.row,
+    stolen.key.subarray(20, 36),
+    stolen.row.subarray(20, 36),
+  ]) {
+    t.notOk(disk.includes(part))
+  }
+})
+
 t.test('the key file may be kept elsewhere', async (t) => {
   const folder = newFolder(t)
   mkdirSync(join(folder, 'var'))

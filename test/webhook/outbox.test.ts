@@ -346,3 +346,24 @@ t.test('the part that sends breaks: what was under way is sent again', (t) => {
   t.equal(scene.outbox.numbers(scene.now).underWay, 2, 'an answer that comes too late counts for nothing')
   t.end()
 })
+
+t.test('memory goes by the applications that are there, not by their numbers, which only grow', (t) => {
+  const scene = new Scene()
+  const high = [2_000_000_001, 2_000_000_002, 2_000_000_003]
+  for (const app of high.slice(0, 2)) {
+    scene.configure({}, app)
+    scene.presence('p', 1, app)
+  }
+  scene.configure(null, high[0])
+  scene.configure({}, high[2])
+  scene.advance(250)
+  t.same(
+    scene.open.map(({ url }) => url),
+    [`https://app${high[1]}.example/`],
+    'who is gone is told nothing, and not in place of it who came',
+  )
+  scene.presence('p', 1, high[2])
+  scene.advance(250)
+  t.equal(scene.open.length, 2)
+  t.end()
+})
