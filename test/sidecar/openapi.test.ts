@@ -94,7 +94,20 @@ t.test('the document describes every route, every answer and every parameter', a
     servers: [{ url: 'https://presence.example' }],
   })
   t.match(document.components.securitySchemes, { bearer: { type: 'http', scheme: 'bearer' } })
-  t.same(Object.keys(document.components.schemas).sort(), ['OAuthError', 'Presence', 'Problem', 'Ring', 'UnknownPuid'])
+  t.same(Object.keys(document.components.schemas).sort(), [
+    'Delivery',
+    'OAuthError',
+    'Presence',
+    'PresenceReset',
+    'Problem',
+    'Restarted',
+    'Ring',
+    'Snapshot',
+    'StreamReset',
+    'UnknownPuid',
+    'Webhook',
+    'WebhookEvent',
+  ])
   t.same(
     Object.fromEntries(Object.entries(document.paths).map(([path, item]) => [path, Object.keys(item).sort()])),
     ROUTES,
@@ -160,9 +173,12 @@ t.test('the document describes every webhook, and what is sent fits it', async (
     for (const { value } of Object.values(media.examples ?? {}))
       t.equal(check(media.schema, value), '', `${type}: example`)
     const event = webhookEvent(type as EventType, 'id', '', 5, sent[type as keyof typeof sent])
-    const other = webhookEvent('webhook.test', 'id', '', 5, { not: 'one of this type' })
+    const otherType = type === 'webhook.test' ? 'presence.reset' : 'webhook.test'
+    const other = webhookEvent(otherType, 'id', '', 5, sent[otherType])
     t.equal(check(media.schema, JSON.parse(bodyOf([other, event], 5))), '', `${type}: as it is sent`)
     t.not(check(media.schema, JSON.parse(bodyOf([other], 5))), '', `${type}: without one it does not fit`)
+    const strange = webhookEvent(otherType, 'id', '', 5, { not: 'of this type' })
+    t.not(check(media.schema, JSON.parse(bodyOf([strange, event], 5))), '', `${type}: nor beside what is none`)
   }
 })
 

@@ -13,7 +13,7 @@ import { withSession } from '../guard.js'
 import { Problem, type ProblemCode } from '../problem.js'
 import { answer, problems, record } from '../schema.js'
 
-const PAGE = { minimum: 1, maximum: 100, default: 20 }
+const PAGE = { description: 'Applications of a page.', minimum: 1, maximum: 100, default: 20 }
 const PARAMS = record({ id: AppId })
 const EXAMPLE = {
   name: 'Chat',
