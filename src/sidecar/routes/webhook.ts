@@ -14,7 +14,7 @@ import {
 } from '../webhook-schema.js'
 
 const COMMON = { tags: ['webhooks'], security: [{ bearer: [] }] }
-const BODY = ['malformed-json', 'invalid-request', 'body-too-large', 'unsupported-media-type'] as const
+const BODY = ['malformed-json', 'body-too-large', 'unsupported-media-type'] as const
 const ALWAYS = ['unauthorized', 'missing-scope', 'not-a-live-key', 'rate-limited'] as const
 const webhookAnswer = (description: string, value: object = WEBHOOK_EXAMPLES.webhook) =>
   answer(description, WebhookRef, { headers: LIMIT_HEADERS, examples: { webhook: { value } } })
@@ -60,7 +60,7 @@ function settingRoutes(app: App, context: Context): void {
         body: WebhookRequest,
         response: {
           200: webhookAnswer('The webhook.', WEBHOOK_EXAMPLES.made),
-          ...problems(...ALWAYS, ...BODY, 'webhook-invalid'),
+          ...problems(...ALWAYS, ...BODY, 'invalid-request', 'webhook-invalid'),
         },
       },
     },
