@@ -1,6 +1,16 @@
 import { AppServiceError, refusalOf } from './error.js'
 import { EventReader, type SentEvent } from './event-reader.js'
-import type { Presence, RingRequest, RingState, StreamEvent, UnknownPuid } from './json.js'
+import type {
+  Answer,
+  InputOf,
+  Method,
+  Path,
+  Presence,
+  Requesting,
+  RingRequest,
+  StreamEvent,
+  UnknownPuid,
+} from './json.js'
 import { Ring } from './ring.js'
 
 /** Where the server is, and who asks. */
@@ -21,7 +31,7 @@ const ATTEMPTS = 3
 const SILENCE_MAX_MS = 45_000
 
 /** Client of the HTTP API for applications; needs `fetch` and nothing else. */
-export class AppService {
+export class AppService implements Requesting {
   readonly #options: AppServiceOptions
   readonly #base: string
 
@@ -32,14 +42,13 @@ export class AppService {
   }
 
   /** @throws AppServiceError, e.g. `unknown-puid`. */
-  async presence(puid: string): Promise<Presence> {
-    return (await this.#call('GET', `/v1/presence/${encodeURIComponent(puid)}`)) as Presence
+  presence(puid: string): Promise<Presence> {
+    return this.request('get', '/v1/presence/{puid}', { path: { puid } })
   }
 
   /** @returns one entry for each of up to 1,000 PUIDs, in their order. */
   async query(puids: readonly string[]): Promise<(Presence | UnknownPuid)[]> {
-    return ((await this.#call('POST', '/v1/presence/query', { puids })) as { persons: (Presence | UnknownPuid)[] })
-      .persons
+    return (await this.request('post', '/v1/presence/query', { body: { puids: [...puids] } })).persons
   }
 
   /**
@@ -49,8 +58,42 @@ export class AppService {
    */
   async ring(request: RingRequest & { idempotencyKey?: string }): Promise<Ring> {
     const { idempotencyKey = crypto.randomUUID(), ...body } = request
-    const state = (await this.#call('POST', '/v1/rings', body, { 'idempotency-key': idempotencyKey })) as RingState
-    return new Ring((method, path, signal) => this.#call(method, path, undefined, {}, signal), state)
+    const header = { 'idempotency-key': idempotencyKey }
+    return new Ring(this, await this.request('post', '/v1/rings', { header, body }))
+  }
+
+  /**
+   * Any request that takes an API key, as the OpenAPI document has it: `request('get', '/v1/webhook')`. It is repeated where
+   * that does no harm: what only reads, what deletes, what has an idempotency key, and what was refused for now (429).
+   *
+   * @param input `path`, `query`, `header` and `body`, as far as the route has them; `signal` gives up.
+   * @throws AppServiceError
+   */
+  async request<P extends Path, M extends Method<P>>(
+    method: M,
+    path: P,
+    ...[input]: InputOf<P, M>
+  ): Promise<Answer<P, M>> {
+    const { body, header = {}, signal, ...place } = (input ?? {}) as AnyInput
+    const init: RequestInit = {
+      headers: { ...header, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    }
+    const isHarmless =
+      method === 'get' || method === 'delete' || path === '/v1/presence/query' || 'idempotency-key' in header
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await this.#fetch(method.toUpperCase(), urlOf(path, place), init)
+        return (await response.json()) as Answer<P, M>
+      } catch (error) {
+        if (aborted(signal)) throw error
+        const refusal = error instanceof AppServiceError ? error : unreachable(error)
+        const mayRepeat = refusal.status === 429 || (isHarmless && refusal.mayPass)
+        if (!mayRepeat || attempt >= ATTEMPTS) throw refusal
+        await this.#pause(attempt, refusal.retryAfterMs, signal)
+      }
+    }
   }
 
   /**
@@ -63,8 +106,7 @@ export class AppService {
     options: { puids?: readonly string[]; signal?: AbortSignal } = {},
   ): AsyncGenerator<StreamEvent, void, undefined> {
     const { puids = [], signal } = options
-    const query = puids.map((puid) => `puid=${encodeURIComponent(puid)}`).join('&')
-    const path = `/v1/presence/stream${query === '' ? '' : `?${query}`}`
+    const path = urlOf('/v1/presence/stream', { query: { puid: puids } })
     let lastId = ''
     for (let failures = 0; !aborted(signal); failures++) {
       try {
@@ -112,33 +154,6 @@ export class AppService {
     }
   }
 
-  /** One request and its JSON; repeated while that may help. */
-  async #call(
-    method: string,
-    path: string,
-    body?: unknown,
-    more: Record<string, string> = {},
-    signal?: AbortSignal,
-  ): Promise<unknown> {
-    const headers = body === undefined ? more : { ...more, 'content-type': 'application/json' }
-    const init: RequestInit = {
-      headers,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal && { signal }),
-    }
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const response = await this.#fetch(method, path, init)
-        return await response.json()
-      } catch (error) {
-        const refusal = error instanceof AppServiceError ? error : unreachable(error)
-        if (aborted(signal)) throw error
-        if (!refusal.mayPass || attempt >= ATTEMPTS) throw refusal
-        await this.#pause(attempt, refusal.retryAfterMs, signal)
-      }
-    }
-  }
-
   async #fetch(method: string, path: string, init: RequestInit): Promise<Response> {
     const { apiKey, fetch: request = fetch } = this.#options
     const headers = { ...(init.headers as Record<string, string>), authorization: `Bearer ${apiKey}` }
@@ -161,6 +176,22 @@ export class AppService {
       }
     })
   }
+}
+
+/** What a request may take, whichever it is. */
+interface AnyInput {
+  path?: Readonly<Record<string, string>>
+  query?: Readonly<Record<string, unknown>>
+  header?: Readonly<Record<string, string>>
+  body?: unknown
+  signal?: AbortSignal
+}
+
+function urlOf(template: string, { path = {}, query = {} }: AnyInput): string {
+  const url = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? ''))
+  const fields = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) for (const one of [value].flat()) fields.append(name, `${one}`)
+  return fields.size === 0 ? url : `${url}?${fields}`
 }
 
 function aborted(signal: AbortSignal | undefined): boolean {

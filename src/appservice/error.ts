@@ -1,8 +1,13 @@
+import type { ProblemCode } from './json.js'
+
+/** Code of a refusal. A newer server may have others. */
+export type ErrorCode = ProblemCode | 'unreachable' | 'timeout' | 'bad-answer' | (string & {})
+
 /** A refusal of the server, or no answer. Match on `code`. */
 export class AppServiceError extends Error {
   override readonly name = 'AppServiceError'
   /** Code of the problem document (docs/errors.md); `unreachable`, `timeout` or `bad-answer` if there was none. */
-  readonly code: string
+  readonly code: ErrorCode
   /** HTTP status; 0 without an answer. */
   readonly status: number
   /** For the operator's log; '' if there is none. */
@@ -12,7 +17,7 @@ export class AppServiceError extends Error {
 
   /** @param message for people; may change. */
   constructor(
-    code: string,
+    code: ErrorCode,
     message: string,
     more: { status?: number; requestId?: string; retryAfterMs?: number } = {},
   ) {

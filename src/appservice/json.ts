@@ -1,54 +1,53 @@
-/** What the server says, as it says it; the OpenAPI document explains each field. Times are ISO 8601 texts. */
+/** What the server says, as it says it: names for the types that are made from the OpenAPI document. Times are ISO 8601 texts. */
+import type { paths } from './api-routes.js'
+import type { components } from './api-schemas.js'
+
+type Schemas = components['schemas']
 
 /** A person as your application sees them. */
-export interface Presence {
-  puid: string
-  state: 'online' | 'away' | 'unavailable' | 'offline' | 'unknown'
-  message: string
-  since: string
-  version: number
-  cause: 'device' | 'idle' | 'contact-lost' | 'user' | 'window' | 'restart' | 'revoked'
-  asOf: string
-}
-
+export type Presence = Schemas['Presence']
 /** Stands in a list for a PUID that is not one of your application. */
-export interface UnknownPuid {
-  puid: string
-  error: { code: 'unknown-puid'; title: string }
-}
-
+export type UnknownPuid = Schemas['UnknownPuid']
 /** A live notification. */
-export interface RingState {
-  id: string
-  state: 'queued' | 'sent' | 'delivered' | 'accepted' | 'dismissed' | 'missed' | 'withdrawn' | 'failed'
-  reason: string | null
-  createdAt: string
-  deadlineAt: string
-  deliveredAt: string | null
-  shownAt: string | null
-  endedAt: string | null
-  by: string | null
-  reply: string | null
-}
+export type RingState = Schemas['Ring']
+/** What to ring. */
+export type RingRequest = JsonIn<paths['/v1/rings']['post']>
+/** An event that your endpoint is told. `id` is the same whenever it is told. */
+export type WebhookEvent = Schemas['WebhookEvent']
+/** Why the server refused. */
+export type ProblemCode = Schemas['Problem']['code']
 
 /** What a stream yields. After `reset` (or a lost connection) the stream connects again by itself, and `snapshot` follows. */
-export type StreamEvent =
-  | { type: 'restarted'; id: string; bootedAt: string; offlineAt: string }
-  | { type: 'snapshot'; id: string; part: number; parts: number; persons: (Presence | UnknownPuid)[] }
-  | { type: 'presence'; id: string; person: Presence }
-  | { type: 'ring'; id: string; ring: RingState }
-  | { type: 'reset'; id: string; reason: string }
+export type StreamEvent = { id: string } & (
+  | ({ type: 'restarted' } & Schemas['Restarted'])
+  | ({ type: 'snapshot' } & Schemas['Snapshot'])
+  | { type: 'presence'; person: Presence }
+  | { type: 'ring'; ring: RingState }
+  | ({ type: 'reset' } & Schemas['StreamReset'])
+)
 
-/** What to ring. */
-export interface RingRequest {
-  /** one PUID, or up to 64: a pool, where the first to accept stops the others */
-  to: string | string[]
-  title: string
-  body?: string
-  /** absolute URL that accepting opens */
-  url?: string
-  /** base64url, opaque to the server */
-  payload?: string
-  /** 5..600, default 30 */
-  deadlineSeconds?: number
+/** A path of the HTTP API that takes an API key. */
+export type Path = keyof paths
+/** A method of a path, in lower case. */
+export type Method<P extends Path> = keyof paths[P] & string
+/** What a request takes: `path`, `query`, `header` and `body`, where it has them. */
+export type Input<P extends Path, M extends Method<P>> = Parameters<paths[P][M]> &
+  Body<paths[P][M]> & { signal?: AbortSignal }
+/** What it answers. */
+export type Answer<P extends Path, M extends Method<P>> = JsonOut<paths[P][M]>
+/** The same as the rest of a call: it may be left out where nothing in it is needed. */
+export type InputOf<P extends Path, M extends Method<P>> =
+  Record<never, never> extends Input<P, M> ? [input?: Input<P, M>] : [input: Input<P, M>]
+
+/** Who sends requests: an `AppService`. */
+export interface Requesting {
+  request<P extends Path, M extends Method<P>>(method: M, path: P, ...input: InputOf<P, M>): Promise<Answer<P, M>>
 }
+
+type Parameters<Operation> = Operation extends { parameters: infer Fields } ? Fields : unknown
+type Body<Operation> = Operation extends { requestBody: object } ? { body: JsonIn<Operation> } : unknown
+type JsonIn<Operation> = Operation extends { requestBody: { content: { 'application/json': infer Json } } }
+  ? Json
+  : never
+type JsonOut<Operation> = Operation extends { responses: infer Answers } ? JsonOf<Answers[keyof Answers]> : never
+type JsonOf<Answer> = Answer extends { content: { 'application/json': infer Json } } ? Json : never

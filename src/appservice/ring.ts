@@ -1,8 +1,5 @@
 import { AppServiceError } from './error.js'
-import type { RingState } from './json.js'
-
-/** How a ring reaches the server. */
-export type RingCall = (method: 'GET' | 'DELETE', path: string, signal?: AbortSignal) => Promise<unknown>
+import type { Requesting, RingState } from './json.js'
 
 /** Longest wait of one request, seconds. */
 const WAIT_SECONDS_MAX = 60
@@ -12,11 +9,11 @@ const ENDED = new Set(['accepted', 'dismissed', 'missed', 'withdrawn', 'failed']
 export class Ring {
   /** As last heard of. */
   state: RingState
-  readonly #call: RingCall
+  readonly #service: Requesting
 
   /** Made by `AppService.ring`. */
-  constructor(call: RingCall, state: RingState) {
-    this.#call = call
+  constructor(service: Requesting, state: RingState) {
+    this.#service = service
     this.state = state
   }
 
@@ -39,7 +36,8 @@ export class Ring {
       const leftMs = endMs - performance.now()
       if (leftMs <= 0) throw new AppServiceError('timeout', 'The ring has not ended yet.')
       const waitSeconds = Math.min(WAIT_SECONDS_MAX, Math.ceil(leftMs / 1000))
-      this.state = (await this.#call('GET', `/v1/rings/${this.id}?waitSeconds=${waitSeconds}`, signal)) as RingState
+      const wait = { path: { id: this.id }, query: { waitSeconds }, ...(signal && { signal }) }
+      this.state = await this.#service.request('get', '/v1/rings/{id}', wait)
     }
     return this.state
   }
@@ -47,10 +45,18 @@ export class Ring {
   /**
    * Stops the ring on every device.
    *
-   * @throws AppServiceError `ring-ended` if it ended before.
+   * @throws AppServiceError `ring-ended` if it ended otherwise before; `state` says how.
    */
   async withdraw(): Promise<RingState> {
-    this.state = (await this.#call('DELETE', `/v1/rings/${this.id}`)) as RingState
+    const path = { id: this.id }
+    try {
+      this.state = await this.#service.request('delete', '/v1/rings/{id}', { path })
+    } catch (error) {
+      if (!(error instanceof AppServiceError) || error.code !== 'ring-ended') throw error
+      // Perhaps by this very call, whose first answer was lost.
+      this.state = await this.#service.request('get', '/v1/rings/{id}', { path })
+      if (this.state.state !== 'withdrawn') throw error
+    }
     return this.state
   }
 }

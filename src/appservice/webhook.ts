@@ -1,18 +1,5 @@
 import { isSigned } from '../webhook/signature.js'
-import type { Presence, RingState } from './json.js'
-
-/** An event that your endpoint is told. `id` is the same whenever it is told. */
-export type WebhookEvent = { id: string; timestamp: string } & (
-  | { type: 'presence.changed'; data: Presence }
-  /** voids all that you were told of presence */
-  | { type: 'presence.restarted'; data: { bootedAt: string; offlineAt: string } }
-  /** some changes were given up: ask for what you need */
-  | { type: 'presence.reset'; data: { reason: 'overflow' | 'expired' } }
-  | { type: 'ring.changed'; data: RingState }
-  /** how a ring ended: exactly one for each ring */
-  | { type: 'ring.ended'; data: RingState }
-  | { type: 'webhook.test'; data: Record<string, never> }
-)
+import type { WebhookEvent } from './json.js'
 
 /** Header fields of a request: a record of any case, or what `fetch` and its servers have. */
 export type WebhookHeaders =

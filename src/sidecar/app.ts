@@ -25,6 +25,7 @@ import { streamRoutes } from './routes/stream.js'
 import { testRoutes } from './routes/test-persons.js'
 import { webhookRoutes } from './routes/webhook.js'
 import { SHARED_SCHEMAS } from './schema.js'
+import { WEBHOOK_SCHEMAS } from './webhook-schema.js'
 
 /** Largest body, except where a route says otherwise. */
 const BODY_BYTES_MAX = 16_384
@@ -126,7 +127,7 @@ function addReading(app: App): void {
 function addAnswering(app: App, context: Context): void {
   app.decorateRequest('caller', null)
   app.decorateRequest('session', null)
-  for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
+  for (const schema of [...SHARED_SCHEMAS, ...WEBHOOK_SCHEMAS]) app.addSchema(schema)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })

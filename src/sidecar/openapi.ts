@@ -1,5 +1,6 @@
 import swagger from '@fastify/swagger'
 import type { App } from './context.js'
+import { EVENT_SCHEMAS } from './event-schema.js'
 import type { SidecarSettings } from './options.js'
 import { webhookDocument } from './webhook-document.js'
 
@@ -32,6 +33,7 @@ export async function addOpenapi(app: App, settings: SidecarSettings): Promise<v
       ],
       webhooks: webhookDocument(),
       components: {
+        schemas: EVENT_SCHEMAS as Record<string, never>,
         securitySchemes: {
           bearer: {
             type: 'http',

@@ -181,7 +181,7 @@ export function answer<Body>(
   options: { mediaType?: string; headers?: object; examples?: object } = {},
 ): TUnsafe<Body> {
   const { mediaType = 'application/json', headers, examples } = options
-  const media = examples === undefined ? { schema } : { schema, examples }
+  const media = { schema, ...(examples && { examples }) }
   return Type.Unsafe<Body>({ description, ...(headers && { headers }), content: { [mediaType]: media } })
 }
 

@@ -1,5 +1,5 @@
 /** JSON of webhooks: what the routes take and answer, and what endpoints are sent. */
-import { Type } from 'typebox'
+import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import type { ShownWebhook } from '../webhook/ask.js'
 import { DAMPING_MAX_MS, URL_CHARACTERS_MAX, WANTED_EVENTS, type WantedEvent } from '../webhook/config.js'
 import type { Delivery } from '../webhook/message.js'
@@ -45,52 +45,66 @@ export const WebhookRequest = record(
   { examples: [EXAMPLE_SETTINGS] },
 )
 
-/** A webhook as its owner reads it. */
-export const WebhookJson = record({
-  url: Url,
-  events: Events,
-  minHoldMs: damping(MIN_HOLD),
-  coalesceMs: damping(COALESCE),
-  paused: Type.Boolean({ description: PAUSED }),
-  disabled: Type.Unsafe<{ reason: 'gone'; at: string } | null>({
-    type: ['object', 'null'],
-    description: 'Your endpoint answered 410: nothing is kept or sent until you set the webhook again.',
-    properties: { reason: { type: 'string', enum: ['gone'] }, at: { type: 'string', format: 'date-time' } },
-    required: ['reason', 'at'],
-    additionalProperties: false,
-  }),
-  secrets: Type.Integer({ description: 'How many secrets sign: two for a day after a rotation.' }),
-  secret: Type.Unsafe<string | null>({
-    type: ['string', 'null'],
-    description: 'The signing secret, `whsec_...`; told once, when it is made.',
-  }),
-})
-
-/** One delivery. */
-export const DeliveryJson = record({
-  id: Type.String({ description: 'For replay.' }),
-  webhookId: Type.String({ description: 'Header `webhook-id`.' }),
-  types: Type.Array(Type.String(), { description: 'Types of its events.' }),
-  createdAt: time('When it was first tried.'),
-  state: Type.Unsafe<Delivery['state']>({ type: 'string', enum: ['waiting', 'delivered', 'failed'] }),
-  nextAt: maybeTime('When it is tried again.'),
-  attempts: Type.Array(
-    record({
-      at: time('When it was sent.'),
-      status: Type.Integer({ description: 'HTTP status of your answer, 0 without one.' }),
-      failure: Type.Unsafe<string | null>({
-        type: ['string', 'null'],
-        description:
-          'null: 2xx. Else `status`, `gone` (410), `redirect`, `timeout`, `dns`, `private-address`, `tls`, `connection` or `interrupted`.',
-      }),
-      latencyMs: Type.Integer({ description: 'From the look-up of the name to the end of your answer.' }),
+const Webhook = record(
+  {
+    url: Url,
+    events: Events,
+    minHoldMs: damping(MIN_HOLD),
+    coalesceMs: damping(COALESCE),
+    paused: Type.Boolean({ description: PAUSED }),
+    disabled: Type.Unsafe<{ reason: 'gone'; at: string } | null>({
+      type: ['object', 'null'],
+      description: 'Your endpoint answered 410: nothing is kept or sent until you set the webhook again.',
+      properties: { reason: { type: 'string', enum: ['gone'] }, at: { type: 'string', format: 'date-time' } },
+      required: ['reason', 'at'],
+      additionalProperties: false,
     }),
-    { description: 'The last ten.' },
-  ),
+    secrets: Type.Integer({ description: 'How many secrets sign: two for a day after a rotation.' }),
+    secret: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'The signing secret, `whsec_...`; told once, when it is made.',
+    }),
+  },
+  { $id: 'Webhook', title: 'Webhook', description: 'Where and how your application is told.' },
+)
+
+const DeliveryRecord = record(
+  {
+    id: Type.String({ description: 'For replay.' }),
+    webhookId: Type.String({ description: 'Header `webhook-id`.' }),
+    types: Type.Array(Type.String(), { description: 'Types of its events.' }),
+    createdAt: time('When it was first tried.'),
+    state: Type.Unsafe<Delivery['state']>({ type: 'string', enum: ['waiting', 'delivered', 'failed'] }),
+    nextAt: maybeTime('When it is tried again.'),
+    attempts: Type.Array(
+      record({
+        at: time('When it was sent.'),
+        status: Type.Integer({ description: 'HTTP status of your answer, 0 without one.' }),
+        failure: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
+          description:
+            'null: 2xx. Else `status`, `gone` (410), `redirect`, `timeout`, `dns`, `private-address`, `tls`, `connection` or `interrupted`.',
+        }),
+        latencyMs: Type.Integer({ description: 'From the look-up of the name to the end of your answer.' }),
+      }),
+      { description: 'The last ten.' },
+    ),
+  },
+  { $id: 'Delivery', title: 'Delivery', description: 'One message to your endpoint, and what came of it.' },
+)
+
+/** Schemas that the OpenAPI document names. */
+export const WEBHOOK_SCHEMAS: readonly TSchema[] = [Webhook, DeliveryRecord]
+
+/** A webhook as its owner reads it, by name. */
+export const WebhookRef: TUnsafe<Static<typeof Webhook>> = Type.Unsafe<Static<typeof Webhook>>({ $ref: 'Webhook#' })
+/** One delivery, by name. */
+export const DeliveryRef: TUnsafe<Static<typeof DeliveryRecord>> = Type.Unsafe<Static<typeof DeliveryRecord>>({
+  $ref: 'Delivery#',
 })
 
 /** The deliveries of an application. */
-export const DeliveriesJson = record({ deliveries: Type.Array(DeliveryJson) })
+export const DeliveriesJson = record({ deliveries: Type.Array(DeliveryRef) })
 
 /** A webhook as JSON. @param secret '' none was made. */
 export function webhookJson({ isPaused, disabled, ...shown }: ShownWebhook, secret: string) {

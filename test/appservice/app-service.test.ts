@@ -95,6 +95,67 @@ t.test('a request without an answer is repeated, under the same idempotency key'
   await t.rejects(client().presence(PUID), { code: 'rate-limited', retryAfterMs: 7000, mayPass: true })
 })
 
+t.test('any request of the document, and only what does no harm is repeated', async (t) => {
+  const { client, main, link } = await start(t)
+  const { url, secrets } = await client().request('get', '/v1/webhook')
+  t.same([url, secrets], ['https://chat.example/', 0])
+  const replay = { path: { id: 'a/b?' } }
+  t.match(await client().request('post', '/v1/webhook/deliveries/{id}/replay', replay), { id: 'dlv_1' })
+  t.match(main.webhookAsks.at(-1), { kind: 'replay', delivery: 'a/b?' })
+  const late = { path: { id: RING_ID }, query: { waitSeconds: 7 } }
+  t.match(await client().request('get', '/v1/rings/{id}', late), { id: RING_ID })
+  t.match(main.asked.at(-1), { kind: 'ring-get', waitMs: 7000 })
+  // @ts-expect-error the document has no such route
+  await t.rejects(client().request('put', '/v1/rings', {}), { code: 'method-not-allowed', status: 405 })
+  // @ts-expect-error a field is missing
+  await t.rejects(client().request('post', '/v1/rings', { body: { to: PUID } }), { code: 'invalid-request' })
+
+  const tries = async (answer: () => Promise<Response>, ask: (service: AppService) => Promise<unknown>) => {
+    let count = 0
+    const counted = () => {
+      count++
+      return answer()
+    }
+    await t.rejects(ask(client(API_KEY, { fetch: counted })), AppServiceError)
+    return count
+  }
+  const lost = () => Promise.reject(new TypeError('connection lost'))
+  const busy = () => Promise.resolve(new Response('{"code":"rate-limited"}', { status: 429 }))
+  const secret = (service: AppService) => service.request('post', '/v1/webhook/secret')
+  t.equal(await tries(lost, secret), 1, 'it may have made one')
+  t.equal(await tries(busy, secret), 3, 'it has not')
+  t.equal(await tries(lost, (service) => service.query([PUID])), 3, 'it only reads')
+  const body = { to: PUID, title: 'T' }
+  t.equal(await tries(lost, (service) => service.request('post', '/v1/rings', { body })), 1)
+  t.equal(await tries(lost, (service) => service.ring(body)), 3)
+  link.stop()
+  await t.rejects(secret(client()), { code: 'unavailable', mayPass: true })
+})
+
+t.test('a withdrawal whose answer was lost', async (t) => {
+  const { client, main } = await start(t)
+  let isLost = true
+  const lossy: typeof fetch = async (input, init) => {
+    const answer = await fetch(input, init)
+    if (init?.method !== 'DELETE' || !isLost) return answer
+    isLost = false
+    throw new TypeError('connection lost')
+  }
+  const ring = await client(API_KEY, { fetch: lossy }).ring({ to: PUID, title: 'T' })
+  let ended: 'accepted' | 'withdrawn' | null = null
+  main.answer = (request) => {
+    const { request: number } = request
+    if (request.kind === 'ring-withdraw' && ended !== null)
+      return { kind: 'error', request: number, code: 'ring-ended', detail: '', retryAfterS: 0 }
+    ended ??= 'withdrawn'
+    return { kind: 'ring', request: number, ring: ringView({ state: ended }), created: false }
+  }
+  t.match(await ring.withdraw(), { state: 'withdrawn' })
+  ended = 'accepted'
+  await t.rejects(ring.withdraw(), { code: 'ring-ended', status: 409 })
+  t.equal(ring.state.state, 'accepted', 'how it ended is known')
+})
+
 t.test('answers of others than Pilotlight', async (t) => {
   t.match(await refusalOf(new Response('<html>', { status: 502 })), { code: 'bad-answer', status: 502, mayPass: true })
   t.match(await refusalOf(new Response('{"code":7}', { status: 400, headers: { 'retry-after': 'soon' } })), {

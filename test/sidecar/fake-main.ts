@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { InjectOptions } from 'fastify'
 import type { HubReply, HubRequest, PresenceView, RingView } from '../../src/hub/message.js'
 import { buildApp } from '../../src/sidecar/app.js'
 import { Channels } from '../../src/sidecar/channel/channels.js'
@@ -13,13 +14,22 @@ import type {
   ToSidecar,
 } from '../../src/sidecar/message.js'
 import { type SidecarOptions, sidecarSettings } from '../../src/sidecar/options.js'
+import type { AppRow } from '../../src/store/app-row.js'
+import type { DirectoryAnswer, DirectoryAsk, SessionRow } from '../../src/store/directory-message.js'
 import { applyAsk, type WebhookAnswer, type WebhookAsk } from '../../src/webhook/ask.js'
 import { NO_WEBHOOK } from '../../src/webhook/config.js'
 import type { Delivery } from '../../src/webhook/message.js'
+import { Contract } from './contract.js'
 
 export const API_KEY = 'pl_test_0123456789abcdefghijkl'
 export const OLD_KEY = 'pl_test_older_key_of_the_same_app'
 export const OTHER_KEY = 'pl_other_app_9876543210'
+/** of the same application: one for its echo persons, and one that may do nothing */
+export const TEST_KEY = 'pl_test_of_echo_persons'
+export const WEAK_KEY = 'pl_live_without_scopes'
+/** a person's session, and the id of the application that is theirs */
+export const SESSION = 'pls_of_ada'
+export const APP_ID = 'app_0123456789abcdef'
 export const AUTH = { authorization: `Bearer ${API_KEY}` }
 export const JSON_AUTH = { ...AUTH, 'content-type': 'application/json' }
 export const PUID = 'PuidOfAdaLovelace_0001'
@@ -34,8 +44,15 @@ const liveKey = (text: string): ApiKeyEntry => {
   return { hash: sha256(text), mode: 'live', scopes: ['presence:read', 'rings:write'] }
 }
 
+const keys = [
+  liveKey(API_KEY),
+  liveKey(OLD_KEY),
+  { ...liveKey(TEST_KEY), mode: 'test' as const },
+  { ...liveKey(WEAK_KEY), scopes: [] },
+]
+
 export const APPS: AppEntry[] = [
-  { app: 7, appId: '0123456789abcdef', name: 'Chat', keys: [liveKey(API_KEY), liveKey(OLD_KEY)] },
+  { app: 7, appId: '0123456789abcdef', name: 'Chat', keys },
   { app: 8, appId: 'fedcba9876543210', name: 'Shop', keys: [liveKey(OTHER_KEY)] },
 ]
 
@@ -85,6 +102,8 @@ export class FakeMain {
   }
   /** Overrides the answer of the hub; null: no answer. */
   answer: (request: HubRequest & { request: number }) => HubReply | null = (request) => this.usual(request)
+  /** overrides the answer of the store */
+  directory: (ask: DirectoryAsk) => DirectoryAnswer = usualDirectory
   #waiting: { seen(message: FromSidecar): boolean; done(message: FromSidecar): void }[] = []
 
   /** Takes a message of the sidecar; `reply` brings one back. */
@@ -103,6 +122,12 @@ export class FakeMain {
       later({ kind: 'enrolled', request: message.request, result })
     } else if (message.kind === 'webhook') {
       later({ kind: 'webhook', request: message.request, answer: this.#webhook(message.ask) })
+    } else if (message.kind === 'directory') {
+      later({ kind: 'directory', request: message.request, answer: this.directory(message.ask) })
+    } else if (message.kind === 'test-persons') {
+      const { puid = PUID, consent: _, ...change } = message.change ?? {}
+      const person = { puid, name: 'accepts', behaviour: 'accept', presence: 'online', message: '', ...change } as const
+      later({ kind: 'test-persons', request: message.request, persons: puid === PUID ? [person] : null })
     } else if (message.kind === 'metrics') {
       later({ kind: 'metrics', request: message.request, samples: this.samples })
     } else if (message.kind === 'hub') {
@@ -175,6 +200,11 @@ export class FakeMain {
       const views = request.puids.filter((puid) => puid === PUID || puid === PUID_2).map((puid) => view(puid))
       return { kind: 'presence', request: number, views, isLast: true }
     }
+    if (request.kind === 'consent') return { kind: 'consented', request: number, code: CODE }
+    if (request.kind === 'consent-exchange') {
+      if (request.code === CODE) return { kind: 'consent-exchanged', request: number, puid: PUID }
+      return { kind: 'error', request: number, code: 'invalid-grant', detail: '', retryAfterS: 0 }
+    }
     if (request.kind === 'ring') {
       if (request.ring.to.some((puid) => puid !== PUID && puid !== PUID_2)) return refuse('unknown-puid')
       return { kind: 'ring', request: number, ring: ringView(), created: true }
@@ -192,6 +222,41 @@ export class FakeMain {
   }
 }
 
+const SESSION_ROW: SessionRow = {
+  ...{ id: 'ses_0011223344556677', person: 3, account: 'acc_0011223344556677', label: 'Firefox' },
+  ...{ createdMs: NOW_MS, expiresMs: NOW_MS + 1000 },
+}
+export const APP_ROW: AppRow = {
+  ...{
+    app: 7,
+    appId: new Uint8Array(Buffer.from('0123456789abcdef', 'hex')),
+    name: 'Chat',
+    createdMs: NOW_MS,
+    owner: 3,
+  },
+  ...{ redirectUris: ['https://chat.example/cb'], homePage: '', domain: '', domainVerifiedMs: 0 },
+  keys: [{ ...liveKey(API_KEY), keyId: 'key_0011223344556677', createdMs: NOW_MS }],
+}
+
+/** The store: one session, one application. */
+export function usualDirectory(ask: DirectoryAsk): DirectoryAnswer {
+  const app = { kind: 'app', app: APP_ROW, apiKey: null } as const
+  if (ask.kind === 'sign-in')
+    return ask.code === CODE ? { kind: 'signed-in', token: SESSION, session: SESSION_ROW } : null
+  if (ask.kind === 'session') return ask.token === SESSION ? { kind: 'session', session: SESSION_ROW } : null
+  if (ask.kind === 'sessions') return { kind: 'sessions', sessions: [SESSION_ROW] }
+  if (ask.kind === 'sign-out') return ask.id === SESSION_ROW.id ? { kind: 'done' } : null
+  if (ask.kind === 'app-add') return { ...app, apiKey: API_KEY }
+  if (ask.kind === 'apps') return { kind: 'apps', apps: Array.from({ length: Math.min(ask.limit, 2) }, () => APP_ROW) }
+  if (ask.appId !== APP_ID) return null
+  if (ask.kind === 'key-add') return { ...app, apiKey: API_KEY }
+  if (ask.kind === 'key-remove') return ask.keyId === APP_ROW.keys[0]?.keyId ? { kind: 'done' } : null
+  return ask.kind === 'domain-verified' ? { kind: 'done' } : app
+}
+
+/** One document for all fixtures of a process: what their options change in it is no part of any answer. */
+let contract: Contract | null = null
+
 export interface Fixture {
   app: App
   main: FakeMain
@@ -200,9 +265,13 @@ export interface Fixture {
   /** log lines as written */
   lines: string[]
   clock: { ms: number }
+  contract: Contract
 }
 
-/** The application with a fake main thread behind it, ready to serve. */
+/**
+ * The application with a fake main thread behind it, ready to serve. Every answer that `inject` brings is held against the
+ * OpenAPI document; one that is not as documented is an error.
+ */
 export async function fixture(options: SidecarOptions = {}): Promise<Fixture> {
   const main = new FakeMain()
   const link = new Link({
@@ -218,5 +287,16 @@ export async function fixture(options: SidecarOptions = {}): Promise<Fixture> {
   const app = await buildApp({ enrolPerMinute: 1000, ...options }, link, { log, nowMs, channels })
   link.handle({ kind: 'apps', apps: APPS })
   link.handle({ kind: 'ready', state: 'ready' })
-  return { app, main, link, channels, lines, clock }
+  const inject = app.inject.bind(app)
+  contract ??= new Contract(JSON.parse(JSON.stringify(app.swagger())))
+  const held = contract
+  const injected = async (asked: string | InjectOptions) => {
+    const answer = await inject(asked)
+    const { method = 'GET', url = '' } = typeof asked === 'string' ? { url: asked } : asked
+    const fault = held.fault(method, String(url), answer)
+    if (fault !== '') throw new Error(fault)
+    return answer
+  }
+  app.inject = injected as typeof app.inject
+  return { app, main, link, channels, lines, clock, contract: held }
 }

@@ -13,7 +13,7 @@ import { withSession } from '../guard.js'
 import { Problem, type ProblemCode } from '../problem.js'
 import { answer, problems, record } from '../schema.js'
 
-const PAGE = { minimum: 1, maximum: 100, default: 20 }
+const PAGE = { description: 'Applications of a page.', minimum: 1, maximum: 100, default: 20 }
 const PARAMS = record({ id: AppId })
 const EXAMPLE = {
   name: 'Chat',
@@ -46,7 +46,7 @@ const Page = record(
   { title: 'Applications' },
 )
 
-const READ: ProblemCode[] = ['invalid-request', 'https-required', 'not-signed-in', 'rate-limited']
+const READ: ProblemCode[] = ['https-required', 'not-signed-in', 'rate-limited']
 const WRITE: ProblemCode[] = [...READ, 'malformed-json', 'body-too-large', 'unsupported-media-type']
 const COMMON = { tags: ['applications'], security: [{ session: [] as string[] }] }
 
@@ -69,7 +69,10 @@ function addRoute(app: App, context: Context): void {
         operationId: 'addApp',
         summary: 'Register an application',
         body: NewApp,
-        response: { 201: answer('It is registered.', AppWithKey), ...problems(...WRITE, 'too-many-apps') },
+        response: {
+          201: answer('It is registered.', AppWithKey),
+          ...problems(...WRITE, 'invalid-request', 'too-many-apps'),
+        },
       },
     },
     async (request, reply) => {
@@ -101,7 +104,7 @@ function listRoute(app: App, context: Context): void {
           after: Type.Optional(Type.String({ description: '`next` of the page before.', pattern: '^[0-9a-z]{1,11}$' })),
           limit: Type.Optional(Type.Integer(PAGE)),
         }),
-        response: { 200: answer('One page, the oldest first.', Page), ...problems(...READ) },
+        response: { 200: answer('One page, the oldest first.', Page), ...problems(...READ, 'invalid-request') },
       },
     },
     async (request) => {
@@ -144,7 +147,7 @@ function oneRoutes(app: App, context: Context): void {
         description: 'Fields that are left out stay. Another domain is not verified yet.',
         params: PARAMS,
         body: Change,
-        response: { 200: answer('The application.', AppView), ...problems(...WRITE, 'unknown-app') },
+        response: { 200: answer('The application.', AppView), ...problems(...WRITE, 'invalid-request', 'unknown-app') },
       },
     },
     async (request) => {
@@ -188,7 +191,10 @@ function keyRoutes(app: App, context: Context): void {
           'Two of each mode are live at once: the third ends the oldest. Without `scopes` it has those of the last one.',
         params: PARAMS,
         body: NewKey,
-        response: { 201: answer('The application, with the key.', AppWithKey), ...problems(...WRITE, 'unknown-app') },
+        response: {
+          201: answer('The application, with the key.', AppWithKey),
+          ...problems(...WRITE, 'invalid-request', 'unknown-app'),
+        },
       },
     },
     async (request, reply) => {

@@ -84,7 +84,7 @@ export function authorizeRoutes(app: App, context: Context): void {
         security: [],
         response: {
           200: answer('RFC 8414.', Metadata),
-          ...problems('invalid-request', 'https-required', 'rate-limited'),
+          ...problems('https-required', 'rate-limited'),
         },
       },
     },
@@ -194,7 +194,7 @@ async function orRedirect(
   } catch (error) {
     if (!(error instanceof Redirected)) throw error
     if (isJson) return reply.code(200).send({ redirectTo: error.location })
-    return reply.code(303).header('location', error.location).send(null)
+    return reply.code(303).header('location', error.location).send()
   }
 }
 

@@ -42,7 +42,7 @@ export function presenceRoutes(app: App, context: Context): void {
             headers: LIMIT_HEADERS,
             examples: { away: { value: EXAMPLES.presence } },
           }),
-          ...problems('invalid-request', 'unauthorized', 'missing-scope', 'unknown-puid', 'rate-limited'),
+          ...problems('unauthorized', 'missing-scope', 'unknown-puid', 'rate-limited'),
         },
       },
     },

@@ -146,7 +146,6 @@ function withdrawRoute(app: App, context: Context): void {
         response: {
           200: ringAnswer('The ring, withdrawn.'),
           ...problems(
-            'invalid-request',
             'malformed-json',
             'unsupported-media-type',
             'body-too-large',

@@ -27,7 +27,7 @@ export function sessionRoutes(app: App, context: Context): void {
         security: [{ session: [] }],
         response: {
           200: answer('Your sessions, the newest first.', Sessions),
-          ...problems('invalid-request', 'https-required', 'not-signed-in', 'rate-limited'),
+          ...problems('https-required', 'not-signed-in', 'rate-limited'),
         },
       },
     },
@@ -52,7 +52,6 @@ export function sessionRoutes(app: App, context: Context): void {
         response: {
           204: { description: 'It is over.', type: 'null' },
           ...problems(
-            'invalid-request',
             'malformed-json',
             'https-required',
             'not-signed-in',

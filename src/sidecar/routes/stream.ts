@@ -6,6 +6,7 @@ import type { AppKey, PresenceView } from '../../hub/message.js'
 import { callerOf } from '../caller.js'
 import { AddressCounts } from '../connections.js'
 import type { App, Context } from '../context.js'
+import { STREAM_EVENTS } from '../event-schema.js'
 import { EventStream } from '../event-stream.js'
 import type { StreamEvent } from '../link.js'
 import { Problem } from '../problem.js'
@@ -24,11 +25,11 @@ const DESCRIPTION = `Server-sent events. Each has an \`id\`.
 
 | event | data |
 |---|---|
-| \`restarted\` | \`{bootedAt, offlineAt}\`: voids every state told before; who is not named by a later event reads \`unknown\`, and \`offline\` from \`offlineAt\` on |
-| \`snapshot\` | \`{part, parts, persons}\`: the persons now visible to your application, or those you named; comes first, in one or more parts |
+| \`restarted\` | a Restarted: voids every state told before; who is not named by a later event reads \`unknown\`, and \`offline\` from \`offlineAt\` on |
+| \`snapshot\` | a Snapshot: the persons now visible to your application, or those you named; comes first, in one or more parts |
 | \`presence\` | a Presence: one person changed |
 | \`ring\` | a Ring: one of your rings changed; only for a key with \`rings:write\` |
-| \`reset\` | \`{reason}\`: the last event; what you know is out of date, connect again. For \`unauthorized\` with another key: this one was rotated away |
+| \`reset\` | a StreamReset: the last event; what you know is out of date, connect again. For \`unauthorized\` with another key: this one was rotated away |
 
 A comment line comes every 15 s on an idle stream. Reconnect with \`Last-Event-ID\`. If the server
 has not restarted since, a fresh snapshot follows. If it has, \`restarted\` comes, and then a \`presence\` event for each
@@ -67,11 +68,15 @@ export function streamRoutes(app: App, context: Context): void {
           'last-event-id': Type.Optional(Type.String({ maxLength: 200, description: 'Id of the last event you got.' })),
         }),
         response: {
-          200: answer('The stream.', Type.String(), {
-            mediaType: 'text/event-stream',
-            headers: LIMIT_HEADERS,
-            examples: { start: { value: EXAMPLE } },
-          }),
+          200: answer(
+            'The stream.',
+            Type.String({ contentMediaType: 'text/event-stream', contentSchema: STREAM_EVENTS }),
+            {
+              mediaType: 'text/event-stream',
+              headers: LIMIT_HEADERS,
+              examples: { start: { value: EXAMPLE } },
+            },
+          ),
           ...problems('invalid-request', 'unauthorized', 'missing-scope', 'rate-limited', 'too-many-streams'),
         },
       },

@@ -19,8 +19,15 @@ const TestPersonView = record(
 )
 const TestPersons = record({ persons: Type.Array(TestPersonView) }, { title: 'TestPersons' })
 const EXAMPLE = { puid: EXAMPLES.puid, name: 'accepts', behaviour: 'accept', presence: 'online', message: '' }
-const READ: ProblemCode[] = ['invalid-request', 'unauthorized', 'not-a-test-key', 'rate-limited']
-const WRITE: ProblemCode[] = [...READ, 'malformed-json', 'body-too-large', 'unsupported-media-type', 'unknown-puid']
+const READ: ProblemCode[] = ['unauthorized', 'not-a-test-key', 'rate-limited']
+const WRITE: ProblemCode[] = [
+  ...READ,
+  'invalid-request',
+  'malformed-json',
+  'body-too-large',
+  'unsupported-media-type',
+  'unknown-puid',
+]
 const COMMON = { tags: ['test'], security: [{ bearer: [] as string[] }] }
 
 /** `/v1/test/persons`: the echo persons that a test key reaches. */

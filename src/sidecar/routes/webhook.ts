@@ -5,21 +5,21 @@ import type { App, Context } from '../context.js'
 import { answer, LIMIT_HEADERS, problems, record } from '../schema.js'
 import {
   DeliveriesJson,
-  DeliveryJson,
+  DeliveryRef,
   deliveryJson,
   WEBHOOK_EXAMPLES,
-  WebhookJson,
+  WebhookRef,
   WebhookRequest,
   webhookJson,
 } from '../webhook-schema.js'
 
 const COMMON = { tags: ['webhooks'], security: [{ bearer: [] }] }
-const BODY = ['malformed-json', 'invalid-request', 'body-too-large', 'unsupported-media-type'] as const
+const BODY = ['malformed-json', 'body-too-large', 'unsupported-media-type'] as const
 const ALWAYS = ['unauthorized', 'missing-scope', 'not-a-live-key', 'rate-limited'] as const
 const webhookAnswer = (description: string, value: object = WEBHOOK_EXAMPLES.webhook) =>
-  answer(description, WebhookJson, { headers: LIMIT_HEADERS, examples: { webhook: { value } } })
+  answer(description, WebhookRef, { headers: LIMIT_HEADERS, examples: { webhook: { value } } })
 const deliveryAnswer = (description: string) =>
-  answer(description, DeliveryJson, {
+  answer(description, DeliveryRef, {
     headers: LIMIT_HEADERS,
     examples: { delivered: { value: WEBHOOK_EXAMPLES.delivery } },
   })
@@ -60,7 +60,7 @@ function settingRoutes(app: App, context: Context): void {
         body: WebhookRequest,
         response: {
           200: webhookAnswer('The webhook.', WEBHOOK_EXAMPLES.made),
-          ...problems(...ALWAYS, ...BODY, 'webhook-invalid'),
+          ...problems(...ALWAYS, ...BODY, 'invalid-request', 'webhook-invalid'),
         },
       },
     },
