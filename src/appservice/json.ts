@@ -51,4 +51,10 @@ export interface RingRequest {
   payload?: string
   /** 5..600, default 30 */
   deadlineSeconds?: number
+  /** how a pool is rung: all at once (default), or one after another in the order of `to` */
+  strategy?: 'all' | 'sequence'
+  /** of a sequence: how long each is rung while somebody else could be, 5..600, default 20 */
+  stepSeconds?: number
+  /** takes the place of an open ring to the same person with the same key; 1 to 64 printable ASCII characters */
+  collapseKey?: string
 }

@@ -57,21 +57,26 @@ export class RingDelivery {
     )
   }
 
-  /** Whether somebody who shows themselves to the sender has a device in contact. */
-  canSend(record: RingRecord): boolean {
+  /** Who of those it goes to could be rung now: they show themselves to the sender and have a device in contact. */
+  reachable(record: RingRecord): boolean[] {
     const behaviours = this.behaviours(record)
-    return record.targets.some(
+    return record.targets.map(
       ({ person }, target) => behaviours[target] === 'ring' && this.#people.devicesInContact(person).length > 0,
     )
+  }
+
+  /** Whether a device of one of those it goes to has the ring. */
+  isReceivedBy(ring: LiveRing, target: number): boolean {
+    return [...ring.legs.values()].some((leg) => leg.target === target && leg.isReceived)
   }
 
   /** Sends an open ring to each device that may have it and has not. */
   offer(ring: LiveRing, now: Now): Offer {
     const behaviours = this.behaviours(ring.record)
     const offer: Offer = { isSent: false, isNew: false, isReceived: false, reason: queueReason(behaviours) }
-    ring.record.targets.forEach(({ person, dismissedBy }, target) => {
+    ring.record.targets.forEach(({ person, left }, target) => {
       const behaviour = behaviours[target]
-      if (dismissedBy >= 0 || (behaviour !== 'ring' && behaviour !== 'try')) return
+      if (left !== '' || !hasTurn(ring, target) || (behaviour !== 'ring' && behaviour !== 'try')) return
       const devices = this.#people.devicesInContact(person)
       if (behaviour === 'try' && devices.length > 0 && !this.#mayTry(ring, now)) return
       for (const device of devices) {
@@ -129,6 +134,11 @@ export class RingDelivery {
     for (const leg of ring.legs.values()) this.stopLeg(leg)
   }
 
+  /** No more NOTIFY goes out to one of those it goes to. */
+  stopTarget(ring: LiveRing, target: number): void {
+    for (const leg of ring.legs.values()) if (leg.target === target) this.stopLeg(leg)
+  }
+
   /** No more NOTIFY goes out to one device. */
   stopLeg(leg: Leg): void {
     if (leg.isSent && !leg.isReceived) this.#channel.cancel(leg.device, leg.notify)
@@ -140,7 +150,7 @@ export class RingDelivery {
     if (ring.isRestored && ring.endRow !== null) this.#addUnknownLegs(ring)
     for (const leg of ring.legs.values()) {
       if (!leg.wasSent || leg.isRefused || leg.isTold || leg.outcome !== 0) continue
-      if (ring.endRow === null && !ring.dismissed.has(leg.target)) continue
+      if (ring.endRow === null && !ring.left.has(leg.target)) continue
       if (!this.#people.isInContact(leg.device)) continue
       leg.outcome = this.#channel.newId(leg.device)
       const what = outcomeFor(ring.record, leg)
@@ -155,8 +165,8 @@ export class RingDelivery {
    */
   tellKept(ring: LiveRing): void {
     const behaviours = this.behaviours(ring.record)
-    ring.record.targets.forEach(({ person, dismissedBy }, target) => {
-      if (dismissedBy >= 0 || behaviours[target] !== 'keep') return
+    ring.record.targets.forEach(({ person, left }, target) => {
+      if (left !== '' || behaviours[target] !== 'keep') return
       for (const device of this.#people.devicesInContact(person)) {
         const id = ring.legs.has(device) ? 0 : this.#freeNotifyId(ring, device, ring.firstTry)
         if (id === 0) continue
@@ -290,10 +300,18 @@ export class RingDelivery {
 
 /** What a device is told in the end: wire-spec §12.2-4. */
 export function outcomeFor(record: RingRecord, leg: Pick<Leg, 'device' | 'target'>): OutcomeCode {
-  const dismissedBy = record.targets[leg.target]?.dismissedBy ?? -1
-  if (dismissedBy >= 0) return dismissedBy === leg.device ? OutcomeWhat.dismissedHere : OutcomeWhat.answeredElsewhere
+  const { left, dismissedBy } = record.targets[leg.target] as RingRecord['targets'][number]
+  if (left === 'passed') return OutcomeWhat.missed
+  if (left === 'replaced') return OutcomeWhat.withdrawn
+  if (left === 'dismissed')
+    return dismissedBy === leg.device ? OutcomeWhat.dismissedHere : OutcomeWhat.answeredElsewhere
   if (record.state === 'accepted') {
     return record.byDevice === leg.device ? OutcomeWhat.acceptedHere : OutcomeWhat.answeredElsewhere
   }
   return record.state === 'missed' ? OutcomeWhat.missed : OutcomeWhat.withdrawn
+}
+
+/** Whether a ring may go to one of those it is for: in a sequence in their turn only, and only once that is committed. */
+function hasTurn({ record, turn }: LiveRing, target: number): boolean {
+  return record.stepMs === 0 || (turn === target && record.turn === target)
 }

@@ -94,11 +94,11 @@ export class RingLedger {
   #flush(ring: LiveRing): void {
     const { record } = ring
     const row = writeRingRow(record)
-    const dismissed = record.targets.flatMap(({ dismissedBy }, target) => (dismissedBy >= 0 ? [target] : []))
+    const left = record.targets.flatMap((target, index) => (target.left === '' ? [] : [index]))
     const view = this.viewOf(record)
     const isEnd = isTerminal(record.state)
     ring.isDirty = false
-    ring.commit = { view, row, isEnd, dismissed }
+    ring.commit = { view, row, isEnd, left, turn: record.turn }
     const end = isEnd ? { app: record.app, view } : null
     this.#writes.set(this.#outlet.put(record.id, record.createdMs + this.#keepMs, row, end), ring)
   }
@@ -106,7 +106,8 @@ export class RingLedger {
   #publish(ring: LiveRing, commit: Commit, now: Now): void {
     const before = ring.published
     ring.published = commit.view
-    for (const target of commit.dismissed) ring.dismissed.add(target)
+    for (const target of commit.left) ring.left.add(target)
+    ring.turn = commit.turn
     if (commit.isEnd) ring.endRow = commit.row
     for (const { request, isFirst } of ring.creators) this.#outlet.answer(request, commit.view, isFirst)
     ring.creators = []

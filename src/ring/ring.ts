@@ -6,6 +6,9 @@ import type { RingState } from './ring-state.js'
 export const RING_ID_BYTES = 16
 /** Bytes of the secret from which a ring's notify ids are made. */
 export const RING_SEED_BYTES = 16
+/** How a pool is rung: all at once, or one after another in the order of the request. */
+export type RingStrategy = 'all' | 'sequence'
+
 /** Bytes kept of the hash of a request with an idempotency key. */
 export const REQUEST_HASH_BYTES = 16
 
@@ -14,7 +17,7 @@ export interface RingView {
   /** 32 hex digits */
   ring: string
   state: RingState
-  /** why it is queued or failed: '' | 'offline' | 'unavailable' | 'unanswered' | 'app-removed' */
+  /** why it is queued or failed: '' | 'offline' | 'unavailable' | 'unanswered' | 'app-removed'; withdrawn: 'replaced' */
   reason: string
   createdMs: number
   deadlineMs: number
@@ -42,6 +45,11 @@ export interface NewRing {
   payload: string
   /** 5,000..600,000 */
   deadlineInMs: number
+  strategy: RingStrategy
+  /** of a sequence: how long each is rung while there is somebody else to ring, 5,000..600,000; else 0 */
+  stepMs: number
+  /** '' none; else at most 64 characters: takes the place of an open ring with this key to the same person */
+  collapseKey: string
   /** '' none; else at most 255 characters */
   idempotencyKey: string
 }
@@ -54,12 +62,20 @@ export interface RingContent {
   payload: Uint8Array
 }
 
+/**
+ * How somebody of a pool left a ring that may go on with the others. passed: their turn in a sequence was over.
+ * replaced: a newer ring with the same collapse key took its place.
+ */
+export type TargetEnd = 'dismissed' | 'passed' | 'replaced'
+
 /** One of those that a ring goes to. */
 export interface RingTarget {
   /** key of the person */
   person: number
   /** rotation of the PUID that the sender used */
   rotation: number
+  /** '' still of it */
+  left: TargetEnd | ''
   /** handle of the device that dismissed for this person, -1 none */
   dismissedBy: number
 }
@@ -85,6 +101,16 @@ export interface RingRecord {
   byDevice: number
   /** at most 256 B */
   reply: Uint8Array
+  /** 0: all at once */
+  stepMs: number
+  /** index of the target whose turn it is in a sequence, -1 nobody's */
+  turn: number
+  /** when the turn may go on to somebody else, Unix ms */
+  turnEndMs: number
+  /** '' none */
+  collapseKey: string
+  /** of two open rings with one collapse key to one person the greater one stays; 0 without a key */
+  collapseRank: number
   /** '' none */
   idempotencyKey: string
   /** 16 B */

@@ -14,6 +14,7 @@ import {
   type RingRecord,
 } from './ring.js'
 import { checkRing, DEADLINE_MAX_MS } from './ring-check.js'
+import { collapseRank } from './ring-collapse.js'
 import { RingIndex } from './ring-index.js'
 import { RingLife } from './ring-life.js'
 import { RingRate } from './ring-limits.js'
@@ -94,7 +95,7 @@ export class Rings {
         outlet.refuse(request, 'unknown-puid', puid, 0)
         return
       }
-      targets.push({ ...target, dismissedBy: -1 })
+      targets.push({ ...target, left: '', dismissedBy: -1 })
     }
     const hash = requestHash(crypto, newRing)
     if (this.#answerRepeat(request, app, newRing.idempotencyKey, hash, now)) return
@@ -110,7 +111,7 @@ export class Rings {
     ring.creators.push({ request, isFirst: true })
     this.#created++
     this.#ended.setKey(idempotencyOf(record), ring.name)
-    this.#life.begin(ring)
+    this.#life.begin(ring, now)
   }
 
   /** An application reads a ring; with `waitMs` it is answered when the ring ends, or then. */
@@ -145,7 +146,7 @@ export class Rings {
 
   /** An application was removed: its open rings fail. Call while its PUIDs can still be made. */
   handleAppRemoved(app: number, now: Now): void {
-    for (const ring of this.#index.ofApp(app)) this.#life.end(ring, 'fail', now)
+    for (const ring of this.#index.ofApp(app)) this.#life.end(ring, 'fail', now, 'app-removed')
   }
 
   /** A write was committed, or failed. @returns whether it was one of ours. */
@@ -235,6 +236,7 @@ export class Rings {
     now: Now,
   ): RingRecord {
     const { random } = this.#parts
+    const { collapseKey, idempotencyKey, stepMs } = newRing
     return {
       id: random.fill(new Uint8Array(RING_ID_BYTES)),
       seed: random.fill(new Uint8Array(RING_SEED_BYTES)),
@@ -249,7 +251,13 @@ export class Rings {
       by: -1,
       byDevice: -1,
       reply: new Uint8Array(0),
-      idempotencyKey: newRing.idempotencyKey,
+      // A sequence of one would be bound to rules for who comes next.
+      stepMs: targets.length > 1 ? stepMs : 0,
+      turn: -1,
+      turnEndMs: 0,
+      collapseKey,
+      collapseRank: collapseRank(this.#index, { app, collapseKey, targets }, now.wallMs),
+      idempotencyKey,
       requestHash: hash,
       targets,
       content,

@@ -35,8 +35,9 @@ export const Puid = Type.String({
   examples: [EXAMPLE_PUID],
 })
 
-const oneOf = (values: readonly string[], options: object = {}) =>
-  Type.Unsafe<string>({ type: 'string', enum: values, ...options })
+/** One of some words. */
+export const oneOf = <Word extends string>(values: readonly Word[], options: object = {}): TUnsafe<Word> =>
+  Type.Unsafe<Word>({ type: 'string', enum: values, ...options })
 const time = (description: string) => Type.String({ description, format: 'date-time' })
 const maybe = (description: string, more: object = {}) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], description, ...more })
@@ -90,7 +91,7 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
           'In this order, but for one step back: `sent` becomes `queued` with reason `unanswered` while no device acknowledges it. The last five are final; a ring gets exactly one of them.',
       }),
       reason: maybe(
-        'Why it is queued (`offline`: nobody to ring is in contact, `unavailable`: kept silently, `unanswered`: no device has acknowledged it for 8 s; it goes out with the next packet of each) or failed.',
+        'Why it is queued (`offline`: nobody to ring is in contact, `unavailable`: kept silently, `unanswered`: no device has acknowledged it for 8 s; it goes out with the next packet of each), failed, or withdrawn (`replaced`: a newer ring has its collapse key).',
       ),
       createdAt: time('When it was accepted.'),
       deadlineAt: time('When it becomes missed.'),

@@ -365,6 +365,9 @@ export class House {
       url: '',
       payload: '',
       deadlineInMs: 30_000,
+      strategy: 'all' as const,
+      stepMs: 0,
+      collapseKey: '',
       idempotencyKey: '',
       ...rest,
     }

@@ -31,7 +31,7 @@ t.test('a row that is cut, longer or of another release is not read', (t) => {
     if (readRingRow(row.subarray(0, length)) !== null) t.fail(`cut to ${length}`)
   }
   t.equal(readRingRow(Uint8Array.of(...row, 0)), null)
-  for (const version of [1, 3]) t.equal(readRingRow(Uint8Array.of(version, ...row.subarray(1))), null)
+  for (const version of [2, 4]) t.equal(readRingRow(Uint8Array.of(version, ...row.subarray(1))), null)
   t.end()
 })
 
@@ -42,6 +42,9 @@ const request: NewRing = {
   url: '',
   payload: '',
   deadlineInMs: 30_000,
+  strategy: 'all',
+  stepMs: 0,
+  collapseKey: '',
   idempotencyKey: '',
 }
 const codeOf = (rest: Partial<NewRing>) => {
@@ -61,9 +64,20 @@ t.test('what may be asked for', (t) => {
     { payload: '+' },
     { payload: 'A' },
     { idempotencyKey: 'x'.repeat(256) },
+    { collapseKey: 'x'.repeat(65) },
+    { stepMs: 5_000 },
+    { strategy: 'sequence' },
+    { strategy: 'sequence', stepMs: 4_999 },
+    { strategy: 'sequence', stepMs: 600_001 },
+    { strategy: 'sequence', stepMs: 5_000.5 },
+    { strategy: 'none' as 'all' },
   ]
   for (const rest of invalid) t.equal(codeOf(rest), 'ring-invalid', JSON.stringify(rest).slice(0, 60))
-  for (const deadlineInMs of [5_000, 600_000]) t.equal(codeOf({ deadlineInMs }), '')
+  for (const ms of [5_000, 600_000]) {
+    t.equal(codeOf({ deadlineInMs: ms }), '')
+    t.equal(codeOf({ strategy: 'sequence', stepMs: ms }), '')
+  }
+  t.equal(codeOf({ collapseKey: 'x'.repeat(64) }), '')
   t.equal(codeOf({ to: Array.from({ length: 64 }, (_, i) => `p_${i}`), idempotencyKey: 'x'.repeat(255) }), '')
   t.end()
 })
@@ -117,13 +131,16 @@ t.test('the hash of a request tells apart what runs together, and forgets the ke
     Buffer.from(requestHash(nobleCrypto, { ...request, ...rest })).toString('hex')
   t.equal(hash({}).length, 32)
   t.equal(hash({ idempotencyKey: 'a' }), hash({ idempotencyKey: 'b' }))
-  const all = [
+  const all: Partial<NewRing>[] = [
     {},
     { title: 'Ada call', body: 's' },
     { deadlineInMs: 3_000 },
     { to: ['p_1', 'p_2'] },
     { to: ['p_', '1'] },
     { url: 'x' },
+    { collapseKey: 'x' },
+    { strategy: 'sequence' },
+    { strategy: 'sequence', stepMs: 5_000 },
   ]
   t.equal(new Set(all.map(hash)).size, all.length)
   t.end()

@@ -22,6 +22,9 @@ const NEW_RING: NewRing = {
   url: '',
   payload: '',
   deadlineInMs: 30_000,
+  strategy: 'all',
+  stepMs: 0,
+  collapseKey: '',
   idempotencyKey: '',
 }
 

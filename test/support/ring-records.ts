@@ -22,10 +22,20 @@ export const ringRecord: fc.Arbitrary<RingRecord> = fc.record({
   by: fc.integer({ min: -1, max: 63 }),
   byDevice: handle,
   reply: fc.uint8Array({ maxLength: 256 }),
+  stepMs: fc.nat(600_000),
+  turn: fc.integer({ min: -1, max: 63 }),
+  turnEndMs: ms,
+  collapseKey: wellFormed,
+  collapseRank: ms,
   idempotencyKey: wellFormed,
   requestHash: bytes(16),
   targets: fc.array(
-    fc.record({ person: fc.integer({ min: 1, max: 2 ** 48 - 1 }), rotation: fc.nat(2 ** 32 - 1), dismissedBy: handle }),
+    fc.record({
+      person: fc.integer({ min: 1, max: 2 ** 48 - 1 }),
+      rotation: fc.nat(2 ** 32 - 1),
+      left: fc.constantFrom('' as const, 'dismissed' as const, 'passed' as const, 'replaced' as const),
+      dismissedBy: handle,
+    }),
     { minLength: 1, maxLength: 64 },
   ),
   content: fc.record({
