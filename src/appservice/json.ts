@@ -28,6 +28,10 @@ export interface RingState {
   shownAt: string | null
   endedAt: string | null
   by: string | null
+  deviceClass: 'other' | 'phone' | 'tablet' | 'desktop' | 'browser' | 'watch' | null
+  /** in place of a PUID in `to`: rings the device that accepted, alone, until it expires */
+  deviceHandle: string | null
+  deviceHandleExpiresAt: string | null
   reply: string | null
 }
 
@@ -41,7 +45,7 @@ export type StreamEvent =
 
 /** What to ring. */
 export interface RingRequest {
-  /** one PUID, or up to 64: a pool, where the first to accept stops the others */
+  /** one PUID or device handle, or up to 64: a pool, where the first to accept stops the others */
   to: string | string[]
   title: string
   body?: string

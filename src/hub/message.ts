@@ -8,6 +8,7 @@ import type { PresenceCause, PresenceState } from '../presence/state.js'
 import type { NewRing, RingView } from '../ring/ring.js'
 
 // The words of presence and of rings are theirs; who speaks with the hub finds all here.
+export type { DeviceClass } from '../packet/constants.js'
 export type { PresenceCause, PresenceState } from '../presence/state.js'
 export type { NewRing, RingView } from '../ring/ring.js'
 export type { RingState } from '../ring/ring-state.js'
@@ -90,6 +91,7 @@ export type HubRequest =
 /** Errors that the sidecar turns into problem documents. */
 export type HubErrorCode =
   | 'unknown-puid'
+  | 'unknown-device-handle'
   | 'unknown-ring'
   | 'ring-too-large'
   | 'ring-invalid'

@@ -15,6 +15,8 @@ export function ringPeople(presence: Presence, devices: Devices, apps: Apps): Ri
     isInContact: (device) => devices.isInContact(device),
     appId: (app) => apps.get(app)?.id ?? NO_APP_ID,
     readPuid: (app, puid) => apps.get(app)?.puids.read(puid) ?? null,
+    readAlias: (app, alias, wallMs) => apps.get(app)?.aliases.read(alias, wallMs) ?? null,
+    writeAlias: (app, alias) => apps.get(app)?.aliases.write(alias) ?? '',
     writePuid: (app, person, rotation) => apps.get(app)?.puids.write({ person, rotation }) ?? '',
   }
 }

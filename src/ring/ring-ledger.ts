@@ -1,6 +1,6 @@
 import type { Now } from '../base/time.js'
 import type { Commit, LiveRing } from './live-ring.js'
-import { type RingRecord, type RingView, ringViewOf } from './ring.js'
+import { aliasUntilMs, type RingRecord, type RingView, ringViewOf } from './ring.js'
 import type { RingOutlet, RingPeople, RingTimers } from './ring-ports.js'
 import { writeRingRow } from './ring-row.js'
 import { isTerminal } from './ring-state.js'
@@ -59,11 +59,13 @@ export class RingLedger {
 
   /** What the sender of a ring sees when this is committed. */
   viewOf(record: RingRecord): RingView {
+    const { app, state, byDevice: device } = record
     const target = record.targets[record.by]
-    return ringViewOf(
-      record,
-      target === undefined ? '' : this.#people.writePuid(record.app, target.person, target.rotation),
-    )
+    if (target === undefined) return ringViewOf(record, '', '')
+    const { person, rotation } = target
+    const alias = { person, rotation, device, untilMs: aliasUntilMs(record) }
+    const puid = this.#people.writePuid(app, person, rotation)
+    return ringViewOf(record, puid, state === 'accepted' ? this.#people.writeAlias(app, alias) : '')
   }
 
   /** The record of a ring changed. */

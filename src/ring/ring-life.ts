@@ -1,6 +1,6 @@
 import type { Now } from '../base/time.js'
-import type { VerdictCode } from '../frame/frame.js'
-import { VerdictWhat } from '../packet/constants.js'
+import type { VerdictFrame } from '../frame/frame.js'
+import { DEVICE_CLASSES, VerdictWhat } from '../packet/constants.js'
 import type { EndedRings } from './ended-rings.js'
 import type { Leg, LiveRing } from './live-ring.js'
 import { idempotencyOf, type RingRecord, type TargetEnd } from './ring.js'
@@ -20,6 +20,14 @@ const RETRY_MS = 2_000
 const SILENCE_MS = 8_000
 /** How often ended rings are looked through for those past their time, ms. */
 const EXPIRE_MS = 600_000
+
+/** A VERDICT, and whose it is. */
+interface Verdict extends Omit<VerdictFrame, 'kind'> {
+  /** handle */
+  device: number
+  /** key */
+  person: number
+}
 
 /**
  * What happens to live rings. It is decided in memory, in the order in which things arrive; the ledger commits it, and
@@ -181,11 +189,7 @@ export class RingLife {
    *
    * @returns whether it was one of this ring.
    */
-  handleVerdict(
-    ring: LiveRing,
-    verdict: { device: number; person: number; id: number; what: VerdictCode; reply: Uint8Array | null },
-    now: Now,
-  ): boolean {
+  handleVerdict(ring: LiveRing, verdict: Verdict, now: Now): boolean {
     const leg = this.#delivery.legOf(ring, verdict.device, verdict.person, verdict.id)
     if (leg === null) return false
     this.endIfLate(ring, now)
@@ -200,27 +204,25 @@ export class RingLife {
     if (leg.isRefused) return true
     leg.isTentative = false
     const isNew = this.#setDelivered(ring, now)
-    if (verdict.what === VerdictWhat.accepted) this.#accept(ring, leg, verdict.reply, now)
-    else if (verdict.what === VerdictWhat.dismissed) this.#dismiss(ring, leg, now)
+    if (verdict.what === VerdictWhat.accepted) this.#accept(ring, leg, verdict, now)
+    else if (verdict.what === VerdictWhat.dismissed) this.#dismiss(ring, leg, verdict, now)
     else if (this.#setShown(ring, now) || isNew) this.#ledger.write(ring)
     return true
   }
 
-  #accept(ring: LiveRing, leg: Leg, reply: Uint8Array | null, now: Now): void {
-    ring.record.by = leg.target
-    ring.record.byDevice = leg.device
-    ring.record.reply = reply ?? new Uint8Array(0)
+  #accept(ring: LiveRing, leg: Leg, verdict: Verdict, now: Now): void {
+    setBy(ring.record, leg, verdict)
+    ring.record.reply = verdict.reply ?? new Uint8Array(0)
     this.end(ring, 'accept', now)
   }
 
   /** Somebody dismissed the ring on all their devices; it ends when nobody is left. */
-  #dismiss(ring: LiveRing, leg: Leg, now: Now): void {
+  #dismiss(ring: LiveRing, leg: Leg, verdict: Verdict, now: Now): void {
     const { record } = ring
     const target = record.targets[leg.target] as RingRecord['targets'][number]
     target.dismissedBy = leg.device
     if (this.#leave(ring, leg.target, 'dismissed', now)) return
-    record.by = leg.target
-    record.byDevice = leg.device
+    setBy(record, leg, verdict)
     this.end(ring, 'dismiss', now)
   }
 
@@ -385,4 +387,11 @@ export class RingLife {
     }
     return false
   }
+}
+
+/** Notes who decided, and by what kind of device. */
+function setBy(record: RingRecord, leg: Leg, { deviceClass }: Verdict): void {
+  record.by = leg.target
+  record.byDevice = leg.device
+  record.byClass = deviceClass < DEVICE_CLASSES.length ? deviceClass : 0
 }

@@ -14,6 +14,16 @@ export interface FrameOwner {
   handleUnacked(device: number, id: number, now: Now): void
 }
 
+/** One device, as an application may ring it alone for a while. */
+export interface DeviceAlias {
+  person: number
+  rotation: number
+  /** handle */
+  device: number
+  /** Unix ms */
+  untilMs: number
+}
+
 /** What rings need of the people around them. Devices are named by handles. */
 export interface RingPeople {
   /** How present somebody is for rings of an application; `offline` for whoever hides or is not here. */
@@ -26,6 +36,10 @@ export interface RingPeople {
   appId(app: number): Uint8Array
   /** What a PUID says, or null if it is not authentic for the application. */
   readPuid(app: number, puid: string): { person: number; rotation: number } | null
+  /** What the alias of a device says, or null if it is not authentic for the application, or has expired. */
+  readAlias(app: number, alias: string, wallMs: number): DeviceAlias | null
+  /** The alias of a device for an application. */
+  writeAlias(app: number, alias: DeviceAlias): string
   /** The PUID of a person for an application. */
   writePuid(app: number, person: number, rotation: number): string
 }
@@ -64,6 +78,7 @@ export interface RingOutlet {
 /** Stable codes of what can be wrong with a request about a ring. */
 export type RingErrorCode =
   | 'unknown-puid'
+  | 'unknown-device-handle'
   | 'unknown-ring'
   | 'ring-too-large'
   | 'ring-invalid'

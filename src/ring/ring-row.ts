@@ -14,10 +14,10 @@ const NO_CONTENT = { title: '', body: '', url: '', payload: new Uint8Array(0) }
  * A ring as one row for the store: everything needed to go on after a crash. What a device shows is left out once the
  * ring has ended.
  *
- * version (1) id (16) seed (16) state (1) app, created, deadline, delivered, shown, ended (u48 each) by (u16) byDevice (u48)
+ * version (1) id (16) seed (16) state (1) app, created, deadline, delivered, shown, ended (u48 each) by (u16) byDevice (u48) byClass (1)
  * hash (16) step (u32) turn (u16) turnEnd, collapseRank (u48 each), then reason, key, collapse key, reply, title, body, url,
- * payload (u16 length and bytes each), number of targets (u16), and for each: person (u48) rotation (u32) left (1)
- * dismissedBy (u48). "By" fields and turn are stored plus 1, so that 0 is none.
+ * payload (u16 length and bytes each), number of targets (u16), and for each: person (u48) rotation (u32) device (u48)
+ * left (1) dismissedBy (u48). "By" fields, turn and device are stored plus 1, so that 0 is none.
  */
 export function writeRingRow(record: RingRecord): Uint8Array {
   const { title, body, url, payload } = isTerminal(record.state) ? NO_CONTENT : record.content
@@ -29,6 +29,7 @@ export function writeRingRow(record: RingRecord): Uint8Array {
     ...[record.app, record.createdMs, record.deadlineMs, record.deliveredMs, record.shownMs, record.endedMs].map(u48),
     u16(record.by + 1),
     u48(record.byDevice + 1),
+    Uint8Array.of(record.byClass),
     record.requestHash,
     u32(record.stepMs),
     u16(record.turn + 1),
@@ -38,8 +39,14 @@ export function writeRingRow(record: RingRecord): Uint8Array {
     ...[utf8Bytes(title), utf8Bytes(body), utf8Bytes(url), payload].map(counted),
     u16(record.targets.length),
   ]
-  for (const { person, rotation, left, dismissedBy } of record.targets)
-    parts.push(u48(person), u32(rotation), Uint8Array.of(TARGET_ENDS.indexOf(left)), u48(dismissedBy + 1))
+  for (const { person, rotation, device, left, dismissedBy } of record.targets)
+    parts.push(
+      u48(person),
+      u32(rotation),
+      u48(device + 1),
+      Uint8Array.of(TARGET_ENDS.indexOf(left)),
+      u48(dismissedBy + 1),
+    )
   return concat(...parts)
 }
 
@@ -62,7 +69,7 @@ export function readRingRow(row: Uint8Array): RingRecord | null {
   const shownMs = reader.u48()
   const endedMs = reader.u48()
   const by = reader.u16() - 1
-  const byDevice = reader.u48() - 1
+  const who = { by, byDevice: reader.u48() - 1, byClass: reader.bytes(1)[0] as number }
   const requestHash = reader.bytes(REQUEST_HASH_BYTES)
   const order = { stepMs: reader.u32(), turn: reader.u16() - 1, turnEndMs: reader.u48(), collapseRank: reader.u48() }
   const reason = reader.text()
@@ -71,8 +78,8 @@ export function readRingRow(row: Uint8Array): RingRecord | null {
   const content = { title: reader.text(), body: reader.text(), url: reader.text(), payload: reader.counted() }
   const targets: RingTarget[] = []
   for (let left = reader.u16(); left > 0 && !reader.isBroken; left--) {
-    const who = { person: reader.u48(), rotation: reader.u32() }
-    targets.push({ ...who, left: reader.of(TARGET_ENDS), dismissedBy: reader.u48() - 1 })
+    const whom = { person: reader.u48(), rotation: reader.u32(), device: reader.u48() - 1 }
+    targets.push({ ...whom, left: reader.of(TARGET_ENDS), dismissedBy: reader.u48() - 1 })
   }
   if (reader.isBroken || !reader.isAtEnd || state === undefined || targets.length === 0) return null
   const times = { createdMs, deadlineMs, deliveredMs, shownMs, endedMs }
@@ -83,8 +90,7 @@ export function readRingRow(row: Uint8Array): RingRecord | null {
     state,
     reason,
     ...times,
-    by,
-    byDevice,
+    ...who,
     reply,
     ...order,
     ...keys,

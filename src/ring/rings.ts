@@ -6,12 +6,14 @@ import { type LiveRing, liveRing } from './live-ring.js'
 import { NOTIFY_ID_TRIES } from './notify-id.js'
 import { requestHash } from './request-hash.js'
 import {
+  ALIAS_PREFIX,
   idempotencyOf,
   type NewRing,
   RING_ID_BYTES,
   RING_SEED_BYTES,
   type RingContent,
   type RingRecord,
+  type RingTarget,
 } from './ring.js'
 import { checkRing, DEADLINE_MAX_MS } from './ring-check.js'
 import { collapseRank } from './ring-collapse.js'
@@ -82,20 +84,20 @@ export class Rings {
 
   /** An application sends a ring. Answered when it is committed. */
   handleRing(request: number, app: number, newRing: NewRing, now: Now): void {
-    const { outlet, people, crypto } = this.#parts
+    const { outlet, crypto } = this.#parts
     const content = checkRing(newRing)
     if ('code' in content) {
       outlet.refuse(request, content.code, content.detail, 0)
       return
     }
     const targets: RingRecord['targets'] = []
-    for (const puid of newRing.to) {
-      const target = people.readPuid(app, puid)
+    for (const name of newRing.to) {
+      const target = this.#targetOf(app, name, now)
       if (target === null) {
-        outlet.refuse(request, 'unknown-puid', puid, 0)
+        outlet.refuse(request, name.startsWith(ALIAS_PREFIX) ? 'unknown-device-handle' : 'unknown-puid', name, 0)
         return
       }
-      targets.push({ ...target, left: '', dismissedBy: -1 })
+      targets.push(target)
     }
     const hash = requestHash(crypto, newRing)
     if (this.#answerRepeat(request, app, newRing.idempotencyKey, hash, now)) return
@@ -202,8 +204,19 @@ export class Rings {
    * @returns whether the id was known.
    */
   handleVerdict(device: number, person: number, frame: VerdictFrame, now: Now): boolean {
-    const verdict = { device, person, id: frame.id, what: frame.what, reply: frame.reply }
-    return this.#index.ofPerson(person).some((ring) => this.#life.handleVerdict(ring, verdict, now))
+    return this.#index
+      .ofPerson(person)
+      .some((ring) => this.#life.handleVerdict(ring, { ...frame, device, person }, now))
+  }
+
+  /** Whom a PUID or the alias of a device means, or null. */
+  #targetOf(app: number, name: string, now: Now): RingTarget | null {
+    const { people } = this.#parts
+    const alias = name.startsWith(ALIAS_PREFIX) ? people.readAlias(app, name, now.wallMs) : null
+    const found = alias ?? people.readPuid(app, name)
+    if (found === null) return null
+    const { person, rotation } = found
+    return { person, rotation, device: alias?.device ?? -1, left: '', dismissedBy: -1 }
   }
 
   /** Answers a request whose idempotency key was seen before. */
@@ -250,6 +263,7 @@ export class Rings {
       endedMs: 0,
       by: -1,
       byDevice: -1,
+      byClass: 0,
       reply: new Uint8Array(0),
       // A sequence of one would be bound to rules for who comes next.
       stepMs: targets.length > 1 ? stepMs : 0,

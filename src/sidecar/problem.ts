@@ -114,6 +114,11 @@ export const PROBLEMS = {
     title: 'There is no such resource',
     hint: 'Check the path against the OpenAPI document.',
   },
+  'unknown-device-handle': {
+    status: 404,
+    title: 'Not a device handle of this application, or expired',
+    hint: 'A handle counts for 10 minutes after the accept that gave it. Ring the person.',
+  },
   'unknown-puid': {
     status: 404,
     title: 'Not a PUID of this application',

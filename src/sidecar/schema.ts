@@ -1,5 +1,6 @@
 /** JSON schemas that several routes share: they check, they serialise, and they are the OpenAPI document. */
 import { type TSchema, type TUnsafe, Type } from 'typebox'
+import { DEVICE_CLASSES, type DeviceClass } from '../packet/constants.js'
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, type ProblemDocument, problemDocument } from './problem.js'
 import type { PresenceJson, RingJson } from './view.js'
 
@@ -34,6 +35,8 @@ export const Puid = Type.String({
   maxLength: PUID_CHARACTERS_MAX,
   examples: [EXAMPLE_PUID],
 })
+
+const EXAMPLE_HANDLE = 'd_9mV0bZ3qgB5sN7tKc2XwYh1LfRjP4uAeDiQoTzGvSx6WkMnUaEyHrJbCdFpIl8Ot'
 
 /** One of some words. */
 export const oneOf = <Word extends string>(values: readonly Word[], options: object = {}): TUnsafe<Word> =>
@@ -99,6 +102,13 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
       shownAt: maybe('First display by a device.', { format: 'date-time' }),
       endedAt: maybe('When it got its final state.', { format: 'date-time' }),
       by: maybe('PUID of who accepted or dismissed.'),
+      deviceClass: Type.Unsafe<DeviceClass | null>({
+        type: ['string', 'null'],
+        enum: [...DEVICE_CLASSES, null],
+        description: 'What the device that accepted or dismissed says it is.',
+      }),
+      deviceHandle: maybe('Rings the device that accepted, and no other, in place of a PUID in `to`.'),
+      deviceHandleExpiresAt: maybe('Until when it does: 10 minutes.', { format: 'date-time' }),
       reply: maybe('Reply of the device that accepted, base64url.'),
     },
     { $id: 'Ring', title: 'Ring', description: 'A live notification.' },
@@ -208,6 +218,9 @@ export const EXAMPLES = {
     shownAt: '2026-11-21T14:02:00.210Z',
     endedAt: '2026-11-21T14:02:06.871Z',
     by: EXAMPLE_PUID,
+    deviceClass: 'phone',
+    deviceHandle: EXAMPLE_HANDLE,
+    deviceHandleExpiresAt: '2026-11-21T14:12:06.871Z',
     reply: null,
   },
 } as const

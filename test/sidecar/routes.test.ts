@@ -103,6 +103,9 @@ t.test('sending a ring', async (t) => {
     shownAt: null,
     endedAt: null,
     by: null,
+    deviceClass: null,
+    deviceHandle: null,
+    deviceHandleExpiresAt: null,
     reply: null,
   })
   const whole = {

@@ -21,6 +21,7 @@ export const ringRecord: fc.Arbitrary<RingRecord> = fc.record({
   endedMs: ms,
   by: fc.integer({ min: -1, max: 63 }),
   byDevice: handle,
+  byClass: fc.nat(5),
   reply: fc.uint8Array({ maxLength: 256 }),
   stepMs: fc.nat(600_000),
   turn: fc.integer({ min: -1, max: 63 }),
@@ -33,6 +34,7 @@ export const ringRecord: fc.Arbitrary<RingRecord> = fc.record({
     fc.record({
       person: fc.integer({ min: 1, max: 2 ** 48 - 1 }),
       rotation: fc.nat(2 ** 32 - 1),
+      device: handle,
       left: fc.constantFrom('' as const, 'dismissed' as const, 'passed' as const, 'replaced' as const),
       dismissedBy: handle,
     }),

@@ -33,7 +33,8 @@ const FORBIDDEN_SCHEMES = new Set(['javascript:', 'data:', 'vbscript:', 'file:',
 const RingRequest = record(
   {
     to: Type.Union([Puid, Type.Array(Puid, { minItems: 1, maxItems: POOL_MAX, uniqueItems: true })], {
-      description: 'Whom to ring: all devices of one person, or a pool, where the first to accept stops the others.',
+      description:
+        'Whom to ring: all devices of one person, or a pool, where the first to accept stops the others. In place of a PUID, the device handle of an accept rings that device alone.',
     }),
     title: text('Shown at once.', { minLength: 1 }),
     body: Type.Optional(text('Shown below the title.')),
@@ -119,6 +120,7 @@ function sendRoute(app: App, context: Context): void {
             'unauthorized',
             'missing-scope',
             'unknown-puid',
+            'unknown-device-handle',
             'idempotency-conflict',
             'body-too-large',
             'ring-too-large',
