@@ -31,9 +31,10 @@ export function ringOutlet(outbox: Outbox, listeners: Listeners): RingOutlet {
       return request
     },
     drop: (ring) => outbox.requests.push({ kind: 'drop-ring', ring }),
-    answer: (request, ring, created) => outbox.replies.push({ kind: 'ring', request, ring, created }),
-    refuse: (request, code, detail, retryAfterS) => {
-      outbox.replies.push({ kind: 'error', request, code, detail, retryAfterS })
+    answer: (request, ring, created, limits = []) =>
+      outbox.replies.push({ kind: 'ring', request, ring, created, limits }),
+    refuse: (request, code, detail, retryAfterS, limits = []) => {
+      outbox.replies.push({ kind: 'error', request, code, detail, retryAfterS, limits })
     },
     changed: (app, ring) => listeners.handleRingChange(app, ring),
   }

@@ -1,4 +1,5 @@
 import type { RingRecord, RingView } from './ring.js'
+import type { LimitState } from './ring-limits.js'
 
 /** A ring on one device. */
 export interface Leg {
@@ -91,7 +92,7 @@ export interface LiveRing {
   /** when telling stops, monotonic ms; Infinity before the end */
   tellUntilMs: number
   /** requests that created it, or repeat that: true for the first */
-  creators: { request: number; isFirst: boolean }[]
+  creators: { request: number; isFirst: boolean; limits: LimitState[] }[]
   withdrawers: number[]
   waits: Waiting[]
   // Timers, 0 none.

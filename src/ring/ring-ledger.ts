@@ -111,7 +111,9 @@ export class RingLedger {
     for (const target of commit.left) ring.left.add(target)
     ring.turn = commit.turn
     if (commit.isEnd) ring.endRow = commit.row
-    for (const { request, isFirst } of ring.creators) this.#outlet.answer(request, commit.view, isFirst)
+    for (const { request, isFirst, limits } of ring.creators) {
+      this.#outlet.answer(request, commit.view, isFirst, limits)
+    }
     ring.creators = []
     if (before !== null && !isSameView(before, commit.view)) this.#outlet.changed(ring.record.app, commit.view)
     if (commit.isEnd) {

@@ -4,7 +4,7 @@ import type { Crypto } from '../crypto/crypto.js'
 import type { NotifyFrame, OutcomeFrame } from '../frame/frame.js'
 import type { RingView } from './ring.js'
 import type { Reach } from './ring-behaviour.js'
-import type { RingLimits } from './ring-limits.js'
+import type { LimitState, RingLimits } from './ring-limits.js'
 
 /** Told what became of a reliable frame. */
 export interface FrameOwner {
@@ -68,9 +68,9 @@ export interface RingOutlet {
   /** Asks for a row to be deleted, at some time. */
   drop(ring: Uint8Array): void
   /** Answers a request with a ring. */
-  answer(request: number, ring: RingView, isCreated: boolean): void
+  answer(request: number, ring: RingView, isCreated: boolean, limits?: LimitState[]): void
   /** Answers a request with an error. */
-  refuse(request: number, code: RingErrorCode, detail: string, retryAfterS: number): void
+  refuse(request: number, code: RingErrorCode, detail: string, retryAfterS: number, limits?: LimitState[]): void
   /** Tells an application that a ring changed. */
   changed(app: number, ring: RingView): void
 }

@@ -1,5 +1,6 @@
 import { equalBytes, hex } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
+import type { Grant } from '../base/token-bucket.js'
 import type { VerdictFrame } from '../frame/frame.js'
 import { EndedRings } from './ended-rings.js'
 import { type LiveRing, liveRing } from './live-ring.js'
@@ -19,7 +20,7 @@ import { checkRing, DEADLINE_MAX_MS } from './ring-check.js'
 import { collapseRank } from './ring-collapse.js'
 import { RingIndex } from './ring-index.js'
 import { RingLife } from './ring-life.js'
-import { RingRate } from './ring-limits.js'
+import { type LimitState, RingRate } from './ring-limits.js'
 import type { RingParts } from './ring-ports.js'
 import { readRingRow } from './ring-row.js'
 import { isTerminal, type RingState } from './ring-state.js'
@@ -101,19 +102,19 @@ export class Rings {
     }
     const hash = requestHash(crypto, newRing)
     if (this.#answerRepeat(request, app, newRing.idempotencyKey, hash, now)) return
-    const waitS = this.#waitS(app, targets, now)
+    const { waitS, limits: before } = this.#limits(app, this.#rate.peek(app, targets, now.monotonicMs))
     if (waitS > 0) {
-      outlet.refuse(request, 'rate-limited', 'too many rings', waitS)
+      outlet.refuse(request, 'rate-limited', 'too many rings', waitS, before)
       return
     }
-    for (const { person } of targets) this.#rate.count(app, person, now.monotonicMs)
     const record = this.#newRecord(app, newRing, targets, content, hash, now)
     const deadlineMonotonicMs = now.monotonicMs + newRing.deadlineInMs
     const ring = liveRing(this.#index.nextNumber(), hex(record.id), record, deadlineMonotonicMs, 0)
-    ring.creators.push({ request, isFirst: true })
     this.#created++
     this.#ended.setKey(idempotencyOf(record), ring.name)
     this.#life.begin(ring, now)
+    const { limits } = this.#limits(app, this.#rate.take(app, targets, now.monotonicMs))
+    ring.creators.push({ request, isFirst: true, limits })
   }
 
   /** An application reads a ring; with `waitMs` it is answered when the ring ends, or then. */
@@ -228,16 +229,17 @@ export class Rings {
     const record = ring?.record ?? this.#endedOf(name, app, now)
     if (record === null) return false
     if (!equalBytes(record.requestHash, hash)) outlet.refuse(request, 'idempotency-conflict', '', 0)
-    else if (ring !== null && ring.published === null) ring.creators.push({ request, isFirst: false })
+    else if (ring !== null && ring.published === null) ring.creators.push({ request, isFirst: false, limits: [] })
     else outlet.answer(request, ring?.published ?? this.#life.ledger.viewOf(record), false)
     return true
   }
 
-  /** Seconds to wait until the limits allow a ring; 0 they do. */
-  #waitS(app: number, targets: RingRecord['targets'], now: Now): number {
-    if (this.#index.openOf(app) >= this.#parts.limits.openPerApp) return OPEN_RETRY_S
-    const waits = targets.map(({ person }) => this.#rate.waitMs(app, person, now.monotonicMs))
-    return Math.ceil(Math.max(...waits) / 1000)
+  /** Seconds to wait until the limits allow a ring, 0 they do; and what is left of them. */
+  #limits(app: number, grant: Grant): { waitS: number; limits: LimitState[] } {
+    const quota = this.#parts.limits.openPerApp
+    const remaining = Math.max(quota - this.#index.openOf(app), 0)
+    const open: LimitState = { policy: 'rings', quota, windowS: 0, remaining, fullInS: 0 }
+    return { waitS: remaining === 0 ? OPEN_RETRY_S : grant.retryAfterS, limits: [this.#rate.stateOf(grant), open] }
   }
 
   #newRecord(

@@ -1,3 +1,4 @@
+import type { LimitState } from '../hub/message.js'
 import { type SchemaError, validationDetail } from './validation-detail.js'
 
 /** What one kind of refusal says. */
@@ -281,17 +282,25 @@ export class Problem extends Error {
   readonly code: ProblemCode
   readonly detail: string
   readonly headers: Record<string, string>
+  readonly limits: readonly LimitState[]
 
   /**
    * @param code    row of the table.
    * @param detail  what is wrong this time, without anything that the caller sent; the title if empty.
    * @param headers further header fields of the answer.
+   * @param limits  what is left of limits, for header fields too.
    */
-  constructor(code: ProblemCode, detail = '', headers: Record<string, string> = {}) {
+  constructor(
+    code: ProblemCode,
+    detail = '',
+    headers: Record<string, string> = {},
+    limits: readonly LimitState[] = [],
+  ) {
     super(code)
     this.code = code
     this.detail = detail
     this.headers = headers
+    this.limits = limits
   }
 }
 

@@ -153,7 +153,7 @@ export const LIMIT_HEADERS = {
   'ratelimit-policy': {
     type: 'string',
     description:
-      'Your quota: `q` units in `w` seconds (draft-ietf-httpapi-ratelimit-headers). A request costs one unit; one that names many PUIDs one for each ten begun.',
+      'Limits: `q` units in `w` seconds (draft-ietf-httpapi-ratelimit-headers). `app`: a request costs one unit; one that names many PUIDs one for each ten begun. Where you ring, also `puid`: rings to one PUID, that of the pool which has least left; and `rings`: open rings.',
   },
   ratelimit: { type: 'string', description: '`r` units left; full again in `t` seconds.' },
 } as const

@@ -6,7 +6,6 @@ import { notifyId } from '../../src/ring/notify-id.js'
 import { requestHash } from '../../src/ring/request-hash.js'
 import type { NewRing, RingRecord } from '../../src/ring/ring.js'
 import { checkRing } from '../../src/ring/ring-check.js'
-import { RingRate } from '../../src/ring/ring-limits.js'
 import { readRingRow, writeRingRow } from '../../src/ring/ring-row.js'
 import { isTerminal } from '../../src/ring/ring-state.js'
 import { ringRecord } from '../support/ring-records.js'
@@ -155,24 +154,6 @@ t.test('notify ids: in range, different by device and try, the same each time, e
   t.not(notifyId(nobleCrypto, seed, 5, 1), notifyId(nobleCrypto, seed, 5, 0))
   const low = ids.filter((id) => id < 256 + 32_640).length
   t.ok(low > 850 && low < 1_150, `${low} of 2000 in the lower half`)
-  t.end()
-})
-
-t.test('the rate of rings: exact over any minute, for each application and person', (t) => {
-  const rate = new RingRate(3)
-  for (const atMs of [0, 10_000, 20_000]) {
-    t.equal(rate.waitMs(1, 1, atMs), 0)
-    rate.count(1, 1, atMs)
-  }
-  t.equal(rate.waitMs(1, 1, 20_000), 40_000)
-  t.equal(rate.waitMs(1, 1, 59_999), 1)
-  t.equal(rate.waitMs(1, 1, 60_000), 0)
-  t.equal(rate.waitMs(1, 2, 20_000), 0)
-  t.equal(rate.waitMs(2, 1, 20_000), 0)
-  rate.count(1, 1, 60_000)
-  t.equal(rate.waitMs(1, 1, 60_000), 10_000)
-  rate.count(9, 9, 120_000)
-  t.equal(rate.pairs, 1, 'quiet pairs are forgotten')
   t.end()
 })
 

@@ -3,6 +3,7 @@ import { fromBase64url } from '../../base/base64.js'
 import type { NewRing } from '../../hub/message.js'
 import { callerOf } from '../caller.js'
 import type { App, Context } from '../context.js'
+import { tellLimit } from '../limit-headers.js'
 import { Problem } from '../problem.js'
 import {
   answer,
@@ -134,6 +135,7 @@ function sendRoute(app: App, context: Context): void {
       const ring = newRing(request.body, request.headers['idempotency-key'] ?? '')
       context.quota.chargePuids(request, reply, ring.to.length)
       const accepted = await context.link.ring(callerOf(request).app, ring)
+      for (const limit of accepted.limits ?? []) tellLimit(reply, limit)
       const json = ringJson(accepted.ring)
       if (!accepted.created) return reply.code(200).send(json)
       return reply.code(201).header('location', `/v1/rings/${json.id}`).send(json)
