@@ -122,7 +122,7 @@ export interface paths {
             requestBody: {
                 content: {
                     "application/json": {
-                        /** @description Whom to ring: all devices of one person, or a pool, where the first to accept stops the others. */
+                        /** @description Whom to ring: all devices of one person, or a pool, where the first to accept stops the others. In place of a PUID, the device handle of an accept rings that device alone. */
                         to: string | string[];
                         /** @description Shown at once. */
                         title: string;
@@ -137,6 +137,16 @@ export interface paths {
                          * @default 30
                          */
                         deadlineSeconds?: number;
+                        /**
+                         * @description How a pool is rung: `all` at once, or in `sequence`, one after another in the order of `to`. Who declines or cannot be reached is passed over at once.
+                         * @default all
+                         * @enum {string}
+                         */
+                        strategy?: "all" | "sequence";
+                        /** @description With `sequence`: how long each is rung, while there is somebody else who could be; 20 by default. */
+                        stepSeconds?: number;
+                        /** @description Takes the place of an open ring of yours to the same person with the same key (compare Topic in RFC 8030): that one is withdrawn with reason `replaced`. */
+                        collapseKey?: string;
                     };
                 };
             };

@@ -121,7 +121,7 @@ export interface components {
              * @description Stable; match on this.
              * @enum {string}
              */
-            code: "malformed-json" | "invalid-request" | "ring-invalid" | "webhook-invalid" | "bad-http" | "bad-upgrade" | "unknown-client" | "redirect-uri-mismatch" | "invalid-grant" | "unsupported-grant-type" | "unauthorized" | "not-signed-in" | "invalid-client" | "missing-scope" | "not-a-test-key" | "not-a-live-key" | "domain-unverified" | "https-required" | "bad-code" | "not-found" | "unknown-puid" | "unknown-ring" | "unknown-app" | "unknown-key" | "unknown-session" | "unknown-webhook" | "unknown-delivery" | "method-not-allowed" | "request-timeout" | "key-taken" | "idempotency-conflict" | "ring-ended" | "domain-not-shown" | "too-many-apps" | "body-too-large" | "ring-too-large" | "unsupported-media-type" | "expectation-failed" | "upgrade-required" | "rate-limited" | "too-many-streams" | "too-many-channels" | "too-many-connections" | "headers-too-large" | "internal" | "unavailable" | "full";
+            code: "malformed-json" | "invalid-request" | "ring-invalid" | "webhook-invalid" | "bad-http" | "bad-upgrade" | "unknown-client" | "redirect-uri-mismatch" | "invalid-grant" | "unsupported-grant-type" | "unauthorized" | "not-signed-in" | "invalid-client" | "missing-scope" | "not-a-test-key" | "not-a-live-key" | "domain-unverified" | "https-required" | "bad-code" | "not-found" | "unknown-device-handle" | "unknown-puid" | "unknown-ring" | "unknown-app" | "unknown-key" | "unknown-session" | "unknown-webhook" | "unknown-delivery" | "method-not-allowed" | "request-timeout" | "key-taken" | "idempotency-conflict" | "ring-ended" | "domain-not-shown" | "too-many-apps" | "body-too-large" | "ring-too-large" | "unsupported-media-type" | "expectation-failed" | "upgrade-required" | "rate-limited" | "too-many-streams" | "too-many-channels" | "too-many-connections" | "headers-too-large" | "internal" | "unavailable" | "full";
             /**
              * Format: uri
              * @description Id of the request, as in the log.
@@ -148,7 +148,7 @@ export interface components {
              * @description Stable; match on this.
              * @enum {string}
              */
-            code: "malformed-json" | "invalid-request" | "ring-invalid" | "webhook-invalid" | "bad-http" | "bad-upgrade" | "unknown-client" | "redirect-uri-mismatch" | "invalid-grant" | "unsupported-grant-type" | "unauthorized" | "not-signed-in" | "invalid-client" | "missing-scope" | "not-a-test-key" | "not-a-live-key" | "domain-unverified" | "https-required" | "bad-code" | "not-found" | "unknown-puid" | "unknown-ring" | "unknown-app" | "unknown-key" | "unknown-session" | "unknown-webhook" | "unknown-delivery" | "method-not-allowed" | "request-timeout" | "key-taken" | "idempotency-conflict" | "ring-ended" | "domain-not-shown" | "too-many-apps" | "body-too-large" | "ring-too-large" | "unsupported-media-type" | "expectation-failed" | "upgrade-required" | "rate-limited" | "too-many-streams" | "too-many-channels" | "too-many-connections" | "headers-too-large" | "internal" | "unavailable" | "full";
+            code: "malformed-json" | "invalid-request" | "ring-invalid" | "webhook-invalid" | "bad-http" | "bad-upgrade" | "unknown-client" | "redirect-uri-mismatch" | "invalid-grant" | "unsupported-grant-type" | "unauthorized" | "not-signed-in" | "invalid-client" | "missing-scope" | "not-a-test-key" | "not-a-live-key" | "domain-unverified" | "https-required" | "bad-code" | "not-found" | "unknown-device-handle" | "unknown-puid" | "unknown-ring" | "unknown-app" | "unknown-key" | "unknown-session" | "unknown-webhook" | "unknown-delivery" | "method-not-allowed" | "request-timeout" | "key-taken" | "idempotency-conflict" | "ring-ended" | "domain-not-shown" | "too-many-apps" | "body-too-large" | "ring-too-large" | "unsupported-media-type" | "expectation-failed" | "upgrade-required" | "rate-limited" | "too-many-streams" | "too-many-channels" | "too-many-connections" | "headers-too-large" | "internal" | "unavailable" | "full";
             /**
              * Format: uri
              * @description Id of the request, as in the log.
@@ -198,7 +198,7 @@ export interface components {
              * @enum {string}
              */
             state: "queued" | "sent" | "delivered" | "accepted" | "dismissed" | "missed" | "withdrawn" | "failed";
-            /** @description Why it is queued (`offline`: nobody to ring is in contact, `unavailable`: kept silently, `unanswered`: no device has acknowledged it for 8 s; it goes out with the next packet of each) or failed. */
+            /** @description Why it is queued (`offline`: nobody to ring is in contact, `unavailable`: kept silently, `unanswered`: no device has acknowledged it for 8 s; it goes out with the next packet of each), failed, or withdrawn (`replaced`: a newer ring has its collapse key). */
             reason: string | null;
             /**
              * Format: date-time
@@ -227,6 +227,18 @@ export interface components {
             endedAt: string | null;
             /** @description PUID of who accepted or dismissed. */
             by: string | null;
+            /**
+             * @description What the device that accepted or dismissed says it is.
+             * @enum {string|null}
+             */
+            deviceClass: "other" | "phone" | "tablet" | "desktop" | "browser" | "watch" | null;
+            /** @description Rings the device that accepted, and no other, in place of a PUID in `to`. */
+            deviceHandle: string | null;
+            /**
+             * Format: date-time
+             * @description Until when it does: 10 minutes.
+             */
+            deviceHandleExpiresAt: string | null;
             /** @description Reply of the device that accepted, base64url. */
             reply: string | null;
         };

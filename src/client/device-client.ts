@@ -3,6 +3,7 @@ import type { Now } from '../base/time.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { nobleCrypto } from '../crypto/noble.js'
 import type { PersonList } from '../frame/person-list.js'
+import type { DeviceClass } from '../packet/constants.js'
 import type { DropReason } from '../packet/drop.js'
 import type { Traffic, TrafficKind } from './counters.js'
 import type { Credentials } from './credentials.js'
@@ -31,6 +32,8 @@ export interface ConnectOptions {
   tcpKeepaliveS?: number
   /** every how many pings one asks, 1 to 4; default 1. See `DeviceOptions` */
   asksEvery?: number
+  /** what the senders of rings are told this device is; default 'other' */
+  deviceClass?: DeviceClass
   /** the network that the device is on; default: nothing is known of it */
   network?: Network
   /** primitives; default noble */
@@ -62,6 +65,7 @@ interface Waiter<Value> {
  */
 export async function connect(options: ConnectOptions): Promise<Device> {
   const { credentials, storage, host, crypto = nobleCrypto, keepaliveS, tcpKeepaliveS, asksEvery, network } = options
+  const { deviceClass } = options
   const stored = await storage.load()
   const machine = new DeviceMachine(
     {
@@ -73,6 +77,7 @@ export async function connect(options: ConnectOptions): Promise<Device> {
       ...(keepaliveS === undefined ? {} : { keepaliveS }),
       ...(tcpKeepaliveS === undefined ? {} : { tcpKeepaliveS }),
       ...(asksEvery === undefined ? {} : { asksEvery }),
+      ...(deviceClass === undefined ? {} : { deviceClass }),
     },
     host.now(),
   )

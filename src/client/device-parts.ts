@@ -4,7 +4,7 @@ import type { Random } from '../base/random.js'
 import { utf8Bytes } from '../base/text.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { ThresholdsFrame } from '../frame/frame.js'
-import { BOOT_BYTES, SILENCE_MAX_S } from '../packet/constants.js'
+import { BOOT_BYTES, DEVICE_CLASSES, type DeviceClass, SILENCE_MAX_S } from '../packet/constants.js'
 import { bootSeconds } from '../session/keys.js'
 import { Acks } from './acks.js'
 import type { Asking } from './asking.js'
@@ -47,6 +47,8 @@ export interface DeviceOptions {
    * and finds a dead mapping; more than 1 is for radios that are released at once, where it is not. `docs/energy.md`
    */
   asksEvery?: number
+  /** what the senders of rings are told this device is; default 'other' */
+  deviceClass?: DeviceClass
   /** whether `pollProbe` is served: there is a second socket; default false */
   canProbe?: boolean
 }
@@ -89,7 +91,7 @@ export class DeviceParts {
    * @param asking where frames of all parts wait.
    */
   constructor(options: DeviceOptions, state: DeviceState, boot: Uint8Array, asking: Asking, outlet: Outlet) {
-    const { credentials, crypto, random, keepaliveS, asksEvery = 1, canProbe = false } = options
+    const { credentials, crypto, random, keepaliveS, asksEvery = 1, canProbe = false, deviceClass = 'other' } = options
     const { tcpKeepaliveS = keepaliveS, steps = STEP_PERIODS } = options
     const { secretKey, publicKey, psk } = credentials
     const own = { secretKey, publicKey }
@@ -121,7 +123,7 @@ export class DeviceParts {
     const visible = (app: Uint8Array): boolean | 'unknown' =>
       this.flow.isBehind ? 'unknown' : this.list.isVisible(hex(app))
     this.seen = state.seen
-    this.rings = new RingBook(outlet, this.clock, state.seen, visible)
+    this.rings = new RingBook(outlet, this.clock, state.seen, visible, DEVICE_CLASSES.indexOf(deviceClass))
     this.puids = new Puids(outlet)
   }
 

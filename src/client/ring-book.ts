@@ -64,6 +64,7 @@ export class RingBook {
   readonly #outlet: Outlet
   readonly #clock: ServerClock
   readonly #visible: Visible
+  readonly #deviceClass: number
   readonly #seen: SeenRings
   /** By ring, hex. */
   readonly #open = new Map<string, OpenRing>()
@@ -72,8 +73,10 @@ export class RingBook {
   /**
    * @param seen    rings shown before, from the store; this book adds to it.
    * @param visible judges an application by our own list.
+   * @param deviceClass what senders are told we are: place in DEVICE_CLASSES.
    */
-  constructor(outlet: Outlet, clock: ServerClock, seen: SeenRings, visible: Visible) {
+  constructor(outlet: Outlet, clock: ServerClock, seen: SeenRings, visible: Visible, deviceClass: number) {
+    this.#deviceClass = deviceClass
     this.#outlet = outlet
     this.#clock = clock
     this.#seen = seen
@@ -292,7 +295,7 @@ export class RingBook {
   }
 
   #ask(key: string, ring: OpenRing, what: VerdictCode, reply: Uint8Array | null): void {
-    this.#outlet.ask(key, { kind: 'verdict', id: ring.notify, what, reply })
+    this.#outlet.ask(key, { kind: 'verdict', id: ring.notify, what, deviceClass: this.#deviceClass, reply })
   }
 
   /** Whether the deadline may have passed. Of a ring that was never shown false while the server's clock is not known. */

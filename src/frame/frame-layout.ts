@@ -60,6 +60,7 @@ const ALL: readonly FrameLayout[] = [
   layout<frames.VerdictFrame>('verdict', 1, 'd2s', {
     id,
     what: integer(0, 3),
+    deviceClass: integer(0, 23),
     reply: byteString(0, REPLY_BYTES_MAX),
   }),
   layout<frames.ResponseFrame>('response', 2, 'd2s', { challenge }),

@@ -24,6 +24,8 @@ export interface VerdictFrame {
   /** id of the NOTIFY */
   id: number
   what: VerdictCode
+  /** what the device says it is, 0..23: place in DEVICE_CLASSES, beyond them as 0 */
+  deviceClass: number
   /** at most 256 B */
   reply: Uint8Array | null
 }

@@ -1,6 +1,7 @@
 import { hex } from '../base/bytes.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { PuidCodec } from '../presence/puid.js'
+import { DeviceAliases } from './device-aliases.js'
 import type { AppKey } from './message.js'
 
 /** An application. */
@@ -12,6 +13,7 @@ export interface HubApp {
   /** its number in visibility entries; never used again */
   readonly index: number
   readonly puids: PuidCodec
+  readonly aliases: DeviceAliases
 }
 
 /** The applications, by key, by id and by index. */
@@ -38,7 +40,8 @@ export class Apps {
   add(key: AppKey, id: Uint8Array, name: string): void {
     if (this.#byKey.has(key)) return
     const puids = new PuidCodec(this.#crypto, this.#puidKey, id)
-    const app: HubApp = { key, id: id.slice(), name, index: ++this.#lastIndex, puids }
+    const aliases = new DeviceAliases(this.#crypto, this.#puidKey, id)
+    const app: HubApp = { key, id: id.slice(), name, index: ++this.#lastIndex, puids, aliases }
     this.#byKey.set(key, app)
     this.#byId.set(hex(id), app)
     this.#byIndex.set(app.index, app)

@@ -6,10 +6,13 @@ import type { DeviceHandle } from '../endpoint/message.js'
 import type { GrantWindow } from '../frame/frame.js'
 import type { PresenceCause, PresenceState } from '../presence/state.js'
 import type { NewRing, RingView } from '../ring/ring.js'
+import type { LimitState } from '../ring/ring-limits.js'
 
 // The words of presence and of rings are theirs; who speaks with the hub finds all here.
+export type { DeviceClass } from '../packet/constants.js'
 export type { PresenceCause, PresenceState } from '../presence/state.js'
 export type { NewRing, RingView } from '../ring/ring.js'
+export type { LimitState } from '../ring/ring-limits.js'
 export type { RingState } from '../ring/ring-state.js'
 
 /** Number of an account in the store (its row id, 1..). */
@@ -90,6 +93,7 @@ export type HubRequest =
 /** Errors that the sidecar turns into problem documents. */
 export type HubErrorCode =
   | 'unknown-puid'
+  | 'unknown-device-handle'
   | 'unknown-ring'
   | 'ring-too-large'
   | 'ring-invalid'
@@ -108,10 +112,12 @@ export type HubReply =
       request: number
       ring: RingView /** false if the idempotency key was seen before */
       created: boolean
+      /** what is left, for a ring that was asked for */
+      limits?: LimitState[]
     }
   | { kind: 'consented'; request: number; code: string }
   | { kind: 'consent-exchanged'; request: number; puid: string }
-  | { kind: 'error'; request: number; code: HubErrorCode; detail: string; retryAfterS: number }
+  | { kind: 'error'; request: number; code: HubErrorCode; detail: string; retryAfterS: number; limits?: LimitState[] }
   | { kind: 'metrics'; request: number; metrics: Record<string, number> }
   /** a large snapshot is told in several, the last says so; changes come after it */
   | { kind: 'snapshot'; stream: number; views: PresenceView[]; isLast: boolean }

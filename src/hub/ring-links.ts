@@ -15,6 +15,8 @@ export function ringPeople(presence: Presence, devices: Devices, apps: Apps): Ri
     isInContact: (device) => devices.isInContact(device),
     appId: (app) => apps.get(app)?.id ?? NO_APP_ID,
     readPuid: (app, puid) => apps.get(app)?.puids.read(puid) ?? null,
+    readAlias: (app, alias, wallMs) => apps.get(app)?.aliases.read(alias, wallMs) ?? null,
+    writeAlias: (app, alias) => apps.get(app)?.aliases.write(alias) ?? '',
     writePuid: (app, person, rotation) => apps.get(app)?.puids.write({ person, rotation }) ?? '',
   }
 }
@@ -29,9 +31,10 @@ export function ringOutlet(outbox: Outbox, listeners: Listeners): RingOutlet {
       return request
     },
     drop: (ring) => outbox.requests.push({ kind: 'drop-ring', ring }),
-    answer: (request, ring, created) => outbox.replies.push({ kind: 'ring', request, ring, created }),
-    refuse: (request, code, detail, retryAfterS) => {
-      outbox.replies.push({ kind: 'error', request, code, detail, retryAfterS })
+    answer: (request, ring, created, limits = []) =>
+      outbox.replies.push({ kind: 'ring', request, ring, created, limits }),
+    refuse: (request, code, detail, retryAfterS, limits = []) => {
+      outbox.replies.push({ kind: 'error', request, code, detail, retryAfterS, limits })
     },
     changed: (app, ring) => listeners.handleRingChange(app, ring),
   }

@@ -156,6 +156,10 @@ export const CloseCode = { bye: 0, protocolError: 1, deviceRemoved: 2, accountRe
 /** What a VERDICT says. wire-spec §12.2. */
 export const VerdictWhat = { accepted: 0, dismissed: 1, shown: 2, refused: 3 } as const
 
+/** What a device says it is, in a VERDICT, by code. wire-spec §12.2. */
+export const DEVICE_CLASSES = ['other', 'phone', 'tablet', 'desktop', 'browser', 'watch'] as const
+export type DeviceClass = (typeof DEVICE_CLASSES)[number]
+
 /** What an OUTCOME says. wire-spec §12.2. */
 export const OutcomeWhat = { acceptedHere: 0, answeredElsewhere: 1, dismissedHere: 2, missed: 3, withdrawn: 4 } as const
 

@@ -1,4 +1,5 @@
 import type { RingRecord, RingView } from './ring.js'
+import type { LimitState } from './ring-limits.js'
 
 /** A ring on one device. */
 export interface Leg {
@@ -34,8 +35,10 @@ export interface Commit {
   row: Uint8Array
   /** the row says that the ring has ended */
   isEnd: boolean
-  /** targets whose dismissal the row holds */
-  dismissed: number[]
+  /** targets that have left, by the row */
+  left: number[]
+  /** whose turn it is in a sequence, by the row */
+  turn: number
 }
 
 /** A request that waits for the end of a ring. */
@@ -57,6 +60,12 @@ export interface LiveRing {
   readonly name: string
   readonly record: RingRecord
   readonly deadlineMonotonicMs: number
+  /** when the turn of the record may go on to somebody else, monotonic ms */
+  turnEndMonotonicMs: number
+  /** nobody acked the ring for a while in this turn */
+  isTurnSilent: boolean
+  /** whose turn it was when the ring was loaded: their devices may have it; -1 nobody's */
+  loadedTurn: number
   /** loaded from the store: devices may have it of which we do not know */
   readonly isRestored: boolean
   /** which of its notify ids is tried first, so that a restart brings new ones */
@@ -68,8 +77,12 @@ export interface LiveRing {
   commit: Commit | null
   /** the record changed since the last write began */
   isDirty: boolean
-  /** targets whose dismissal is committed; their devices are told */
-  readonly dismissed: Set<number>
+  /** targets that have left, committed; their devices are told */
+  readonly left: Set<number>
+  /** whose turn it is in a sequence, committed: who else waits; -1 nobody's */
+  turn: number
+  /** older rings with its collapse key were looked for */
+  isCollapsed: boolean
   /** the row that says how it ended, once committed: then the devices are told; null before */
   endRow: Uint8Array | null
   /** from when on it is tried on devices whose person's list is not here, monotonic ms; 0 not known yet */
@@ -79,11 +92,12 @@ export interface LiveRing {
   /** when telling stops, monotonic ms; Infinity before the end */
   tellUntilMs: number
   /** requests that created it, or repeat that: true for the first */
-  creators: { request: number; isFirst: boolean }[]
+  creators: { request: number; isFirst: boolean; limits: LimitState[] }[]
   withdrawers: number[]
   waits: Waiting[]
   // Timers, 0 none.
   deadlineTimer: number
+  turnTimer: number
   silenceTimer: number
   retryTimer: number
   tellTimer: number
@@ -107,13 +121,18 @@ export function liveRing(
     name,
     record,
     deadlineMonotonicMs,
+    turnEndMonotonicMs: Infinity,
+    isTurnSilent: false,
+    loadedTurn: -1,
     isRestored: firstTry > 0,
     firstTry,
     legs: new Map(),
     published: null,
     commit: null,
     isDirty: false,
-    dismissed: new Set(),
+    left: new Set(),
+    turn: -1,
+    isCollapsed: false,
     endRow: null,
     tryFromMs: 0,
     isUnanswered: false,
@@ -122,6 +141,7 @@ export function liveRing(
     withdrawers: [],
     waits: [],
     deadlineTimer: 0,
+    turnTimer: 0,
     silenceTimer: 0,
     retryTimer: 0,
     tellTimer: 0,

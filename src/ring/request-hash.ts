@@ -9,7 +9,8 @@ import { type NewRing, REQUEST_HASH_BYTES } from './ring.js'
  * @returns 16 B.
  */
 export function requestHash(crypto: Crypto, ring: NewRing): Uint8Array {
-  const texts = [ring.title, ring.body, ring.url, ring.payload, `${ring.deadlineInMs}`, ...ring.to]
+  const { title, body, url, payload, deadlineInMs, strategy, stepMs, collapseKey, to } = ring
+  const texts = [title, body, url, payload, `${deadlineInMs}`, strategy, `${stepMs}`, collapseKey, ...to]
   return crypto.hash(concat(...texts.flatMap(counted))).slice(0, REQUEST_HASH_BYTES)
 }
 

@@ -8,6 +8,10 @@ export const RING_BYTES_MAX = 1100
 export const POOL_MAX = 64
 /** Characters of an idempotency key at most. */
 export const IDEMPOTENCY_KEY_MAX = 255
+/** Characters of a collapse key at most. */
+export const COLLAPSE_KEY_MAX = 64
+/** Least time of one step of a sequence, ms. */
+export const STEP_MIN_MS = 5_000
 /** Least time to the deadline, ms. */
 export const DEADLINE_MIN_MS = 5_000
 /** Most time to the deadline, ms. */
@@ -35,6 +39,8 @@ export function checkRing(ring: NewRing): RingContent | RingFault {
   if (!Number.isInteger(deadlineInMs) || deadlineInMs < DEADLINE_MIN_MS || deadlineInMs > DEADLINE_MAX_MS) {
     return invalid(`deadline: ${DEADLINE_MIN_MS} to ${DEADLINE_MAX_MS} ms`)
   }
+  if (!isStep(ring)) return invalid(`step: ${STEP_MIN_MS} to ${DEADLINE_MAX_MS} ms in a sequence, else none`)
+  if (ring.collapseKey.length > COLLAPSE_KEY_MAX) return invalid(`collapse key: at most ${COLLAPSE_KEY_MAX} characters`)
   if (idempotencyKey.length > IDEMPOTENCY_KEY_MAX)
     return invalid(`idempotency key: at most ${IDEMPOTENCY_KEY_MAX} characters`)
   if (url !== '' && !HTTPS_URL.test(url) && !LOOPBACK_URL.test(url)) return invalid('url: https, or http on loopback')
@@ -46,6 +52,11 @@ export function checkRing(ring: NewRing): RingContent | RingFault {
   )
   if (bytes <= RING_BYTES_MAX) return { title, body, url, payload }
   return { code: 'ring-too-large', detail: `${bytes} bytes encoded, at most ${RING_BYTES_MAX}` }
+}
+
+function isStep({ strategy, stepMs }: NewRing): boolean {
+  if (strategy !== 'sequence') return strategy === 'all' && stepMs === 0
+  return Number.isInteger(stepMs) && stepMs >= STEP_MIN_MS && stepMs <= DEADLINE_MAX_MS
 }
 
 /** Bytes of a CBOR string of so many bytes: RFC 8949 §3. */

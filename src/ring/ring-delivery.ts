@@ -4,7 +4,7 @@ import type { NotifyFrame, OutcomeCode } from '../frame/frame.js'
 import { OutcomeWhat } from '../packet/constants.js'
 import type { Leg, LiveRing } from './live-ring.js'
 import { NOTIFY_ID_TRIES, notifyId } from './notify-id.js'
-import type { RingRecord } from './ring.js'
+import type { RingRecord, RingTarget } from './ring.js'
 import { type QueueReason, queueReason, RING_BEHAVIOUR, type RingBehaviour } from './ring-behaviour.js'
 import type { FrameOwner, RingChannel, RingPeople } from './ring-ports.js'
 import { isTerminal } from './ring-state.js'
@@ -52,27 +52,32 @@ export class RingDelivery {
 
   /** What a ring would do now for each of those it goes to. */
   behaviours(record: RingRecord): RingBehaviour[] {
-    return record.targets.map(
-      ({ person, rotation }) => RING_BEHAVIOUR[this.#people.reach(record.app, person, rotation)],
-    )
+    return record.targets.map((target) => {
+      // Of one device nothing is to be had while it is away, whoever else is there.
+      if (target.device >= 0 && !this.#people.isInContact(target.device)) return RING_BEHAVIOUR.offline
+      return RING_BEHAVIOUR[this.#people.reach(record.app, target.person, target.rotation)]
+    })
   }
 
-  /** Whether somebody who shows themselves to the sender has a device in contact. */
-  canSend(record: RingRecord): boolean {
+  /** Who of those it goes to could be rung now: they show themselves to the sender and have a device in contact. */
+  reachable(record: RingRecord): boolean[] {
     const behaviours = this.behaviours(record)
-    return record.targets.some(
-      ({ person }, target) => behaviours[target] === 'ring' && this.#people.devicesInContact(person).length > 0,
-    )
+    return record.targets.map((target, index) => behaviours[index] === 'ring' && this.#devicesOf(target).length > 0)
+  }
+
+  /** Whether a device of one of those it goes to has the ring. */
+  isReceivedBy(ring: LiveRing, target: number): boolean {
+    return [...ring.legs.values()].some((leg) => leg.target === target && leg.isReceived)
   }
 
   /** Sends an open ring to each device that may have it and has not. */
   offer(ring: LiveRing, now: Now): Offer {
     const behaviours = this.behaviours(ring.record)
     const offer: Offer = { isSent: false, isNew: false, isReceived: false, reason: queueReason(behaviours) }
-    ring.record.targets.forEach(({ person, dismissedBy }, target) => {
+    ring.record.targets.forEach((who, target) => {
       const behaviour = behaviours[target]
-      if (dismissedBy >= 0 || (behaviour !== 'ring' && behaviour !== 'try')) return
-      const devices = this.#people.devicesInContact(person)
+      if (who.left !== '' || !hasTurn(ring, target) || (behaviour !== 'ring' && behaviour !== 'try')) return
+      const devices = this.#devicesOf(who)
       if (behaviour === 'try' && devices.length > 0 && !this.#mayTry(ring, now)) return
       for (const device of devices) {
         if (this.#offerTo(ring, target, device, behaviour === 'try', now)) offer.isNew = true
@@ -105,7 +110,7 @@ export class RingDelivery {
   legOf(ring: LiveRing, device: number, person: number, id: number): Leg | null {
     const leg = ring.legs.get(device)
     if (leg?.notify === id) return leg
-    const target = ring.record.targets.findIndex((candidate) => candidate.person === person)
+    const target = ring.record.targets.findIndex((who) => who.person === person && isFor(who, device))
     const isEarlier = leg?.notifies.includes(id) === true || (ring.isRestored && this.#isNotifyIdOf(ring, device, id))
     if (target < 0 || !isEarlier) return null
     if (leg === undefined) return this.#addLeg(ring, target, device, id)
@@ -129,6 +134,11 @@ export class RingDelivery {
     for (const leg of ring.legs.values()) this.stopLeg(leg)
   }
 
+  /** No more NOTIFY goes out to one of those it goes to. */
+  stopTarget(ring: LiveRing, target: number): void {
+    for (const leg of ring.legs.values()) if (leg.target === target) this.stopLeg(leg)
+  }
+
   /** No more NOTIFY goes out to one device. */
   stopLeg(leg: Leg): void {
     if (leg.isSent && !leg.isReceived) this.#channel.cancel(leg.device, leg.notify)
@@ -140,7 +150,7 @@ export class RingDelivery {
     if (ring.isRestored && ring.endRow !== null) this.#addUnknownLegs(ring)
     for (const leg of ring.legs.values()) {
       if (!leg.wasSent || leg.isRefused || leg.isTold || leg.outcome !== 0) continue
-      if (ring.endRow === null && !ring.dismissed.has(leg.target)) continue
+      if (ring.endRow === null && !ring.left.has(leg.target)) continue
       if (!this.#people.isInContact(leg.device)) continue
       leg.outcome = this.#channel.newId(leg.device)
       const what = outcomeFor(ring.record, leg)
@@ -155,9 +165,9 @@ export class RingDelivery {
    */
   tellKept(ring: LiveRing): void {
     const behaviours = this.behaviours(ring.record)
-    ring.record.targets.forEach(({ person, dismissedBy }, target) => {
-      if (dismissedBy >= 0 || behaviours[target] !== 'keep') return
-      for (const device of this.#people.devicesInContact(person)) {
+    ring.record.targets.forEach((who, target) => {
+      if (who.left !== '' || behaviours[target] !== 'keep') return
+      for (const device of this.#devicesOf(who)) {
         const id = ring.legs.has(device) ? 0 : this.#freeNotifyId(ring, device, ring.firstTry)
         if (id === 0) continue
         const leg = this.#addLeg(ring, target, device, id)
@@ -175,6 +185,11 @@ export class RingDelivery {
     if (ring.isRestored) return false
     for (const leg of ring.legs.values()) if (leg.wasSent && !leg.isRefused && !leg.isTold) return false
     return true
+  }
+
+  /** The devices in contact that a ring is for. */
+  #devicesOf(who: RingTarget): number[] {
+    return this.#people.devicesInContact(who.person).filter((device) => isFor(who, device))
   }
 
   /** Whether the list had its moment to come before a ring is tried without it. */
@@ -246,8 +261,8 @@ export class RingDelivery {
 
   /** Devices that may have had the ring before a restart; those that had not ignore the outcome (wire-spec §12.2-4). */
   #addUnknownLegs(ring: LiveRing): void {
-    ring.record.targets.forEach(({ person }, target) => {
-      for (const device of this.#people.devicesInContact(person)) {
+    ring.record.targets.forEach((who, target) => {
+      for (const device of this.#devicesOf(who)) {
         if (ring.legs.has(device)) continue
         this.#addLeg(ring, target, device, notifyId(this.#crypto, ring.record.seed, device, 0))
       }
@@ -290,10 +305,22 @@ export class RingDelivery {
 
 /** What a device is told in the end: wire-spec §12.2-4. */
 export function outcomeFor(record: RingRecord, leg: Pick<Leg, 'device' | 'target'>): OutcomeCode {
-  const dismissedBy = record.targets[leg.target]?.dismissedBy ?? -1
-  if (dismissedBy >= 0) return dismissedBy === leg.device ? OutcomeWhat.dismissedHere : OutcomeWhat.answeredElsewhere
+  const { left, dismissedBy } = record.targets[leg.target] as RingRecord['targets'][number]
+  if (left === 'passed') return OutcomeWhat.missed
+  if (left === 'replaced') return OutcomeWhat.withdrawn
+  if (left === 'dismissed')
+    return dismissedBy === leg.device ? OutcomeWhat.dismissedHere : OutcomeWhat.answeredElsewhere
   if (record.state === 'accepted') {
     return record.byDevice === leg.device ? OutcomeWhat.acceptedHere : OutcomeWhat.answeredElsewhere
   }
   return record.state === 'missed' ? OutcomeWhat.missed : OutcomeWhat.withdrawn
+}
+
+/** Whether a ring may go to one of those it is for: in a sequence in their turn only, and only once that is committed. */
+function hasTurn({ record, turn }: LiveRing, target: number): boolean {
+  return record.stepMs === 0 || (turn === target && record.turn === target)
+}
+
+function isFor(who: RingTarget, device: number): boolean {
+  return who.device < 0 || who.device === device
 }

@@ -1,6 +1,6 @@
 import type { Now } from '../base/time.js'
 import type { Commit, LiveRing } from './live-ring.js'
-import { type RingRecord, type RingView, ringViewOf } from './ring.js'
+import { aliasUntilMs, type RingRecord, type RingView, ringViewOf } from './ring.js'
 import type { RingOutlet, RingPeople, RingTimers } from './ring-ports.js'
 import { writeRingRow } from './ring-row.js'
 import { isTerminal } from './ring-state.js'
@@ -59,11 +59,13 @@ export class RingLedger {
 
   /** What the sender of a ring sees when this is committed. */
   viewOf(record: RingRecord): RingView {
+    const { app, state, byDevice: device } = record
     const target = record.targets[record.by]
-    return ringViewOf(
-      record,
-      target === undefined ? '' : this.#people.writePuid(record.app, target.person, target.rotation),
-    )
+    if (target === undefined) return ringViewOf(record, '', '')
+    const { person, rotation } = target
+    const alias = { person, rotation, device, untilMs: aliasUntilMs(record) }
+    const puid = this.#people.writePuid(app, person, rotation)
+    return ringViewOf(record, puid, state === 'accepted' ? this.#people.writeAlias(app, alias) : '')
   }
 
   /** The record of a ring changed. */
@@ -94,11 +96,11 @@ export class RingLedger {
   #flush(ring: LiveRing): void {
     const { record } = ring
     const row = writeRingRow(record)
-    const dismissed = record.targets.flatMap(({ dismissedBy }, target) => (dismissedBy >= 0 ? [target] : []))
+    const left = record.targets.flatMap((target, index) => (target.left === '' ? [] : [index]))
     const view = this.viewOf(record)
     const isEnd = isTerminal(record.state)
     ring.isDirty = false
-    ring.commit = { view, row, isEnd, dismissed }
+    ring.commit = { view, row, isEnd, left, turn: record.turn }
     const end = isEnd ? { app: record.app, view } : null
     this.#writes.set(this.#outlet.put(record.id, record.createdMs + this.#keepMs, row, end), ring)
   }
@@ -106,9 +108,12 @@ export class RingLedger {
   #publish(ring: LiveRing, commit: Commit, now: Now): void {
     const before = ring.published
     ring.published = commit.view
-    for (const target of commit.dismissed) ring.dismissed.add(target)
+    for (const target of commit.left) ring.left.add(target)
+    ring.turn = commit.turn
     if (commit.isEnd) ring.endRow = commit.row
-    for (const { request, isFirst } of ring.creators) this.#outlet.answer(request, commit.view, isFirst)
+    for (const { request, isFirst, limits } of ring.creators) {
+      this.#outlet.answer(request, commit.view, isFirst, limits)
+    }
     ring.creators = []
     if (before !== null && !isSameView(before, commit.view)) this.#outlet.changed(ring.record.app, commit.view)
     if (commit.isEnd) {

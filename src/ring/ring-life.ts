@@ -1,15 +1,17 @@
 import type { Now } from '../base/time.js'
-import type { VerdictCode } from '../frame/frame.js'
-import { VerdictWhat } from '../packet/constants.js'
+import type { VerdictFrame } from '../frame/frame.js'
+import { DEVICE_CLASSES, VerdictWhat } from '../packet/constants.js'
 import type { EndedRings } from './ended-rings.js'
 import type { Leg, LiveRing } from './live-ring.js'
-import { idempotencyOf, type RingRecord } from './ring.js'
+import { idempotencyOf, type RingRecord, type TargetEnd } from './ring.js'
 import { queueReason } from './ring-behaviour.js'
+import { replacedFor } from './ring-collapse.js'
 import { RingDelivery } from './ring-delivery.js'
 import type { RingIndex } from './ring-index.js'
 import { RingLedger } from './ring-ledger.js'
 import type { RingParts, RingTimers } from './ring-ports.js'
 import { isTerminal, nextRingState, type RingEvent, type RingState } from './ring-state.js'
+import { RingTurns } from './ring-turns.js'
 import type { RingWaits } from './ring-waits.js'
 
 /** How long after a frame could not go out it is tried again, ms. */
@@ -18,6 +20,14 @@ const RETRY_MS = 2_000
 const SILENCE_MS = 8_000
 /** How often ended rings are looked through for those past their time, ms. */
 const EXPIRE_MS = 600_000
+
+/** A VERDICT, and whose it is. */
+interface Verdict extends Omit<VerdictFrame, 'kind'> {
+  /** handle */
+  device: number
+  /** key */
+  person: number
+}
 
 /**
  * What happens to live rings. It is decided in memory, in the order in which things arrive; the ledger commits it, and
@@ -28,6 +38,7 @@ export class RingLife {
   readonly #index: RingIndex
   readonly #ended: EndedRings
   readonly #delivery: RingDelivery
+  readonly #turns: RingTurns
   readonly #ledger: RingLedger
   readonly #deadlines: RingTimers
   readonly #silences: RingTimers
@@ -63,6 +74,11 @@ export class RingLife {
       told: (ring) => this.#finishIfTold(ring),
       isNotifyUsed: (ring, device, id) => this.#isNotifyUsed(ring, device, id),
     })
+    const steps = onLive((ring, now) => {
+      ring.turnTimer = 0
+      this.goOn(ring, now)
+    })
+    this.#turns = new RingTurns(this.#delivery, steps)
     const listener = {
       refused: (ring: LiveRing) => this.#forget(ring),
       committed: (ring: LiveRing, now: Now) => this.#handleCommitted(ring, now),
@@ -72,9 +88,9 @@ export class RingLife {
       ring.deadlineTimer = 0
       this.end(ring, 'deadline', now)
     })
-    this.#silences = onLive((ring) => {
+    this.#silences = onLive((ring, now) => {
       ring.silenceTimer = 0
-      this.#handleSilence(ring)
+      this.#handleSilence(ring, now)
     })
     this.#retries = onLive((ring, now) => {
       ring.retryTimer = 0
@@ -98,12 +114,13 @@ export class RingLife {
   }
 
   /** Begins a new ring: it goes out when it is committed. */
-  begin(ring: LiveRing): void {
+  begin(ring: LiveRing, now: Now): void {
     this.#index.add(ring)
     ring.deadlineTimer = this.#deadlines.arm(ring.number, ring.deadlineMonotonicMs)
     ring.record.reason = queueReason(this.#delivery.behaviours(ring.record))
     // Whether it will go out is known now; saying so in the first row saves a second write.
-    if (this.#delivery.canSend(ring.record)) this.#advance(ring, 'send')
+    this.#turns.goOn(ring, now)
+    if (this.#delivery.reachable(ring.record).includes(true)) this.#advance(ring, 'send')
     this.#ledger.write(ring)
   }
 
@@ -111,11 +128,14 @@ export class RingLife {
   resume(ring: LiveRing, row: Uint8Array, now: Now): void {
     const { record } = ring
     ring.published = this.#ledger.viewOf(record)
-    record.targets.forEach(({ dismissedBy }, target) => {
-      if (dismissedBy >= 0) ring.dismissed.add(target)
+    record.targets.forEach(({ left }, target) => {
+      if (left !== '') ring.left.add(target)
     })
     if (!isTerminal(record.state)) {
       this.#index.add(ring)
+      this.#turns.resume(ring, now)
+      // A crash may have come between a ring and the end of the one that it replaces.
+      if (record.collapseKey !== '') ring.retryTimer = this.#retries.arm(ring.number, now.monotonicMs)
       ring.deadlineTimer = this.#deadlines.arm(ring.number, ring.deadlineMonotonicMs)
       return
     }
@@ -129,9 +149,10 @@ export class RingLife {
   }
 
   /** Ends a ring, once: what comes later finds it ended. */
-  end(ring: LiveRing, event: RingEvent, now: Now): void {
+  end(ring: LiveRing, event: RingEvent, now: Now, reason = ''): void {
     if (isTerminal(ring.record.state)) return
     this.#advance(ring, event)
+    ring.record.reason = reason
     ring.record.endedMs = now.wallMs
     this.#outcomes[ring.record.state]++
     this.#index.close(ring)
@@ -139,6 +160,7 @@ export class RingLife {
     ring.deadlineTimer = 0
     this.#silences.disarm(ring.silenceTimer)
     ring.silenceTimer = 0
+    this.#turns.stop(ring)
     this.#delivery.stop(ring)
     this.#ledger.write(ring)
   }
@@ -151,8 +173,10 @@ export class RingLife {
   /** Something around a ring changed: offers it, or tells its outcome. */
   goOn(ring: LiveRing, now: Now): void {
     this.endIfLate(ring, now)
+    if (this.#isOpen(ring) && !ring.isCollapsed) this.#collapse(ring, now)
+    this.#takeTurns(ring, now)
     this.#delivery.tell(ring)
-    if (!isTerminal(ring.record.state) && ring.published !== null) this.#offer(ring, now)
+    if (this.#isOpen(ring)) this.#offer(ring, now)
   }
 
   /** A device's program or session is new: it may have lost the ring. */
@@ -165,16 +189,13 @@ export class RingLife {
    *
    * @returns whether it was one of this ring.
    */
-  handleVerdict(
-    ring: LiveRing,
-    verdict: { device: number; person: number; id: number; what: VerdictCode; reply: Uint8Array | null },
-    now: Now,
-  ): boolean {
+  handleVerdict(ring: LiveRing, verdict: Verdict, now: Now): boolean {
     const leg = this.#delivery.legOf(ring, verdict.device, verdict.person, verdict.id)
     if (leg === null) return false
     this.endIfLate(ring, now)
+    this.#takeTurns(ring, now)
     const target = ring.record.targets[leg.target] as RingRecord['targets'][number]
-    if (leg.isRefused || target.dismissedBy >= 0 || isTerminal(ring.record.state)) {
+    if (leg.isRefused || target.left !== '' || isTerminal(ring.record.state)) {
       this.#delivery.tell(ring)
       return true
     }
@@ -183,32 +204,59 @@ export class RingLife {
     if (leg.isRefused) return true
     leg.isTentative = false
     const isNew = this.#setDelivered(ring, now)
-    if (verdict.what === VerdictWhat.accepted) this.#accept(ring, leg, verdict.reply, now)
-    else if (verdict.what === VerdictWhat.dismissed) this.#dismiss(ring, leg, now)
+    if (verdict.what === VerdictWhat.accepted) this.#accept(ring, leg, verdict, now)
+    else if (verdict.what === VerdictWhat.dismissed) this.#dismiss(ring, leg, verdict, now)
     else if (this.#setShown(ring, now) || isNew) this.#ledger.write(ring)
     return true
   }
 
-  #accept(ring: LiveRing, leg: Leg, reply: Uint8Array | null, now: Now): void {
-    ring.record.by = leg.target
-    ring.record.byDevice = leg.device
-    ring.record.reply = reply ?? new Uint8Array(0)
+  #accept(ring: LiveRing, leg: Leg, verdict: Verdict, now: Now): void {
+    setBy(ring.record, leg, verdict)
+    ring.record.reply = verdict.reply ?? new Uint8Array(0)
     this.end(ring, 'accept', now)
   }
 
-  /** Somebody dismissed the ring on all their devices; it ends when everybody has. */
-  #dismiss(ring: LiveRing, leg: Leg, now: Now): void {
+  /** Somebody dismissed the ring on all their devices; it ends when nobody is left. */
+  #dismiss(ring: LiveRing, leg: Leg, verdict: Verdict, now: Now): void {
     const { record } = ring
     const target = record.targets[leg.target] as RingRecord['targets'][number]
     target.dismissedBy = leg.device
-    for (const other of ring.legs.values()) if (other.target === leg.target) this.#delivery.stopLeg(other)
-    if (record.targets.some(({ dismissedBy }) => dismissedBy < 0)) {
-      this.#ledger.write(ring)
-      return
-    }
-    record.by = leg.target
-    record.byDevice = leg.device
+    if (this.#leave(ring, leg.target, 'dismissed', now)) return
+    setBy(record, leg, verdict)
     this.end(ring, 'dismiss', now)
+  }
+
+  /** One of those it goes to is out of it. @returns whether it goes on with others. */
+  #leave(ring: LiveRing, index: number, left: TargetEnd, now: Now): boolean {
+    const { targets } = ring.record
+    const target = targets[index] as RingRecord['targets'][number]
+    target.left = left
+    this.#delivery.stopTarget(ring, index)
+    if (targets.every((one) => one.left !== '')) return false
+    this.#turns.goOn(ring, now)
+    this.#ledger.write(ring)
+    return true
+  }
+
+  /** Of two rings with one collapse key to one person the newer stays; it is committed, so nobody loses both. */
+  #collapse(ring: LiveRing, now: Now): void {
+    ring.isCollapsed = true
+    if (ring.record.collapseKey === '') return
+    for (const { ring: older, target } of replacedFor(this.#index, ring)) {
+      this.endIfLate(older, now)
+      if (!isTerminal(older.record.state) && !this.#leave(older, target, 'replaced', now))
+        this.end(older, 'withdraw', now, 'replaced')
+    }
+  }
+
+  /** Lets a sequence go on to whose turn it is now. */
+  #takeTurns(ring: LiveRing, now: Now): void {
+    if (this.#isOpen(ring) && this.#turns.goOn(ring, now)) this.#ledger.write(ring)
+  }
+
+  /** It has not ended, and its sender knows of it. */
+  #isOpen(ring: LiveRing): boolean {
+    return !isTerminal(ring.record.state) && ring.published !== null
   }
 
   /** Moves a ring's state. @returns whether it changed. */
@@ -217,7 +265,7 @@ export class RingLife {
     const state = nextRingState(record.state, event)
     if (state === record.state) return false
     record.state = state
-    record.reason = event === 'fail' ? 'app-removed' : ''
+    record.reason = ''
     return true
   }
 
@@ -263,12 +311,15 @@ export class RingLife {
   }
 
   /** Nobody acked it: it waits for the next packet of a device, and its sender sees why. */
-  #handleSilence(ring: LiveRing): void {
-    if (ring.record.state !== 'sent') return
-    ring.isUnanswered = true
-    this.#advance(ring, 'silence')
-    ring.record.reason = 'unanswered'
-    this.#ledger.write(ring)
+  #handleSilence(ring: LiveRing, now: Now): void {
+    this.#turns.handleSilence(ring)
+    if (ring.record.state === 'sent') {
+      ring.isUnanswered = true
+      this.#advance(ring, 'silence')
+      ring.record.reason = 'unanswered'
+      this.#ledger.write(ring)
+    }
+    if (ring.record.stepMs > 0) this.goOn(ring, now)
   }
 
   #handleCommitted(ring: LiveRing, now: Now): void {
@@ -305,6 +356,7 @@ export class RingLife {
   #forget(ring: LiveRing): void {
     if (this.#index.byNumber(ring.number) !== ring) return
     this.#deadlines.disarm(ring.deadlineTimer)
+    this.#turns.stop(ring)
     this.#retries.disarm(ring.retryTimer)
     this.#tellings.disarm(ring.tellTimer)
     if (ring.published === null) this.#ended.dropKey(idempotencyOf(ring.record))
@@ -335,4 +387,11 @@ export class RingLife {
     }
     return false
   }
+}
+
+/** Notes who decided, and by what kind of device. */
+function setBy(record: RingRecord, leg: Leg, { deviceClass }: Verdict): void {
+  record.by = leg.target
+  record.byDevice = leg.device
+  record.byClass = deviceClass < DEVICE_CLASSES.length ? deviceClass : 0
 }

@@ -4,7 +4,7 @@ import type { Crypto } from '../crypto/crypto.js'
 import type { NotifyFrame, OutcomeFrame } from '../frame/frame.js'
 import type { RingView } from './ring.js'
 import type { Reach } from './ring-behaviour.js'
-import type { RingLimits } from './ring-limits.js'
+import type { LimitState, RingLimits } from './ring-limits.js'
 
 /** Told what became of a reliable frame. */
 export interface FrameOwner {
@@ -12,6 +12,16 @@ export interface FrameOwner {
   handleAcked(device: number, id: number, now: Now): void
   /** It was given up, or refused at once: too many wait, or there is no session. */
   handleUnacked(device: number, id: number, now: Now): void
+}
+
+/** One device, as an application may ring it alone for a while. */
+export interface DeviceAlias {
+  person: number
+  rotation: number
+  /** handle */
+  device: number
+  /** Unix ms */
+  untilMs: number
 }
 
 /** What rings need of the people around them. Devices are named by handles. */
@@ -26,6 +36,10 @@ export interface RingPeople {
   appId(app: number): Uint8Array
   /** What a PUID says, or null if it is not authentic for the application. */
   readPuid(app: number, puid: string): { person: number; rotation: number } | null
+  /** What the alias of a device says, or null if it is not authentic for the application, or has expired. */
+  readAlias(app: number, alias: string, wallMs: number): DeviceAlias | null
+  /** The alias of a device for an application. */
+  writeAlias(app: number, alias: DeviceAlias): string
   /** The PUID of a person for an application. */
   writePuid(app: number, person: number, rotation: number): string
 }
@@ -54,9 +68,9 @@ export interface RingOutlet {
   /** Asks for a row to be deleted, at some time. */
   drop(ring: Uint8Array): void
   /** Answers a request with a ring. */
-  answer(request: number, ring: RingView, isCreated: boolean): void
+  answer(request: number, ring: RingView, isCreated: boolean, limits?: LimitState[]): void
   /** Answers a request with an error. */
-  refuse(request: number, code: RingErrorCode, detail: string, retryAfterS: number): void
+  refuse(request: number, code: RingErrorCode, detail: string, retryAfterS: number, limits?: LimitState[]): void
   /** Tells an application that a ring changed. */
   changed(app: number, ring: RingView): void
 }
@@ -64,6 +78,7 @@ export interface RingOutlet {
 /** Stable codes of what can be wrong with a request about a ring. */
 export type RingErrorCode =
   | 'unknown-puid'
+  | 'unknown-device-handle'
   | 'unknown-ring'
   | 'ring-too-large'
   | 'ring-invalid'

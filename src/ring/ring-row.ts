@@ -3,17 +3,21 @@ import { utf8Bytes, utf8Text } from '../base/text.js'
 import { REQUEST_HASH_BYTES, RING_ID_BYTES, RING_SEED_BYTES, type RingRecord, type RingTarget } from './ring.js'
 import { isTerminal, RING_STATES, type RingState } from './ring-state.js'
 
+/** In the order of their codes. Only ever added to at the end. */
+const TARGET_ENDS = ['', 'dismissed', 'passed', 'replaced'] as const satisfies readonly RingTarget['left'][]
+
 /** First byte of a row; a row with another one is of another release. */
-const ROW_VERSION = 2
+const ROW_VERSION = 3
 const NO_CONTENT = { title: '', body: '', url: '', payload: new Uint8Array(0) }
 
 /**
  * A ring as one row for the store: everything needed to go on after a crash. What a device shows is left out once the
  * ring has ended.
  *
- * version (1) id (16) seed (16) state (1) app, created, deadline, delivered, shown, ended (u48 each) by (u16) byDevice (u48)
- * hash (16), then reason, key, reply, title, body, url, payload (u16 length and bytes each), number of targets (u16),
- * and for each: person (u48) rotation (u32) dismissedBy (u48). "By" fields are stored plus 1, so that 0 is none.
+ * version (1) id (16) seed (16) state (1) app, created, deadline, delivered, shown, ended (u48 each) by (u16) byDevice (u48) byClass (1)
+ * hash (16) step (u32) turn (u16) turnEnd, collapseRank (u48 each), then reason, key, collapse key, reply, title, body, url,
+ * payload (u16 length and bytes each), number of targets (u16), and for each: person (u48) rotation (u32) device (u48)
+ * left (1) dismissedBy (u48). "By" fields, turn and device are stored plus 1, so that 0 is none.
  */
 export function writeRingRow(record: RingRecord): Uint8Array {
   const { title, body, url, payload } = isTerminal(record.state) ? NO_CONTENT : record.content
@@ -25,13 +29,24 @@ export function writeRingRow(record: RingRecord): Uint8Array {
     ...[record.app, record.createdMs, record.deadlineMs, record.deliveredMs, record.shownMs, record.endedMs].map(u48),
     u16(record.by + 1),
     u48(record.byDevice + 1),
+    Uint8Array.of(record.byClass),
     record.requestHash,
-    ...[utf8Bytes(record.reason), utf8Bytes(record.idempotencyKey), record.reply].map(counted),
+    u32(record.stepMs),
+    u16(record.turn + 1),
+    ...[record.turnEndMs, record.collapseRank].map(u48),
+    ...[record.reason, record.idempotencyKey, record.collapseKey].map(utf8Bytes).map(counted),
+    counted(record.reply),
     ...[utf8Bytes(title), utf8Bytes(body), utf8Bytes(url), payload].map(counted),
     u16(record.targets.length),
   ]
-  for (const { person, rotation, dismissedBy } of record.targets)
-    parts.push(u48(person), u32(rotation), u48(dismissedBy + 1))
+  for (const { person, rotation, device, left, dismissedBy } of record.targets)
+    parts.push(
+      u48(person),
+      u32(rotation),
+      u48(device + 1),
+      Uint8Array.of(TARGET_ENDS.indexOf(left)),
+      u48(dismissedBy + 1),
+    )
   return concat(...parts)
 }
 
@@ -54,19 +69,35 @@ export function readRingRow(row: Uint8Array): RingRecord | null {
   const shownMs = reader.u48()
   const endedMs = reader.u48()
   const by = reader.u16() - 1
-  const byDevice = reader.u48() - 1
+  const who = { by, byDevice: reader.u48() - 1, byClass: reader.bytes(1)[0] as number }
   const requestHash = reader.bytes(REQUEST_HASH_BYTES)
+  const order = { stepMs: reader.u32(), turn: reader.u16() - 1, turnEndMs: reader.u48(), collapseRank: reader.u48() }
   const reason = reader.text()
-  const idempotencyKey = reader.text()
+  const keys = { idempotencyKey: reader.text(), collapseKey: reader.text() }
   const reply = reader.counted()
   const content = { title: reader.text(), body: reader.text(), url: reader.text(), payload: reader.counted() }
   const targets: RingTarget[] = []
   for (let left = reader.u16(); left > 0 && !reader.isBroken; left--) {
-    targets.push({ person: reader.u48(), rotation: reader.u32(), dismissedBy: reader.u48() - 1 })
+    const whom = { person: reader.u48(), rotation: reader.u32(), device: reader.u48() - 1 }
+    targets.push({ ...whom, left: reader.of(TARGET_ENDS), dismissedBy: reader.u48() - 1 })
   }
   if (reader.isBroken || !reader.isAtEnd || state === undefined || targets.length === 0) return null
   const times = { createdMs, deadlineMs, deliveredMs, shownMs, endedMs }
-  return { id, seed, app, state, reason, ...times, by, byDevice, reply, idempotencyKey, requestHash, targets, content }
+  return {
+    id,
+    seed,
+    app,
+    state,
+    reason,
+    ...times,
+    ...who,
+    reply,
+    ...order,
+    ...keys,
+    requestHash,
+    targets,
+    content,
+  }
 }
 
 /** Reads fields one after the other. Past the end it gives zeros and is broken. */
@@ -90,6 +121,13 @@ class RowReader {
     }
     this.#at += length
     return this.#row.slice(this.#at - length, this.#at)
+  }
+
+  /** One byte that is the place of a value. */
+  of<Value>(values: readonly Value[]): Value {
+    const value = values[this.bytes(1)[0] as number]
+    if (value === undefined) this.isBroken = true
+    return value ?? (values[0] as Value)
   }
 
   u16(): number {

@@ -1,22 +1,26 @@
 import { equalBytes, hex } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
+import type { Grant } from '../base/token-bucket.js'
 import type { VerdictFrame } from '../frame/frame.js'
 import { EndedRings } from './ended-rings.js'
 import { type LiveRing, liveRing } from './live-ring.js'
 import { NOTIFY_ID_TRIES } from './notify-id.js'
 import { requestHash } from './request-hash.js'
 import {
+  ALIAS_PREFIX,
   idempotencyOf,
   type NewRing,
   RING_ID_BYTES,
   RING_SEED_BYTES,
   type RingContent,
   type RingRecord,
+  type RingTarget,
 } from './ring.js'
 import { checkRing, DEADLINE_MAX_MS } from './ring-check.js'
+import { collapseRank } from './ring-collapse.js'
 import { RingIndex } from './ring-index.js'
 import { RingLife } from './ring-life.js'
-import { RingRate } from './ring-limits.js'
+import { type LimitState, RingRate } from './ring-limits.js'
 import type { RingParts } from './ring-ports.js'
 import { readRingRow } from './ring-row.js'
 import { isTerminal, type RingState } from './ring-state.js'
@@ -81,36 +85,36 @@ export class Rings {
 
   /** An application sends a ring. Answered when it is committed. */
   handleRing(request: number, app: number, newRing: NewRing, now: Now): void {
-    const { outlet, people, crypto } = this.#parts
+    const { outlet, crypto } = this.#parts
     const content = checkRing(newRing)
     if ('code' in content) {
       outlet.refuse(request, content.code, content.detail, 0)
       return
     }
     const targets: RingRecord['targets'] = []
-    for (const puid of newRing.to) {
-      const target = people.readPuid(app, puid)
+    for (const name of newRing.to) {
+      const target = this.#targetOf(app, name, now)
       if (target === null) {
-        outlet.refuse(request, 'unknown-puid', puid, 0)
+        outlet.refuse(request, name.startsWith(ALIAS_PREFIX) ? 'unknown-device-handle' : 'unknown-puid', name, 0)
         return
       }
-      targets.push({ ...target, dismissedBy: -1 })
+      targets.push(target)
     }
     const hash = requestHash(crypto, newRing)
     if (this.#answerRepeat(request, app, newRing.idempotencyKey, hash, now)) return
-    const waitS = this.#waitS(app, targets, now)
+    const { waitS, limits: before } = this.#limits(app, this.#rate.peek(app, targets, now.monotonicMs))
     if (waitS > 0) {
-      outlet.refuse(request, 'rate-limited', 'too many rings', waitS)
+      outlet.refuse(request, 'rate-limited', 'too many rings', waitS, before)
       return
     }
-    for (const { person } of targets) this.#rate.count(app, person, now.monotonicMs)
     const record = this.#newRecord(app, newRing, targets, content, hash, now)
     const deadlineMonotonicMs = now.monotonicMs + newRing.deadlineInMs
     const ring = liveRing(this.#index.nextNumber(), hex(record.id), record, deadlineMonotonicMs, 0)
-    ring.creators.push({ request, isFirst: true })
     this.#created++
     this.#ended.setKey(idempotencyOf(record), ring.name)
-    this.#life.begin(ring)
+    this.#life.begin(ring, now)
+    const { limits } = this.#limits(app, this.#rate.take(app, targets, now.monotonicMs))
+    ring.creators.push({ request, isFirst: true, limits })
   }
 
   /** An application reads a ring; with `waitMs` it is answered when the ring ends, or then. */
@@ -145,7 +149,7 @@ export class Rings {
 
   /** An application was removed: its open rings fail. Call while its PUIDs can still be made. */
   handleAppRemoved(app: number, now: Now): void {
-    for (const ring of this.#index.ofApp(app)) this.#life.end(ring, 'fail', now)
+    for (const ring of this.#index.ofApp(app)) this.#life.end(ring, 'fail', now, 'app-removed')
   }
 
   /** A write was committed, or failed. @returns whether it was one of ours. */
@@ -201,8 +205,19 @@ export class Rings {
    * @returns whether the id was known.
    */
   handleVerdict(device: number, person: number, frame: VerdictFrame, now: Now): boolean {
-    const verdict = { device, person, id: frame.id, what: frame.what, reply: frame.reply }
-    return this.#index.ofPerson(person).some((ring) => this.#life.handleVerdict(ring, verdict, now))
+    return this.#index
+      .ofPerson(person)
+      .some((ring) => this.#life.handleVerdict(ring, { ...frame, device, person }, now))
+  }
+
+  /** Whom a PUID or the alias of a device means, or null. */
+  #targetOf(app: number, name: string, now: Now): RingTarget | null {
+    const { people } = this.#parts
+    const alias = name.startsWith(ALIAS_PREFIX) ? people.readAlias(app, name, now.wallMs) : null
+    const found = alias ?? people.readPuid(app, name)
+    if (found === null) return null
+    const { person, rotation } = found
+    return { person, rotation, device: alias?.device ?? -1, left: '', dismissedBy: -1 }
   }
 
   /** Answers a request whose idempotency key was seen before. */
@@ -214,16 +229,17 @@ export class Rings {
     const record = ring?.record ?? this.#endedOf(name, app, now)
     if (record === null) return false
     if (!equalBytes(record.requestHash, hash)) outlet.refuse(request, 'idempotency-conflict', '', 0)
-    else if (ring !== null && ring.published === null) ring.creators.push({ request, isFirst: false })
+    else if (ring !== null && ring.published === null) ring.creators.push({ request, isFirst: false, limits: [] })
     else outlet.answer(request, ring?.published ?? this.#life.ledger.viewOf(record), false)
     return true
   }
 
-  /** Seconds to wait until the limits allow a ring; 0 they do. */
-  #waitS(app: number, targets: RingRecord['targets'], now: Now): number {
-    if (this.#index.openOf(app) >= this.#parts.limits.openPerApp) return OPEN_RETRY_S
-    const waits = targets.map(({ person }) => this.#rate.waitMs(app, person, now.monotonicMs))
-    return Math.ceil(Math.max(...waits) / 1000)
+  /** Seconds to wait until the limits allow a ring, 0 they do; and what is left of them. */
+  #limits(app: number, grant: Grant): { waitS: number; limits: LimitState[] } {
+    const quota = this.#parts.limits.openPerApp
+    const remaining = Math.max(quota - this.#index.openOf(app), 0)
+    const open: LimitState = { policy: 'rings', quota, windowS: 0, remaining, fullInS: 0 }
+    return { waitS: remaining === 0 ? OPEN_RETRY_S : grant.retryAfterS, limits: [this.#rate.stateOf(grant), open] }
   }
 
   #newRecord(
@@ -235,6 +251,7 @@ export class Rings {
     now: Now,
   ): RingRecord {
     const { random } = this.#parts
+    const { collapseKey, idempotencyKey, stepMs } = newRing
     return {
       id: random.fill(new Uint8Array(RING_ID_BYTES)),
       seed: random.fill(new Uint8Array(RING_SEED_BYTES)),
@@ -248,8 +265,15 @@ export class Rings {
       endedMs: 0,
       by: -1,
       byDevice: -1,
+      byClass: 0,
       reply: new Uint8Array(0),
-      idempotencyKey: newRing.idempotencyKey,
+      // A sequence of one would be bound to rules for who comes next.
+      stepMs: targets.length > 1 ? stepMs : 0,
+      turn: -1,
+      turnEndMs: 0,
+      collapseKey,
+      collapseRank: collapseRank(this.#index, { app, collapseKey, targets }, now.wallMs),
+      idempotencyKey,
       requestHash: hash,
       targets,
       content,

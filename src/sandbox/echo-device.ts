@@ -8,6 +8,8 @@ import type { Behaviour, TestPresence } from './message.js'
 
 /** An idle echo device counts as away after so long, seconds: the least that THRESHOLDS can say. */
 const AWAY_AFTER_S = 1
+/** An echo is no real kind of device. */
+const ECHO_CLASS = 0
 
 /** Verdicts: wire-spec §12.2-3. */
 const Verdict = { accepted: 0, dismissed: 1, shown: 2 } as const
@@ -72,9 +74,11 @@ export class EchoDevice {
 
   #answer(id: number): void {
     const { behaviour } = this.state
-    this.#frame({ kind: 'verdict', id, what: Verdict.shown, reply: null })
-    if (behaviour === 'accept') this.#frame({ kind: 'verdict', id, what: Verdict.accepted, reply: utf8Bytes('echo') })
-    if (behaviour === 'dismiss') this.#frame({ kind: 'verdict', id, what: Verdict.dismissed, reply: null })
+    this.#frame({ kind: 'verdict', id, what: Verdict.shown, deviceClass: ECHO_CLASS, reply: null })
+    if (behaviour === 'accept')
+      this.#frame({ kind: 'verdict', id, what: Verdict.accepted, deviceClass: ECHO_CLASS, reply: utf8Bytes('echo') })
+    if (behaviour === 'dismiss')
+      this.#frame({ kind: 'verdict', id, what: Verdict.dismissed, deviceClass: ECHO_CLASS, reply: null })
   }
 
   #report(): void {

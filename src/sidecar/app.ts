@@ -7,6 +7,7 @@ import { Channels } from './channel/channels.js'
 import { withinAddressLimit } from './connections.js'
 import type { App, Context } from './context.js'
 import { demandWellFormed, whenReady, withinQuota, withKey, withLiveKey, withScope } from './guard.js'
+import { tellLimit } from './limit-headers.js'
 import type { Link } from './link.js'
 import { QuietLog, sidecarLog } from './log.js'
 import { Metrics } from './metrics.js'
@@ -149,6 +150,7 @@ function refuse(error: FastifyError, request: FastifyRequest, reply: FastifyRepl
   if (problem.code === 'internal') request.log.error({ err: error }, 'request failed')
   const document = problemDocument(problem.code, problem.detail, request.id)
   const headers = { 'request-id': request.id, ...problem.headers }
+  for (const limit of problem.limits) tellLimit(reply, limit)
   reply
     .code(document.status)
     .headers(headers)

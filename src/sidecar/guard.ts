@@ -1,16 +1,20 @@
 /** Checks that come before a request is read: readiness, API key, and how often an application may ask. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { BucketTable } from '../base/token-bucket.js'
 import type { Scope } from '../store/app-row.js'
 import type { SessionRow } from '../store/directory-message.js'
 import { limitKey } from './address.js'
 import { callerOf } from './caller.js'
 import type { Context } from './context.js'
+import { tellAddress } from './limit-headers.js'
 import { Problem } from './problem.js'
-import { BucketTable } from './token-bucket.js'
 
 /** Addresses whose wrong keys are remembered. */
 const ADDRESSES_MAX = 10_000
 const MINUTE_MS = 60_000
+
+/** A check before a request is read, which may tell limits. */
+export type OnRequest = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
 /** Refuses what node lets through, or would refuse without a word: RFC 9112 §3.2, RFC 9110 §10.1.1. */
 export async function demandWellFormed({ raw, headers }: FastifyRequest): Promise<void> {
@@ -33,13 +37,12 @@ export function whenReady(context: Context): () => Promise<void> {
 }
 
 /** Demands a live API key. A wrong, an old and a missing key are answered alike, and seldom to one address. */
-export function withKey(context: Context): (request: FastifyRequest) => Promise<void> {
+export function withKey(context: Context): OnRequest {
   const wrong = new BucketTable<string>(context.settings.wrongKeysPerMinute, MINUTE_MS, ADDRESSES_MAX)
-  return async (request) => {
+  return async (request, reply) => {
     request.caller = context.link.keys.find(request.headers.authorization)
     if (request.caller !== null) return
-    const grant = wrong.take(limitKey(request.ip), context.nowMs())
-    if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
+    tellAddress(reply, context.settings.wrongKeysPerMinute, wrong.take(limitKey(request.ip), context.nowMs()))
     throw new Problem('unauthorized', '', { 'www-authenticate': 'Bearer realm="pilotlight"' })
   }
 }
@@ -58,13 +61,12 @@ export function withScope(scope: Scope): (request: FastifyRequest) => Promise<vo
 }
 
 /** Demands a live session of a person. Every kind of failure is answered alike, and seldom to one address. */
-export function withSession(context: Context): (request: FastifyRequest) => Promise<void> {
+export function withSession(context: Context): OnRequest {
   const wrong = new BucketTable<string>(context.settings.wrongKeysPerMinute, MINUTE_MS, ADDRESSES_MAX)
-  return async (request) => {
+  return async (request, reply) => {
     request.session = await sessionOf(context, request)
     if (request.session !== null) return
-    const grant = wrong.take(limitKey(request.ip), context.nowMs())
-    if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
+    tellAddress(reply, context.settings.wrongKeysPerMinute, wrong.take(limitKey(request.ip), context.nowMs()))
     throw new Problem('not-signed-in', '', { 'www-authenticate': 'Bearer realm="pilotlight"' })
   }
 }

@@ -1,4 +1,4 @@
-import type { AppKey, HubReply, HubRequest, NewRing, PresenceView, RingView } from '../hub/message.js'
+import type { AppKey, HubReply, HubRequest, LimitState, NewRing, PresenceView, RingView } from '../hub/message.js'
 import type { TestPerson, TestPersonChange } from '../sandbox/message.js'
 import type { DirectoryAnswer, DirectoryAsk } from '../store/directory-message.js'
 import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
@@ -101,7 +101,7 @@ export class Link {
   }
 
   /** Accepts a ring. `created` is false if its idempotency key was seen before. */
-  async ring(app: AppKey, ring: NewRing): Promise<{ ring: RingView; created: boolean }> {
+  async ring(app: AppKey, ring: NewRing): Promise<{ ring: RingView; created: boolean; limits?: LimitState[] }> {
     return this.#expect('ring', await this.#hub('ring', { app, ring }))
   }
 
@@ -266,7 +266,7 @@ export class Link {
     else {
       const limited = answer.code === 'rate-limited' || answer.code === 'unavailable'
       const headers = limited ? { 'retry-after': String(Math.max(1, Math.ceil(answer.retryAfterS))) } : {}
-      waiting.refuse(new Problem(answer.code, answer.detail, headers))
+      waiting.refuse(new Problem(answer.code, answer.detail, headers, answer.limits))
     }
   }
 

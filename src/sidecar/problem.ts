@@ -1,3 +1,4 @@
+import type { LimitState } from '../hub/message.js'
 import { type SchemaError, validationDetail } from './validation-detail.js'
 
 /** What one kind of refusal says. */
@@ -113,6 +114,11 @@ export const PROBLEMS = {
     status: 404,
     title: 'There is no such resource',
     hint: 'Check the path against the OpenAPI document.',
+  },
+  'unknown-device-handle': {
+    status: 404,
+    title: 'Not a device handle of this application, or expired',
+    hint: 'A handle counts for 10 minutes after the accept that gave it. Ring the person.',
   },
   'unknown-puid': {
     status: 404,
@@ -276,17 +282,25 @@ export class Problem extends Error {
   readonly code: ProblemCode
   readonly detail: string
   readonly headers: Record<string, string>
+  readonly limits: readonly LimitState[]
 
   /**
    * @param code    row of the table.
    * @param detail  what is wrong this time, without anything that the caller sent; the title if empty.
    * @param headers further header fields of the answer.
+   * @param limits  what is left of limits, for header fields too.
    */
-  constructor(code: ProblemCode, detail = '', headers: Record<string, string> = {}) {
+  constructor(
+    code: ProblemCode,
+    detail = '',
+    headers: Record<string, string> = {},
+    limits: readonly LimitState[] = [],
+  ) {
     super(code)
     this.code = code
     this.detail = detail
     this.headers = headers
+    this.limits = limits
   }
 }
 

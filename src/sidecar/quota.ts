@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { BucketTable } from '../base/token-bucket.js'
 import type { AppKey } from '../hub/message.js'
 import { callerOf } from './caller.js'
+import { tellLimit } from './limit-headers.js'
 import type { SidecarSettings } from './options.js'
 import { Problem } from './problem.js'
-import { BucketTable } from './token-bucket.js'
 
 /** Applications whose quota is remembered. */
 const APPS_MAX = 100_000
@@ -16,12 +17,14 @@ export const PUIDS_PER_UNIT = 10
  */
 export class Quota {
   readonly #buckets: BucketTable<AppKey>
-  readonly #policy: string
+  readonly #requests: number
+  readonly #windowS: number
   readonly #nowMs: () => number
 
   constructor({ rateRequests, rateWindowMs }: SidecarSettings, nowMs: () => number) {
     this.#buckets = new BucketTable(rateRequests, rateWindowMs, APPS_MAX)
-    this.#policy = `"app";q=${rateRequests};w=${Math.ceil(rateWindowMs / 1000)}`
+    this.#requests = rateRequests
+    this.#windowS = Math.ceil(rateWindowMs / 1000)
     this.#nowMs = nowMs
   }
 
@@ -46,7 +49,8 @@ export class Quota {
 
   #take(request: FastifyRequest, reply: FastifyReply, units: number): void {
     const grant = this.#buckets.take(callerOf(request).app, this.#nowMs(), units)
-    reply.header('ratelimit-policy', this.#policy).header('ratelimit', `"app";r=${grant.remaining};t=${grant.fullInS}`)
+    const { remaining, fullInS } = grant
+    tellLimit(reply, { policy: 'app', quota: this.#requests, windowS: this.#windowS, remaining, fullInS })
     if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
   }
 }

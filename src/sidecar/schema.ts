@@ -1,5 +1,6 @@
 /** JSON schemas that several routes share: they check, they serialise, and they are the OpenAPI document. */
 import { type TSchema, type TUnsafe, Type } from 'typebox'
+import { DEVICE_CLASSES, type DeviceClass } from '../packet/constants.js'
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, type ProblemDocument, problemDocument } from './problem.js'
 import type { PresenceJson, RingJson } from './view.js'
 
@@ -35,8 +36,11 @@ export const Puid = Type.String({
   examples: [EXAMPLE_PUID],
 })
 
-const oneOf = (values: readonly string[], options: object = {}) =>
-  Type.Unsafe<string>({ type: 'string', enum: values, ...options })
+const EXAMPLE_HANDLE = 'd_9mV0bZ3qgB5sN7tKc2XwYh1LfRjP4uAeDiQoTzGvSx6WkMnUaEyHrJbCdFpIl8Ot'
+
+/** One of some words. */
+export const oneOf = <Word extends string>(values: readonly Word[], options: object = {}): TUnsafe<Word> =>
+  Type.Unsafe<Word>({ type: 'string', enum: values, ...options })
 const time = (description: string) => Type.String({ description, format: 'date-time' })
 const maybe = (description: string, more: object = {}) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], description, ...more })
@@ -90,7 +94,7 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
           'In this order, but for one step back: `sent` becomes `queued` with reason `unanswered` while no device acknowledges it. The last five are final; a ring gets exactly one of them.',
       }),
       reason: maybe(
-        'Why it is queued (`offline`: nobody to ring is in contact, `unavailable`: kept silently, `unanswered`: no device has acknowledged it for 8 s; it goes out with the next packet of each) or failed.',
+        'Why it is queued (`offline`: nobody to ring is in contact, `unavailable`: kept silently, `unanswered`: no device has acknowledged it for 8 s; it goes out with the next packet of each), failed, or withdrawn (`replaced`: a newer ring has its collapse key).',
       ),
       createdAt: time('When it was accepted.'),
       deadlineAt: time('When it becomes missed.'),
@@ -98,6 +102,13 @@ export const SHARED_SCHEMAS: readonly TSchema[] = [
       shownAt: maybe('First display by a device.', { format: 'date-time' }),
       endedAt: maybe('When it got its final state.', { format: 'date-time' }),
       by: maybe('PUID of who accepted or dismissed.'),
+      deviceClass: Type.Unsafe<DeviceClass | null>({
+        type: ['string', 'null'],
+        enum: [...DEVICE_CLASSES, null],
+        description: 'What the device that accepted or dismissed says it is.',
+      }),
+      deviceHandle: maybe('Rings the device that accepted, and no other, in place of a PUID in `to`.'),
+      deviceHandleExpiresAt: maybe('Until when it does: 10 minutes.', { format: 'date-time' }),
       reply: maybe('Reply of the device that accepted, base64url.'),
     },
     { $id: 'Ring', title: 'Ring', description: 'A live notification.' },
@@ -142,7 +153,7 @@ export const LIMIT_HEADERS = {
   'ratelimit-policy': {
     type: 'string',
     description:
-      'Your quota: `q` units in `w` seconds (draft-ietf-httpapi-ratelimit-headers). A request costs one unit; one that names many PUIDs one for each ten begun.',
+      'Limits: `q` units in `w` seconds (draft-ietf-httpapi-ratelimit-headers). `app`: a request costs one unit; one that names many PUIDs one for each ten begun. Where you ring, also `puid`: rings to one PUID, that of the pool which has least left; and `rings`: open rings.',
   },
   ratelimit: { type: 'string', description: '`r` units left; full again in `t` seconds.' },
 } as const
@@ -207,6 +218,9 @@ export const EXAMPLES = {
     shownAt: '2026-11-21T14:02:00.210Z',
     endedAt: '2026-11-21T14:02:06.871Z',
     by: EXAMPLE_PUID,
+    deviceClass: 'phone',
+    deviceHandle: EXAMPLE_HANDLE,
+    deviceHandleExpiresAt: '2026-11-21T14:12:06.871Z',
     reply: null,
   },
 } as const

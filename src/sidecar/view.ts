@@ -1,5 +1,5 @@
 /** The hub's records as the JSON that applications read: camelCase, times in ISO 8601 with milliseconds, null for none. */
-import type { PresenceCause, PresenceState, PresenceView, RingState, RingView } from '../hub/message.js'
+import type { DeviceClass, PresenceCause, PresenceState, PresenceView, RingState, RingView } from '../hub/message.js'
 
 /** A person as JSON. */
 export interface PresenceJson {
@@ -23,6 +23,9 @@ export interface RingJson {
   shownAt: string | null
   endedAt: string | null
   by: string | null
+  deviceClass: DeviceClass | null
+  deviceHandle: string | null
+  deviceHandleExpiresAt: string | null
   reply: string | null
 }
 
@@ -56,6 +59,9 @@ export function ringJson(ring: RingView): RingJson {
     shownAt: timeOrNull(ring.shownMs),
     endedAt: timeOrNull(ring.endedMs),
     by: textOrNull(ring.by),
+    deviceClass: ring.deviceClass === '' ? null : ring.deviceClass,
+    deviceHandle: textOrNull(ring.device),
+    deviceHandleExpiresAt: timeOrNull(ring.deviceUntilMs),
     reply: textOrNull(ring.reply),
   }
 }

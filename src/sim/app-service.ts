@@ -6,6 +6,8 @@ import type { Checker } from './checker.js'
 /** A pool of more is refused. */
 const POOL_MAX = 64
 
+const ALL_AT_ONCE = { strategy: 'all', stepMs: 0 } as const
+
 /** PUIDs of one question for presence. */
 const QUESTION_PUIDS = 16
 
@@ -15,7 +17,7 @@ export interface AppServiceSetting {
   random: SeededRandom
   checker: Checker
   request: (request: HubRequest) => void
-  /** A ring is accepted for delivery. @param to the PUIDs that it was for. */
+  /** A ring is accepted for delivery. @param to the PUIDs that it is for now: nobody's of a sequence. */
   onRing: (ring: string, to: readonly string[]) => void
 }
 
@@ -54,9 +56,12 @@ export class AppService {
     const deadlineInMs = 5000 + random.int(40_000)
     const text = { title: 'Ring', body: `number ${this.#request}`, url: 'https://example.net/ring', payload: '' }
     const idempotencyKey = random.uniform() < 0.5 ? `key ${this.#request}` : ''
-    const ring = { to, ...text, deadlineInMs, idempotencyKey }
+    const isSequence = isPool && random.uniform() < 0.5
+    const steps = isSequence ? { strategy: 'sequence' as const, stepMs: 5000 + random.int(5000) } : ALL_AT_ONCE
+    const collapseKey = random.uniform() < 0.2 ? 'call' : ''
+    const ring = { to, ...text, deadlineInMs, ...steps, collapseKey, idempotencyKey }
     const name = this.#name(++this.#request)
-    this.#asked.set(name, to)
+    this.#asked.set(name, isSequence ? [] : to)
     request({ kind: 'ring', request: name, app, ring })
   }
 

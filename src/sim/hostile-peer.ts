@@ -80,8 +80,8 @@ export class HostilePeer {
     const bytes = (length: number) => random.fill(new Uint8Array(length))
     const frames: (() => DeviceFrame)[] = [
       () => ({ kind: 'ack', id }),
-      () => ({ kind: 'verdict', id, what: 0, reply: bytes(random.int(64)) }),
-      () => ({ kind: 'verdict', id, what: 2, reply: null }),
+      () => ({ kind: 'verdict', id, what: 0, deviceClass: random.int(24), reply: bytes(random.int(64)) }),
+      () => ({ kind: 'verdict', id, what: 2, deviceClass: 0, reply: null }),
       () => ({ kind: 'response', challenge: bytes(8) }),
       () => ({ kind: 'thresholds', awayAfterS: random.int(2 ** 40), offlineAfterS: random.int(3) }),
       () => ({ kind: 'silence', seconds: random.int(4000) }),

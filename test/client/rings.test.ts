@@ -440,7 +440,7 @@ t.test('a ring that is held to the end of its wait lets go, whatever the fractio
   t.ok(odd.length > 0)
   for (const moment of odd) {
     const outlet = { emit: () => {}, ask: () => {}, askAlong: () => {}, unask: () => {}, save: () => {} }
-    const book = new RingBook(outlet, new ServerClock(), new SeenRings(), () => 'unknown')
+    const book = new RingBook(outlet, new ServerClock(), new SeenRings(), () => 'unknown', 0)
     const content = { title: '', body: '', url: '', payload: new Uint8Array(0) }
     const names = { id: 300, ring: new Uint8Array(16), app: new Uint8Array(8), deadlineMs: 1e15 }
     book.handleNotify({ kind: 'notify', ...names, ...content }, { monotonicMs: moment, wallMs: 0 })

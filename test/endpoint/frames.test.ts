@@ -116,7 +116,7 @@ t.test('application frames become events, with byte strings of their own', async
     { kind: 'key-request', nonce: new Uint8Array(16).fill(3) },
     { kind: 'key-sealed', request: 1, sealed: new Uint8Array(80).fill(4) },
     { kind: 'puid-request', app: new Uint8Array(8).fill(5), rotation: 0 },
-    { kind: 'verdict', id: 300, what: 0, reply: new Uint8Array(2).fill(6) },
+    { kind: 'verdict', id: 300, what: 0, deviceClass: 1, reply: new Uint8Array(2).fill(6) },
   ]
   device.exchange([PING, ...frames], A)
   const events = pair.takeEvents()

@@ -83,7 +83,7 @@ t.test('[R-7-2] [R-7.1-1] the malformed list, d2s', async (t) => {
     t.ok(readSequence(fromHex(text), LIMITS), `${reason}: good CBOR`)
   }
   t.strictSame(d2s(`8506010001590400${'00'.repeat(1024)}`)?.length, 1, 'a part of 1024 B')
-  t.strictSame(d2s(`840119010000590100${'00'.repeat(256)}`)?.length, 1, 'a reply of 256 B')
+  t.strictSame(d2s(`85011901000000590100${'00'.repeat(256)}`)?.length, 1, 'a reply of 256 B')
   t.strictSame(d2s('82051b0000ffffffffffff'), [{ kind: 'sync', version: 2 ** 48 - 1 }])
 })
 
@@ -102,7 +102,9 @@ t.test('[R-7-3] [R-7-4] unknown types and further items are ignored', async (t) 
   t.strictSame(d2s('811b001fffffffffffff'), [])
   t.strictSame(d2s('84040102038100'), [{ kind: 'silence', seconds: 1 }])
   t.strictSame(s2d('8416010203'), [{ kind: 'retry-after', seconds: 1 }])
-  t.strictSame(d2s('850119010002410961' + '61'), [{ kind: 'verdict', id: 256, what: 2, reply: fromHex('09') }])
+  t.strictSame(d2s('86011901000217410961' + '61'), [
+    { kind: 'verdict', id: 256, what: 2, deviceClass: 23, reply: fromHex('09') },
+  ])
   t.equal(d2s('82188081818181'), null, 'even in grease the limits hold')
 })
 

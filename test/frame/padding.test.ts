@@ -44,5 +44,5 @@ t.test('[R-7-6] says which kinds are padded', async (t) => {
     }
   }
   t.notOk(needsPadding([]))
-  t.ok(needsPadding([{ kind: 'verdict', id: 300, what: 0, reply: new Uint8Array(0) }]))
+  t.ok(needsPadding([{ kind: 'verdict', id: 300, what: 0, deviceClass: 0, reply: new Uint8Array(0) }]))
 })

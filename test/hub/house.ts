@@ -60,6 +60,8 @@ export class Phone {
   readonly frames: ServerFrame[] = []
   /** acks reliable frames by itself */
   acks = true
+  /** as in DEVICE_CLASSES */
+  deviceClass = 1
   readonly house: House
   readonly handle: number
   readonly person: number
@@ -140,7 +142,7 @@ export class Phone {
 
   /** Answers the last NOTIFY. */
   verdict(what: 0 | 1 | 2 | 3, reply: Uint8Array | null = null, id = this.notifies.at(-1)?.id ?? 0): this {
-    return this.frame({ kind: 'verdict', id, what, reply })
+    return this.frame({ kind: 'verdict', id, what, deviceClass: this.deviceClass, reply })
   }
 }
 
@@ -365,6 +367,9 @@ export class House {
       url: '',
       payload: '',
       deadlineInMs: 30_000,
+      strategy: 'all' as const,
+      stepMs: 0,
+      collapseKey: '',
       idempotencyKey: '',
       ...rest,
     }

@@ -4,7 +4,18 @@
  */
 import t from 'tap'
 import type { HubReply } from '../../src/hub/message.js'
-import { APP, APPEAR_OFFLINE, BLOCKED, type House, homely, listFor, OTHER_APP_ID, type Phone, SHOWN } from './house.js'
+import {
+  APP,
+  APPEAR_OFFLINE,
+  BLOCKED,
+  type House,
+  homely,
+  listFor,
+  OTHER_APP,
+  OTHER_APP_ID,
+  type Phone,
+  SHOWN,
+} from './house.js'
 
 const other = { app: OTHER_APP_ID }
 
@@ -82,6 +93,8 @@ function course(way: Way): Tape {
     tape.take()
     const missed = ring({ deadlineInMs: 7_000 })
     const withdrawn = ring({ idempotencyKey: `key ${round}` })
+    ring({ collapseKey: 'call', deadlineInMs: 50_000 + round })
+    ring({ collapseKey: 'call', deadlineInMs: 40_000 + round })
     ring({ idempotencyKey: `key ${round}` })
     house.ask({ kind: 'ring-get', request: house.nextRequest(), app: APP, ring: missed, waitMs: 60_000 })
     tape.step(3_000)
@@ -159,5 +172,72 @@ t.test('after a restart too, before and after the common instant', (t) => {
   const reference = after(lost).lines
   t.ok(reference.length > 8)
   for (const [name, way] of Object.entries(ways)) t.same(after(way).lines, reference, name)
+  t.end()
+})
+
+t.test('in pools too: whoever else is rung, is rung at the same time', (t) => {
+  for (const steps of [{}, { strategy: 'sequence', stepMs: 10_000 } as const]) {
+    const after = (way: Way, isRestarted: boolean): Tape => {
+      const { house, phone } = homely()
+      const [second, third] = [2, 3].map((person) => house.person(person)[0] as Phone) as [Phone, Phone]
+      for (const one of [second, third]) one.contact('active', true).putList(listFor([{}]))
+      way.leave(phone)
+      if (isRestarted) {
+        house.crash()
+        // Their list is not here yet; who is out of contact is silent.
+        if (way !== ways['out of contact']) phone.contact('active', true)
+        for (const one of [second, third]) one.contact('active', true).tellList(listFor([{}]), 1)
+      }
+      house.subscribe(1)
+      const tape = new Tape(house)
+      const to = [house.puid(2), house.puid(1), house.puid(3)]
+      for (const deadlineInMs of [30_000, 45_000]) {
+        house.ring([], { to, deadlineInMs, ...steps })
+        tape.step(1_000)
+        second.verdict(1)
+        tape.take()
+        tape.step(3_000)
+        if (isRestarted && way !== ways['out of contact'] && phone.notifies.length > 0) phone.verdict(3)
+        tape.lines.push([0, third.notifies.length])
+        tape.step(15_000)
+        if (deadlineInMs === 45_000) third.verdict(0)
+        tape.step(60_000)
+      }
+      return tape
+    }
+    for (const isRestarted of [false, true]) {
+      const reference = after(ways['out of contact'] as Way, isRestarted).lines
+      t.ok(reference.length > 6)
+      for (const [name, way] of Object.entries(ways)) t.same(after(way, isRestarted).lines, reference, name)
+    }
+  }
+  t.end()
+})
+
+t.test('a PUID that is unknown, foreign or was never given is refused alike, alone and among others', (t) => {
+  const { house, phone } = homely()
+  const [, , blank] = [2, 3, 4].map((person) => house.person(person)[0] as Phone)
+  blank?.contact('active', true)
+  const good = house.puid(1)
+  const never = {
+    garbled: `${good.slice(0, -2)}${good.endsWith('AA') ? 'BB' : 'AA'}`,
+    foreign: house.puid(1, OTHER_APP),
+    'of nobody': `p_${'A'.repeat(good.length - 2)}`,
+  }
+  const refusals = Object.values(never).map((puid) => {
+    const tape = new Tape(house)
+    for (const rest of [{}, { collapseKey: 'call' }, { strategy: 'sequence', stepMs: 10_000 } as const]) {
+      for (const to of [[puid], [good, puid], [puid, good]]) house.ring([], { to, ...rest })
+    }
+    house.views([puid])
+    tape.step(60_000)
+    return tape.lines.map(([ms, line]) => [
+      ms,
+      JSON.stringify({ ...(line as object), request: 0 }).replaceAll(puid, 'x'),
+    ])
+  })
+  t.equal(refusals[0]?.length, 9)
+  for (const lines of refusals) t.same(lines, refusals[0])
+  t.equal(phone.notifies.length, 0)
   t.end()
 })

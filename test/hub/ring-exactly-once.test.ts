@@ -7,13 +7,14 @@ import t from 'tap'
 import { hex } from '../../src/base/bytes.js'
 import type { OutcomeFrame, ServerFrame } from '../../src/frame/frame.js'
 import type { HubReply } from '../../src/hub/message.js'
+import type { RingRecord } from '../../src/ring/ring.js'
 import { readRingRow } from '../../src/ring/ring-row.js'
 import { isTerminal, type RingState } from '../../src/ring/ring-state.js'
 import { fuzzing } from '../support/fuzzing.js'
 import { House, listFor, type Phone } from './house.js'
 
 type Op =
-  | { do: 'ring'; to: number[]; deadlineInMs: number; key: number }
+  | { do: 'ring'; to: number[]; deadlineInMs: number; key: number; isSequence: boolean; collapse: number }
   | { do: 'withdraw'; ring: number }
   | { do: 'read'; ring: number }
   | { do: 'advance'; ms: number }
@@ -37,6 +38,8 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       to: fc.uniqueArray(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }),
       deadlineInMs: fc.constantFrom(5_000, 7_000, 30_000),
       key: fc.nat(3),
+      isSequence: fc.boolean(),
+      collapse: fc.nat(2),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('withdraw' as const), ring: index }) },
@@ -131,6 +134,7 @@ class Witness {
       if (this.#onDisk(name) === null) this.faults.push(`${name} rung before it was on disk`)
       if (isKept) continue
       if (this.house.wallMs >= frame.deadlineMs) this.faults.push(`${name} rung after its deadline`)
+      this.#turn(phone, name)
       if (isTerminal(this.#onDisk(name) ?? 'queued')) this.faults.push(`${name} rung after its end`)
     }
   }
@@ -141,6 +145,7 @@ class Witness {
     const notify = phone.notifies.find(({ id }) => id === outcome.notify)
     if (notify === undefined) return
     const state = this.#onDisk(hex(notify.ring))
+    if (this.#hasLeft(hex(notify.ring), phone.person, outcome.what)) return
     const expected: Record<number, readonly string[]> = {
       0: ['accepted'],
       1: ['accepted', 'dismissed', 'queued', 'sent', 'delivered', 'missed', 'withdrawn'],
@@ -151,9 +156,26 @@ class Witness {
     if (!expected[outcome.what]?.includes(state ?? '')) this.faults.push(`outcome ${outcome.what} of a ${state} ring`)
   }
 
+  /** Whether a person was told that their turn is over, or that another ring took the place of this one. */
+  #hasLeft(name: string, person: number, what: number): boolean {
+    const left = this.#record(name)?.targets.find((target) => target.person === person)?.left
+    return (left === 'passed' && what === 3) || (left === 'replaced' && what === 4)
+  }
+
   #onDisk(name: string): RingState | null {
+    return this.#record(name)?.state ?? null
+  }
+
+  #record(name: string): RingRecord | null {
     const row = this.house.disk.rings.get(name)
-    return row === undefined ? null : (readRingRow(row)?.state ?? null)
+    return row === undefined ? null : readRingRow(row)
+  }
+
+  /** In a sequence one person rings at a time, and it is theirs by what is on the disk. */
+  #turn(phone: Phone, name: string): void {
+    const record = this.#record(name)
+    if (record === null || record.stepMs === 0) return
+    if (record.targets[record.turn]?.person !== phone.person) this.faults.push(`${name} rung out of turn`)
   }
 
   /** After everything came to rest. */
@@ -180,7 +202,12 @@ function apply(house: House, names: readonly string[], op: Op): void {
   const ringName = 'ring' in op ? (names[op.ring % Math.max(names.length, 1)] ?? '') : ''
   switch (op.do) {
     case 'ring':
-      house.ring(op.to, { deadlineInMs: op.deadlineInMs, idempotencyKey: op.key === 0 ? '' : `${op.key}/${op.to}` })
+      house.ring(op.to, {
+        deadlineInMs: op.deadlineInMs,
+        idempotencyKey: op.key === 0 ? '' : `${op.key}/${op.to}`,
+        ...(op.isSequence && { strategy: 'sequence', stepMs: 5_000 }),
+        collapseKey: op.collapse === 0 ? '' : `${op.collapse}`,
+      })
       break
     case 'withdraw':
       house.withdraw(ringName)

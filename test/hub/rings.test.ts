@@ -300,14 +300,26 @@ t.test('limits: open rings of an application, rings to one person in a minute', 
   t.match(house.take('error').at(-1), { code: 'rate-limited', retryAfterS: 5 })
   t.ok(house.ring(1, {}, OTHER_APP), 'another application has its own')
   phone.verdict(1, null, phone.notifies[0]?.id)
-  house.advance(10_000)
   t.ok(house.ring(1))
   phone.verdict(1, null, phone.notifies[1]?.id)
   t.ok(house.ring(1))
+  t.match(house.take('ring').at(-1)?.limits, [
+    { policy: 'puid', quota: 5, windowS: 60, remaining: 0, fullInS: 60 },
+    { policy: 'rings', quota: 3, windowS: 0, remaining: 0 },
+  ])
   phone.verdict(1, null, phone.notifies[2]?.id)
   t.equal(house.ring(1), null)
-  t.match(house.take('error').at(-1), { code: 'rate-limited', retryAfterS: 50 })
-  house.advance(50_000)
+  t.match(house.take('error').at(-1), {
+    code: 'rate-limited',
+    retryAfterS: 12,
+    limits: [
+      { policy: 'puid', remaining: 0 },
+      { policy: 'rings', remaining: 1 },
+    ],
+  })
+  t.ok(house.ring([], { to: [house.puid(1, 1, 9)] }), 'another name of theirs, which tells nothing of the first')
+  house.withdraw(house.take('ring').at(-1)?.ring.ring ?? '')
+  house.advance(12_000)
   t.ok(house.ring(1))
   t.end()
 })

@@ -6,7 +6,6 @@ import { notifyId } from '../../src/ring/notify-id.js'
 import { requestHash } from '../../src/ring/request-hash.js'
 import type { NewRing, RingRecord } from '../../src/ring/ring.js'
 import { checkRing } from '../../src/ring/ring-check.js'
-import { RingRate } from '../../src/ring/ring-limits.js'
 import { readRingRow, writeRingRow } from '../../src/ring/ring-row.js'
 import { isTerminal } from '../../src/ring/ring-state.js'
 import { ringRecord } from '../support/ring-records.js'
@@ -31,7 +30,7 @@ t.test('a row that is cut, longer or of another release is not read', (t) => {
     if (readRingRow(row.subarray(0, length)) !== null) t.fail(`cut to ${length}`)
   }
   t.equal(readRingRow(Uint8Array.of(...row, 0)), null)
-  for (const version of [1, 3]) t.equal(readRingRow(Uint8Array.of(version, ...row.subarray(1))), null)
+  for (const version of [2, 4]) t.equal(readRingRow(Uint8Array.of(version, ...row.subarray(1))), null)
   t.end()
 })
 
@@ -42,6 +41,9 @@ const request: NewRing = {
   url: '',
   payload: '',
   deadlineInMs: 30_000,
+  strategy: 'all',
+  stepMs: 0,
+  collapseKey: '',
   idempotencyKey: '',
 }
 const codeOf = (rest: Partial<NewRing>) => {
@@ -61,9 +63,20 @@ t.test('what may be asked for', (t) => {
     { payload: '+' },
     { payload: 'A' },
     { idempotencyKey: 'x'.repeat(256) },
+    { collapseKey: 'x'.repeat(65) },
+    { stepMs: 5_000 },
+    { strategy: 'sequence' },
+    { strategy: 'sequence', stepMs: 4_999 },
+    { strategy: 'sequence', stepMs: 600_001 },
+    { strategy: 'sequence', stepMs: 5_000.5 },
+    { strategy: 'none' as 'all' },
   ]
   for (const rest of invalid) t.equal(codeOf(rest), 'ring-invalid', JSON.stringify(rest).slice(0, 60))
-  for (const deadlineInMs of [5_000, 600_000]) t.equal(codeOf({ deadlineInMs }), '')
+  for (const ms of [5_000, 600_000]) {
+    t.equal(codeOf({ deadlineInMs: ms }), '')
+    t.equal(codeOf({ strategy: 'sequence', stepMs: ms }), '')
+  }
+  t.equal(codeOf({ collapseKey: 'x'.repeat(64) }), '')
   t.equal(codeOf({ to: Array.from({ length: 64 }, (_, i) => `p_${i}`), idempotencyKey: 'x'.repeat(255) }), '')
   t.end()
 })
@@ -117,13 +130,16 @@ t.test('the hash of a request tells apart what runs together, and forgets the ke
     Buffer.from(requestHash(nobleCrypto, { ...request, ...rest })).toString('hex')
   t.equal(hash({}).length, 32)
   t.equal(hash({ idempotencyKey: 'a' }), hash({ idempotencyKey: 'b' }))
-  const all = [
+  const all: Partial<NewRing>[] = [
     {},
     { title: 'Ada call', body: 's' },
     { deadlineInMs: 3_000 },
     { to: ['p_1', 'p_2'] },
     { to: ['p_', '1'] },
     { url: 'x' },
+    { collapseKey: 'x' },
+    { strategy: 'sequence' },
+    { strategy: 'sequence', stepMs: 5_000 },
   ]
   t.equal(new Set(all.map(hash)).size, all.length)
   t.end()
@@ -138,24 +154,6 @@ t.test('notify ids: in range, different by device and try, the same each time, e
   t.not(notifyId(nobleCrypto, seed, 5, 1), notifyId(nobleCrypto, seed, 5, 0))
   const low = ids.filter((id) => id < 256 + 32_640).length
   t.ok(low > 850 && low < 1_150, `${low} of 2000 in the lower half`)
-  t.end()
-})
-
-t.test('the rate of rings: exact over any minute, for each application and person', (t) => {
-  const rate = new RingRate(3)
-  for (const atMs of [0, 10_000, 20_000]) {
-    t.equal(rate.waitMs(1, 1, atMs), 0)
-    rate.count(1, 1, atMs)
-  }
-  t.equal(rate.waitMs(1, 1, 20_000), 40_000)
-  t.equal(rate.waitMs(1, 1, 59_999), 1)
-  t.equal(rate.waitMs(1, 1, 60_000), 0)
-  t.equal(rate.waitMs(1, 2, 20_000), 0)
-  t.equal(rate.waitMs(2, 1, 20_000), 0)
-  rate.count(1, 1, 60_000)
-  t.equal(rate.waitMs(1, 1, 60_000), 10_000)
-  rate.count(9, 9, 120_000)
-  t.equal(rate.pairs, 1, 'quiet pairs are forgotten')
   t.end()
 })
 

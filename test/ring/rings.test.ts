@@ -22,6 +22,9 @@ const NEW_RING: NewRing = {
   url: '',
   payload: '',
   deadlineInMs: 30_000,
+  strategy: 'all',
+  stepMs: 0,
+  collapseKey: '',
   idempotencyKey: '',
 }
 
@@ -47,6 +50,8 @@ function bench() {
         appId: () => new Uint8Array(8),
         readPuid: (_, puid) => (puid === 'p' ? { person: PERSON, rotation: 0 } : null),
         writePuid: () => 'p',
+        readAlias: () => null,
+        writeAlias: () => 'd_',
       },
       channel: {
         isIdFree: (_, id) => !busy.has(id) && !owners.has(id),
@@ -99,7 +104,14 @@ t.test('a notify id that is in use on the device is passed over; when none is fr
   rings.handleReach(PERSON, now())
   t.match(sent, [{ kind: 'notify', id: ids[2] }])
   state.nowMs = 1
-  t.ok(rings.handleVerdict(DEVICE, PERSON, { kind: 'verdict', id: ids[2] as number, what: 0, reply: null }, now()))
+  t.ok(
+    rings.handleVerdict(
+      DEVICE,
+      PERSON,
+      { kind: 'verdict', id: ids[2] as number, what: 0, deviceClass: 1, reply: null },
+      now(),
+    ),
+  )
   t.end()
 })
 
@@ -113,9 +125,11 @@ t.test('after a restart a verdict finds its ring under any of the ids that it ma
   t.ok(again.load(row, () => true, now()))
   again.handleReach(PERSON, now())
   t.not(sent[0]?.id, notifyId(nobleCrypto, seed, DEVICE, 0), 'a new one')
-  t.notOk(again.handleVerdict(DEVICE, PERSON, { kind: 'verdict', id: 300, what: 0, reply: null }, now()))
-  t.notOk(again.handleVerdict(DEVICE, PERSON + 1, { kind: 'verdict', id, what: 0, reply: null }, now()))
-  t.ok(again.handleVerdict(DEVICE, PERSON, { kind: 'verdict', id, what: 0, reply: null }, now()))
+  t.notOk(
+    again.handleVerdict(DEVICE, PERSON, { kind: 'verdict', id: 300, what: 0, deviceClass: 1, reply: null }, now()),
+  )
+  t.notOk(again.handleVerdict(DEVICE, PERSON + 1, { kind: 'verdict', id, what: 0, deviceClass: 1, reply: null }, now()))
+  t.ok(again.handleVerdict(DEVICE, PERSON, { kind: 'verdict', id, what: 0, deviceClass: 1, reply: null }, now()))
   commit(again)
   t.match(sent.at(-1), { kind: 'outcome', notify: id, what: 0 })
   again.handleGet(2, APP, hex(readRingRow(row)?.id as Uint8Array), 0, now())

@@ -80,6 +80,9 @@ export function ringView(more: Partial<RingView> = {}): RingView {
     shownMs: 0,
     endedMs: 0,
     by: '',
+    deviceClass: '',
+    device: '',
+    deviceUntilMs: 0,
     reply: '',
     ...more,
   }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
+import { BucketTable, TokenBucket } from '../../src/base/token-bucket.js'
 import { isLoopback, limitKey } from '../../src/sidecar/address.js'
 import { ApiKeys } from '../../src/sidecar/api-keys.js'
 import { samplesText } from '../../src/sidecar/metrics.js'
 import { problemOf } from '../../src/sidecar/problem.js'
-import { BucketTable, TokenBucket } from '../../src/sidecar/token-bucket.js'
 import { APPS } from './fake-main.js'
 
 t.test('addresses', async (t) => {

@@ -103,6 +103,9 @@ t.test('sending a ring', async (t) => {
     shownAt: null,
     endedAt: null,
     by: null,
+    deviceClass: null,
+    deviceHandle: null,
+    deviceHandleExpiresAt: null,
     reply: null,
   })
   const whole = {
@@ -112,6 +115,8 @@ t.test('sending a ring', async (t) => {
     url: 'chat://call/7',
     payload: 'AAEC',
     deadlineSeconds: 5,
+    strategy: 'sequence',
+    collapseKey: 'call 7',
   }
   t.equal((await send(whole, { 'idempotency-key': '"k 1"' })).statusCode, 201)
   t.same(main.asked, [
@@ -125,6 +130,9 @@ t.test('sending a ring', async (t) => {
         url: '',
         payload: '',
         deadlineInMs: 30_000,
+        strategy: 'all',
+        stepMs: 0,
+        collapseKey: '',
         idempotencyKey: '',
       },
     },
@@ -138,6 +146,9 @@ t.test('sending a ring', async (t) => {
         url: 'chat://call/7',
         payload: 'AAEC',
         deadlineInMs: 5000,
+        strategy: 'sequence',
+        stepMs: 20_000,
+        collapseKey: 'call 7',
         idempotencyKey: '"k 1"',
       },
     },
@@ -162,6 +173,11 @@ t.test('sending a ring', async (t) => {
     [{ to: Array.from({ length: 65 }, (_, i) => `p${i}`), title: 'T' }, { code: 'invalid-request' }],
     [{ to: PUID, title: 'T', payload: 'A' }, { code: 'invalid-request' }],
     [{ to: PUID, title: 'T', colour: 'red' }, { code: 'invalid-request' }],
+    [{ to: PUID, title: 'T', strategy: 'both' }, { code: 'invalid-request' }],
+    [{ to: PUID, title: 'T', stepSeconds: 10 }, { code: 'invalid-request' }],
+    [{ to: PUID, title: 'T', strategy: 'sequence', stepSeconds: 4 }, { code: 'invalid-request' }],
+    [{ to: PUID, title: 'T', collapseKey: '' }, { code: 'invalid-request' }],
+    [{ to: PUID, title: 'T', collapseKey: 'x'.repeat(65) }, { code: 'invalid-request' }],
     [{ to: PUID, title: 'T', url: 'javascript:alert(1)' }, { code: 'ring-invalid' }],
     [{ to: PUID, title: 'T', url: ' JAVASCRIPT:alert(1)' }, { code: 'ring-invalid' }],
     [{ to: PUID, title: 'T', url: '/relative' }, { code: 'ring-invalid' }],
@@ -425,6 +441,49 @@ t.test('quota of an application', async (t) => {
   t.equal((await ask(`Bearer ${OTHER_KEY}`)).statusCode, 200, 'another application')
   clock.ms += 2000
   t.equal((await ask(`Bearer ${API_KEY}`)).statusCode, 200)
+})
+
+t.test('limits of PUIDs, open rings and addresses stand beside that of the application', async (t) => {
+  const { app, main } = await fixture({
+    enrolPerMinute: 5,
+    rateRequests: 1000,
+    rateWindowMs: 10_000,
+    wrongKeysPerMinute: 60,
+  })
+  const limits = (remaining: number) => [
+    { policy: 'puid' as const, quota: 30, windowS: 60, remaining, fullInS: 60 - 2 * remaining },
+    { policy: 'rings' as const, quota: 1000, windowS: 0, remaining: 998, fullInS: 0 },
+  ]
+  main.answer = ({ request }) => ({ kind: 'ring', request, ring: ringView(), created: true, limits: limits(29) })
+  const send = () =>
+    app.inject({ method: 'POST', url: '/v1/rings', headers: JSON_AUTH, payload: { to: PUID, title: 'T' } })
+  t.match((await send()).headers, {
+    'ratelimit-policy': '"app";q=1000;w=10, "puid";q=30;w=60, "rings";q=1000',
+    ratelimit: '"app";r=999;t=1, "puid";r=29;t=2, "rings";r=998',
+  })
+  main.answer = ({ request }) => {
+    return { kind: 'error', request, code: 'rate-limited', detail: '', retryAfterS: 2, limits: limits(0) }
+  }
+  t.match(await send(), {
+    statusCode: 429,
+    headers: { 'retry-after': '2', ratelimit: '"app";r=998;t=1, "puid";r=0;t=60, "rings";r=998' },
+  })
+  const wrong = await app.inject({ url: `/v1/presence/${PUID}`, headers: { authorization: 'Bearer pl_wrong' } })
+  t.match(wrong.headers, { 'ratelimit-policy': '"address";q=60;w=60', ratelimit: '"address";r=59;t=1' })
+  const payload = { code: 'x', publicKey: 'A'.repeat(43), name: 'Phone' }
+  for (const [left, statusCode] of [
+    [4, 403],
+    [3, 403],
+    [2, 403],
+    [1, 403],
+    [0, 403],
+    [0, 429],
+  ] as const) {
+    const answer = await app.inject({ method: 'POST', url: '/v1/devices', payload })
+    t.equal(answer.statusCode, statusCode)
+    t.match(answer.headers['ratelimit'], new RegExp(`^"address";r=${left};`))
+    t.equal(answer.headers['ratelimit-policy'], '"address";q=5;w=60')
+  }
 })
 
 t.test('readiness', async (t) => {

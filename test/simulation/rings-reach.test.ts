@@ -60,8 +60,9 @@ class Home {
   }
 
   ring(deadlineInMs: number): void {
+    const rest = { strategy: 'all', stepMs: 0, collapseKey: '', idempotencyKey: '' } as const
     const to = [this.world.services[0]!.puids.get(1)!]
-    const ring = { to, title: 'x', body: '', url: '', payload: '', deadlineInMs, idempotencyKey: '' }
+    const ring = { to, title: 'x', body: '', url: '', payload: '', deadlineInMs, ...rest }
     this.world.server.request({ kind: 'ring', request: 1e9 + 9000, app: 1, ring })
   }
 

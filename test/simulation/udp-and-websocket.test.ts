@@ -44,8 +44,9 @@ class Home {
   ringMs(): number {
     const startMs = this.world.queue.nowMs
     const before = this.shown.length
+    const rest = { strategy: 'all', stepMs: 0, collapseKey: '', idempotencyKey: '' } as const
     const to = [this.world.services[0]!.puids.get(1)!]
-    const ring = { to, title: 'x', body: '', url: '', payload: '', deadlineInMs: 10_000, idempotencyKey: '' }
+    const ring = { to, title: 'x', body: '', url: '', payload: '', deadlineInMs: 10_000, ...rest }
     this.world.server.request({ kind: 'ring', request: 1e9 + 9000 + before, app: 1, ring })
     this.run(3)
     return (this.shown[before] ?? Infinity) - startMs

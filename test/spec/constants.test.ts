@@ -43,7 +43,7 @@ t.test('section 14 and constants.ts say the same', async (t) => {
   t.ok(table.size >= 40, 'the table was found')
   const ours = new Map(Object.entries(constants).filter(([name]) => /^[A-Z][A-Z0-9_]+$/.test(name)))
   for (const [name, value] of table) t.equal([ours.get(name)].flat().join(', '), value, name)
-  const elsewhere = ['SILENCE_CLASS_S', 'ONE_BYTE_VALUES'] // section 7.1, below
+  const elsewhere = ['SILENCE_CLASS_S', 'ONE_BYTE_VALUES', 'DEVICE_CLASSES'] // sections 7.1 and 12.2, below
   for (const name of ours.keys()) t.ok(table.has(name) || elsewhere.includes(name), `${name} is in the spec`)
 })
 
@@ -101,6 +101,14 @@ t.test('refusals, close codes, verdicts, outcomes, list results', async (t) => {
   }
   const verdicts = listed('### 12.2', 'VERDICT')
   t.strictSame(Object.fromEntries(verdicts.map(([code, name]) => [name, code])), constants.VerdictWhat)
+  const classes =
+    section('### 12.2')
+      .match(/for the sender: (0 [^;]*);/)?.[1]
+      ?.split(', ') ?? []
+  t.strictSame(
+    classes,
+    constants.DEVICE_CLASSES.map((name, code) => `${code} ${name}`),
+  )
   const words = {
     acceptedHere: 'accepted by this device',
     answeredElsewhere: 'answered elsewhere',

@@ -21,8 +21,8 @@ const part = fromHex('c0ffee')
 export const SAMPLE_D2S: readonly DeviceFrame[] = [
   { kind: 'ping', state: 'active', silenceClass: 4 },
   { kind: 'ack', id },
-  { kind: 'verdict', id, what: 2, reply: null },
-  { kind: 'verdict', id, what: 0, reply: fromHex('6f6b') },
+  { kind: 'verdict', id, what: 2, deviceClass: 0, reply: null },
+  { kind: 'verdict', id, what: 0, deviceClass: 1, reply: fromHex('6f6b') },
   { kind: 'response', challenge: fromHex('0102030405060708') },
   { kind: 'thresholds', awayAfterS: 300, offlineAfterS: 0 },
   { kind: 'silence', seconds: 1000 },

@@ -25,7 +25,12 @@ type Of<Kind extends Frame['kind']> = Extract<Frame, { kind: Kind }>
 /** Every kind that a device sends, but PING, with any values in range. */
 export const deviceFrames: Record<Exclude<DeviceFrame['kind'], 'ping'>, fc.Arbitrary<DeviceFrame>> = {
   ack: frame<Of<'ack'>>('ack', { id }),
-  verdict: frame<Of<'verdict'>>('verdict', { id, what: fc.constantFrom(0, 1, 2, 3), reply: fc.option(octets(0, 256)) }),
+  verdict: frame<Of<'verdict'>>('verdict', {
+    id,
+    what: fc.constantFrom(0, 1, 2, 3),
+    deviceClass: fc.nat(23),
+    reply: fc.option(octets(0, 256)),
+  }),
   response: frame<Of<'response'>>('response', { challenge: octets(8) }),
   thresholds: frame<Of<'thresholds'>>('thresholds', { awayAfterS: uint, offlineAfterS: uint }),
   silence: frame<Of<'silence'>>('silence', { seconds: uint }),

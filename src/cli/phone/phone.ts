@@ -50,6 +50,7 @@ export async function openPhone(
     credentials,
     storage,
     network: options.network,
+    deviceClass: 'desktop',
     transport: countedTransport(nodeTransport(credentials.endpoints, systemHost()), traffic),
     ...(options.keepaliveS === null ? {} : { keepaliveS: options.keepaliveS }),
   }).catch((error: NodeJS.ErrnoException) => {

@@ -1,3 +1,4 @@
+import type { DeviceClass } from '../../packet/constants.js'
 import type { Credentials } from '../credentials.js'
 import { connect as connectOver, type Device } from '../device-client.js'
 import type { Network } from '../learning/network.js'
@@ -19,6 +20,8 @@ export interface NodeConnectOptions {
   keepaliveS?: number
   /** as `keepaliveS`, while datagrams go by TCP; default the same, or learnt */
   tcpKeepaliveS?: number
+  /** what the senders of rings are told this device is; default 'other' */
+  deviceClass?: DeviceClass
   /** the network that the device is on; default: nothing is known of it */
   network?: Network
 }
@@ -30,7 +33,7 @@ export interface NodeConnectOptions {
  * @throws as `connect` of `pilotlight/client`.
  */
 export function connect(options: NodeConnectOptions): Promise<Device> {
-  const { credentials, storage, transport, keepaliveS, tcpKeepaliveS, network } = options
+  const { credentials, storage, transport, keepaliveS, tcpKeepaliveS, network, deviceClass } = options
   const host = systemHost()
   return connectOver({
     credentials,
@@ -40,5 +43,6 @@ export function connect(options: NodeConnectOptions): Promise<Device> {
     ...(keepaliveS === undefined ? {} : { keepaliveS }),
     ...(tcpKeepaliveS === undefined ? {} : { tcpKeepaliveS }),
     ...(network === undefined ? {} : { network }),
+    ...(deviceClass === undefined ? {} : { deviceClass }),
   })
 }

@@ -1,7 +1,7 @@
 /** One WebSocket of `/v1/channel`: each binary message is one datagram. wire-spec §8.3 */
 import type { RawData, WebSocket } from 'ws'
+import { TokenBucket } from '../../base/token-bucket.js'
 import { DATAGRAM_BYTES_MAX, Flag, WebSocketClose } from '../../packet/constants.js'
-import { TokenBucket } from '../token-bucket.js'
 
 /** Datagrams that one connection may send at once, and as many again in each window: 64 a second. */
 const BURST = 256

@@ -1,12 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { base64url, fromBase64url } from '../../base/base64.js'
+import { BucketTable, TokenBucket } from '../../base/token-bucket.js'
 import { isLoopback, limitKey } from '../address.js'
 import type { App, Context } from '../context.js'
-import { whenReady } from '../guard.js'
+import { type OnRequest, whenReady } from '../guard.js'
+import { tellAddress } from '../limit-headers.js'
 import { Problem } from '../problem.js'
 import { answer, problems, record } from '../schema.js'
-import { BucketTable, type Grant, TokenBucket } from '../token-bucket.js'
 
 /** Addresses whose enrolments are remembered. */
 const ADDRESSES_MAX = 10_000
@@ -106,15 +107,13 @@ export async function demandHttps(request: FastifyRequest): Promise<void> {
 }
 
 /** Counts guesses of one-time codes. */
-export function withinEnrolLimits(context: Context): (request: FastifyRequest) => Promise<void> {
+export function withinEnrolLimits(context: Context): OnRequest {
   const { enrolPerMinute, enrolPerMinuteTotal } = context.settings
   const byAddress = new BucketTable<string>(enrolPerMinute, MINUTE_MS, ADDRESSES_MAX)
   const total = new TokenBucket(enrolPerMinuteTotal, MINUTE_MS, context.nowMs())
-  const check = (grant: Grant) => {
+  return async (request, reply) => {
+    tellAddress(reply, enrolPerMinute, byAddress.take(limitKey(request.ip), context.nowMs()))
+    const grant = total.take(context.nowMs())
     if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
-  }
-  return async (request) => {
-    check(byAddress.take(limitKey(request.ip), context.nowMs()))
-    check(total.take(context.nowMs()))
   }
 }

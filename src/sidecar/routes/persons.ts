@@ -1,9 +1,8 @@
-import type { FastifyRequest } from 'fastify'
+import { BucketTable } from '../../base/token-bucket.js'
 import { limitKey } from '../address.js'
 import type { App, Context } from '../context.js'
-import { whenReady } from '../guard.js'
-import { Problem } from '../problem.js'
-import { BucketTable } from '../token-bucket.js'
+import { type OnRequest, whenReady } from '../guard.js'
+import { tellAddress } from '../limit-headers.js'
 import { appRoutes } from './apps.js'
 import { authorizeRoutes } from './authorize.js'
 import { demandHttps } from './devices.js'
@@ -26,10 +25,10 @@ export function personRoutes(app: App, context: Context): void {
 }
 
 /** Each of these asks the store; one address does not get to ask it all day. */
-function withinPersonLimits(context: Context): (request: FastifyRequest) => Promise<void> {
+function withinPersonLimits(context: Context): OnRequest {
   const byAddress = new BucketTable<string>(context.settings.personRequestsPerMinute, WINDOW_MS, ADDRESSES_MAX)
-  return async (request) => {
+  return async (request, reply) => {
     const grant = byAddress.take(limitKey(request.ip), context.nowMs())
-    if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })
+    tellAddress(reply, context.settings.personRequestsPerMinute, grant)
   }
 }

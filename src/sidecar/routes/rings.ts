@@ -3,13 +3,29 @@ import { fromBase64url } from '../../base/base64.js'
 import type { NewRing } from '../../hub/message.js'
 import { callerOf } from '../caller.js'
 import type { App, Context } from '../context.js'
+import { tellLimit } from '../limit-headers.js'
 import { Problem } from '../problem.js'
-import { answer, EXAMPLES, LIMIT_HEADERS, PUID_PATTERN, Puid, problems, RingRef, record, text } from '../schema.js'
+import {
+  answer,
+  EXAMPLES,
+  LIMIT_HEADERS,
+  oneOf,
+  PUID_PATTERN,
+  Puid,
+  problems,
+  RingRef,
+  record,
+  text,
+} from '../schema.js'
 import { ringJson } from '../view.js'
 
 /** PUIDs of one pool. */
 const POOL_MAX = 64
 const DEADLINE_SECONDS = { minimum: 5, maximum: 600, default: 30 }
+const STEP_SECONDS = { minimum: 5, maximum: 600 }
+/** Not in the schema: it would stand in every request, and only a sequence has steps. */
+const STEP_SECONDS_DEFAULT = 20
+const COLLAPSE_KEY_CHARACTERS = 64
 const WAIT_SECONDS = { minimum: 0, maximum: 60, default: 0 }
 const RING_ID = /^[0-9a-f]{32}$/
 /** Schemes that would run in the page of whoever opens the URL, or read its files. */
@@ -18,7 +34,8 @@ const FORBIDDEN_SCHEMES = new Set(['javascript:', 'data:', 'vbscript:', 'file:',
 const RingRequest = record(
   {
     to: Type.Union([Puid, Type.Array(Puid, { minItems: 1, maxItems: POOL_MAX, uniqueItems: true })], {
-      description: 'Whom to ring: all devices of one person, or a pool, where the first to accept stops the others.',
+      description:
+        'Whom to ring: all devices of one person, or a pool, where the first to accept stops the others. In place of a PUID, the device handle of an accept rings that device alone.',
     }),
     title: text('Shown at once.', { minLength: 1 }),
     body: Type.Optional(text('Shown below the title.')),
@@ -31,6 +48,29 @@ const RingRequest = record(
     ),
     deadlineSeconds: Type.Optional(
       Type.Integer({ description: 'After this the ring is missed.', ...DEADLINE_SECONDS }),
+    ),
+    strategy: Type.Optional(
+      oneOf(['all', 'sequence'], {
+        description:
+          'How a pool is rung: `all` at once, or in `sequence`, one after another in the order of `to`. Who declines or cannot be reached is passed over at once.',
+        default: 'all',
+      }),
+    ),
+    stepSeconds: Type.Optional(
+      Type.Integer({
+        description:
+          'With `sequence`: how long each is rung, while there is somebody else who could be; 20 by default.',
+        ...STEP_SECONDS,
+      }),
+    ),
+    collapseKey: Type.Optional(
+      Type.String({
+        description:
+          'Takes the place of an open ring of yours to the same person with the same key (compare Topic in RFC 8030): that one is withdrawn with reason `replaced`.',
+        minLength: 1,
+        maxLength: COLLAPSE_KEY_CHARACTERS,
+        pattern: '^[\\x20-\\x7e]*$',
+      }),
     ),
   },
   {
@@ -81,6 +121,7 @@ function sendRoute(app: App, context: Context): void {
             'unauthorized',
             'missing-scope',
             'unknown-puid',
+            'unknown-device-handle',
             'idempotency-conflict',
             'body-too-large',
             'ring-too-large',
@@ -94,6 +135,7 @@ function sendRoute(app: App, context: Context): void {
       const ring = newRing(request.body, request.headers['idempotency-key'] ?? '')
       context.quota.chargePuids(request, reply, ring.to.length)
       const accepted = await context.link.ring(callerOf(request).app, ring)
+      for (const limit of accepted.limits ?? []) tellLimit(reply, limit)
       const json = ringJson(accepted.ring)
       if (!accepted.created) return reply.code(200).send(json)
       return reply.code(201).header('location', `/v1/rings/${json.id}`).send(json)
@@ -176,8 +218,12 @@ function newRing(json: Static<typeof RingRequest>, idempotencyKey: string): NewR
   const url = json.url ?? ''
   if (url !== '' && !isActionUrl(url))
     throw new Problem('ring-invalid', 'body/url must be an absolute URL that is safe to open.')
+  const { title, body = '', strategy = 'all', collapseKey = '' } = json
+  if (strategy === 'all' && json.stepSeconds !== undefined)
+    throw new Problem('invalid-request', 'body/stepSeconds is for the strategy `sequence`.')
+  const stepMs = strategy === 'all' ? 0 : (json.stepSeconds ?? STEP_SECONDS_DEFAULT) * 1000
   const deadlineInMs = (json.deadlineSeconds ?? DEADLINE_SECONDS.default) * 1000
-  return { to, title: json.title, body: json.body ?? '', url, payload, deadlineInMs, idempotencyKey }
+  return { to, title, body, url, payload, deadlineInMs, strategy, stepMs, collapseKey, idempotencyKey }
 }
 
 function isActionUrl(url: string): boolean {

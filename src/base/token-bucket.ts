@@ -30,11 +30,18 @@ export class TokenBucket {
 
   /** Takes `count` tokens if there are so many; more than the bucket holds count as all that it holds. */
   take(nowMs: number, count = 1): Grant {
+    const grant = this.peek(nowMs, count)
+    if (!grant.ok) return grant
+    this.#tokens -= Math.min(count, this.capacity)
+    return { ...grant, remaining: Math.floor(this.#tokens), fullInS: this.#seconds(this.capacity - this.#tokens) }
+  }
+
+  /** What `take` would say of the tokens that are there now, without taking any. */
+  peek(nowMs: number, count = 1): Grant {
     const wanted = Math.min(count, this.capacity)
     this.#tokens = Math.min(this.capacity, this.#tokens + (nowMs - this.#atMs) * this.#perMs)
     this.#atMs = nowMs
     const ok = this.#tokens >= wanted
-    if (ok) this.#tokens -= wanted
     return {
       ok,
       remaining: Math.floor(this.#tokens),
