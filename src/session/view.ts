@@ -1,4 +1,5 @@
 import { ADDRESS_BYTES } from '../base/address.js'
+import { assert } from '../base/assert.js'
 import { NO_NUMBER } from '../packet/packet-number.js'
 import type { ReplayWindow } from '../packet/replay-window.js'
 import { Offset, type Role, SessionFlag } from './record.js'
@@ -212,18 +213,21 @@ export class SessionView implements ReplayWindow {
     return this.#segment.doubles[this.#double + Offset.lastHigh / 8] as number
   }
   set lastHigh(value: number) {
+    this.#assertWithin(Offset.lastHigh, 8)
     this.#segment.doubles[this.#double + Offset.lastHigh / 8] = value
   }
   get lastBitmapLow(): number {
     return this.#segment.words[this.#word + Offset.lastWindow / 4] as number
   }
   set lastBitmapLow(value: number) {
+    this.#assertWithin(Offset.lastWindow, 4)
     this.#segment.words[this.#word + Offset.lastWindow / 4] = value
   }
   get lastBitmapHigh(): number {
     return this.#segment.words[this.#word + Offset.lastWindow / 4 + 1] as number
   }
   set lastBitmapHigh(value: number) {
+    this.#assertWithin(Offset.lastWindow + 4, 4)
     this.#segment.words[this.#word + Offset.lastWindow / 4 + 1] = value
   }
 
@@ -243,11 +247,13 @@ export class SessionView implements ReplayWindow {
 
   /** Copies `source` into the record at `offset`. */
   write(offset: number, source: Uint8Array): void {
+    this.#assertWithin(offset, source.length)
     this.#segment.bytes.set(source, this.#byte + offset)
   }
 
   /** Copies bytes within the record. */
   copy(fromOffset: number, toOffset: number, length: number): void {
+    this.#assertWithin(Math.max(fromOffset, toOffset), length)
     const start = this.#byte + fromOffset
     this.#segment.bytes.copyWithin(this.#byte + toOffset, start, start + length)
   }
@@ -262,6 +268,7 @@ export class SessionView implements ReplayWindow {
 
   /** Fills `length` bytes at `offset` with zero. */
   wipe(offset: number, length: number): void {
+    this.#assertWithin(offset, length)
     const start = this.#byte + offset
     this.#segment.bytes.fill(0, start, start + length)
   }
@@ -290,7 +297,7 @@ export class SessionView implements ReplayWindow {
     this.confirmedNumber = NO_NUMBER
     this.answerNumber = NO_NUMBER
     this.high = NO_NUMBER
-    this.lastHigh = NO_NUMBER
+    if (this.role === 'device') this.lastHigh = NO_NUMBER
   }
 
   /**
@@ -304,6 +311,11 @@ export class SessionView implements ReplayWindow {
     other.read(0, this.#segment.bytes.subarray(this.#byte, this.#byte + this.#slab.recordBytes))
     this.generation = generation
     this.flags = kept | (other.flags & ~(SessionFlag.owned | SessionFlag.dead))
+  }
+
+  /** Behind the record lies that of the next session. A server's record has no fields of a device. */
+  #assertWithin(offset: number, length: number): void {
+    assert(offset + length <= this.#slab.recordBytes, 'bytes within the record')
   }
 
   /** A copy of all bytes of the record, for tests and for moving a session. */

@@ -223,3 +223,30 @@ t.test('a session that moves takes all but the owner along', async (t) => {
   t.same(to.snapshot().subarray(0, 202), from.snapshot().subarray(0, 202))
   t.equal(to.ping, 0xab)
 })
+
+t.test('what is done to one record touches no other, and what reaches beyond it is our bug', async (t) => {
+  for (const role of ['server', 'device'] as const) {
+    const view = new SessionSlab(role, 3).view()
+    for (const slot of [0, 1, 2]) fill(view.at(slot))
+    const full = view.at(0).snapshot()
+    view.at(1).clearSession()
+    t.same(view.at(0).snapshot(), full, `${role}: cleared, the record before`)
+    t.same(view.at(2).snapshot(), full, `${role}: cleared, the record behind`)
+    const other = new SessionSlab(role, 1).view()
+    view.at(1).takeSession(other)
+    t.same(view.at(2).snapshot(), full, `${role}: taken`)
+    const bytes = RECORD_BYTES[role]
+    t.doesNotThrow(() => view.at(1).write(bytes - 2, new Uint8Array(2)))
+    t.throws(() => view.at(1).write(bytes - 1, new Uint8Array(2)), /bug: bytes within the record/)
+    t.throws(() => view.at(1).wipe(bytes, 1), /bug/)
+    t.throws(() => view.at(1).copy(0, bytes - 7, 8), /bug/)
+    t.throws(() => view.at(1).copy(bytes - 7, 0, 8), /bug/)
+    t.same(view.at(2).snapshot(), full)
+  }
+  const server = new SessionSlab('server', 2).view()
+  for (const [name] of DEVICE_NUMBERS) {
+    t.throws(() => {
+      server[name] = 1
+    }, /bug: bytes within the record/)
+  }
+})
