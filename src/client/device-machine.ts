@@ -104,7 +104,7 @@ export class DeviceMachine extends HostedDevice {
       {
         kind: 'entry',
         app: id,
-        ...(isNew ? { rotation: Math.max(this.#rotationNow(now), (held?.rotation ?? 0) + 1) } : {}),
+        ...(isNew ? { rotation: this.#newRotation(id, held?.rotation ?? 0, now) } : {}),
         visible: true,
         blocked: false,
         ...(hours === undefined ? {} : { windows: hours }),
@@ -138,7 +138,7 @@ export class DeviceMachine extends HostedDevice {
   /** Gives the person another pseudonym for an application: who knows the old one sees somebody who went away. */
   rotatePuid(app: string, now: Now): number {
     const id = appId(app)
-    const rotation = Math.max(this.#rotationNow(now), (entryOf(this.parts.list.current, id)?.rotation ?? 0) + 1)
+    const rotation = this.#newRotation(id, entryOf(this.parts.list.current, id)?.rotation ?? 0, now)
     return this.#edit({ kind: 'rotate', app: id, rotation }, now)
   }
 
@@ -214,9 +214,13 @@ export class DeviceMachine extends HostedDevice {
     return this.#edit({ kind, app }, now)
   }
 
-  /** Seconds by the server's clock, as far as it is known: what a rotation is made of. wire-spec §12.4 */
-  #rotationNow(now: Now): number {
-    return Math.floor((this.parts.clock.earliest(now.monotonicMs) ?? now.wallMs) / 1000)
+  /**
+   * A rotation: seconds by the server's clock, as far as it is known; above the one that is held, and above what was taken
+   * back here, which can be of this second, or ahead of it. wire-spec [R-10.1-5]
+   */
+  #newRotation(app: string, held: number, now: Now): number {
+    const seconds = Math.floor((this.parts.clock.earliest(now.monotonicMs) ?? now.wallMs) / 1000)
+    return Math.max(seconds, held + 1, this.parts.grants.lastRevoked(app) + 1)
   }
 
   #edit(edit: ListEdit, now: Now): number {

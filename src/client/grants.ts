@@ -87,6 +87,11 @@ export class Grants {
     for (const [name, held] of [...this.#held]) if (held.app === app) this.#drop(name)
   }
 
+  /** The last rotation that the person took back on this device, -1 for none: a new consent has a greater one. */
+  lastRevoked(app: string): number {
+    return this.#revoked.get(app) ?? -1
+  }
+
   /** Edits are in the committed list: the server may forget the grants among them. */
   handleSettled(edits: readonly number[]): void {
     for (const [name, { grant, app, isWithdrawn, edit }] of [...this.#held]) {

@@ -113,7 +113,9 @@ function applyGrant(list: PersonList, edit: Exclude<AppEdit, { kind: 'entry' }>)
   const { flags, rotation } = old
   switch (edit.kind) {
     case 'rotate':
-      return edit.rotation > rotation ? put(list, old, { ...old, rotation: edit.rotation }) : list
+      // What another device took back meanwhile, and a block alone, are no consents: a new name would be shown for nothing.
+      if (isToldRevoked(old) || rotation === 0 || edit.rotation <= rotation) return list
+      return put(list, old, { ...old, rotation: edit.rotation })
     case 'revoke':
       return put(list, old, { ...old, flags: (flags & ListFlag.blocked) | ListFlag.toldRevoked, windows: [] })
     case 'ungrant':

@@ -47,6 +47,18 @@ t.test('events as lines', async (t) => {
   t.equal(eventLine({ event: 'state', state: 'idle', choice: 'invisible' }), 'you are idle and invisible')
   t.equal(eventLine({ event: 'apps', apps: [] }), 'nobody sees you')
   t.match(eventLine({ event: 'apps', apps: [{ app: APP, visible: false }] }), `${APP}  does not see you`)
+  const grants: [object, string][] = [
+    [{ visible: true }, 'sees you'],
+    [{ visible: true, hours: [{}] }, 'sees you at its hours'],
+    [{ visible: true, hours: [{}], appearOffline: true }, 'sees you as offline'],
+    [{ appearOffline: true }, 'does not see you'],
+    [{ visible: true, blocked: true }, 'is blocked'],
+    [{ blocked: true, toldRevoked: true }, 'has no consent any more, and was told so'],
+  ]
+  for (const [entry, line] of grants) {
+    t.equal(eventLine({ event: 'apps', apps: [{ app: APP, ...entry }] }), `${APP}  ${line}`)
+  }
+  t.equal(eventLine({ event: 'revoked', app: APP, told: false }), `${APP} has no consent any more`)
   t.equal(eventLine({ event: 'missed-rings', missed: [] }), 'no missed rings')
   t.match(eventLine({ event: 'missed-rings', missed: [{ app: APP, title: 'T', deadlineMs: 0 }] }), '"T"')
   t.equal(eventLine({ event: 'on-ring-failed', message: 'why' }), 'why')

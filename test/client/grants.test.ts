@@ -137,6 +137,49 @@ t.test('[R-10.1-4] on a device: a new consent has a new pseudonym, and the perso
   t.equal(lists.visible?.entries[0]?.flags, 1)
 })
 
+t.test('[R-10.1-5] allowed again in the same second, the person has a pseudonym that they never had', async (t) => {
+  const { rig, lists } = ready()
+  const seen = new Set<number>()
+  const isNew = (why: string) => {
+    lists.serve()
+    const rotation = lists.visible?.entries[0]?.rotation ?? 0
+    t.notOk(seen.has(rotation), why)
+    seen.add(rotation)
+  }
+  rig.do((machine, now) => machine.allow(APP, {}, now))
+  isNew('the first')
+  for (const how of ['forget', 'revoke', 'forget'] as const) {
+    rig.do((machine, now) => machine.rotatePuid(APP, now))
+    isNew('chosen')
+    rig.do((machine, now) => machine[how](APP, now))
+    lists.serve()
+    rig.do((machine, now) => machine.allow(APP, {}, now))
+    isNew(`after ${how}`)
+  }
+})
+
+t.test(
+  '[R-10.1-5] another pseudonym, chosen while another device took the consent back, changes nothing',
+  async (t) => {
+    const rotate: ListEdit = { kind: 'rotate', app: APP, rotation: R + 9 }
+    const revoke: ListEdit = { kind: 'revoke', app: APP }
+    for (const list of [EMPTY_LIST, listWith(16, R), listWith(8, 0)]) t.equal(applyEdit(list, rotate), list)
+    for (const order of [
+      [rotate, revoke],
+      [revoke, rotate],
+    ]) {
+      const [entry] = order.reduce(applyEdit, listWith(1, R)).entries
+      t.equal(entry?.flags, 16, 'revoked, whichever came first')
+    }
+    for (const order of [
+      [rotate, { ...revoke, kind: 'forget' as const }],
+      [{ ...revoke, kind: 'forget' as const }, rotate],
+    ]) {
+      t.equal(order.reduce(applyEdit, listWith(1, R)).entries.length, 0)
+    }
+  },
+)
+
 t.test('fewer edits do the same', async (t) => {
   const edits: ListEdit[] = [
     { kind: 'entry', app: APP, visible: true, rotation: R },

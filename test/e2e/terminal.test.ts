@@ -80,7 +80,7 @@ async function onTerminal(t: Test, { file, app, service }: House): Promise<void>
     await key('l', `${app}  sees you`)
   })
 
-  const ada = new PersonWatch(t, service, puid)
+  let ada = new PersonWatch(t, service, puid)
 
   await t.test('how the person is', async () => {
     await key('i', 'you are idle and available', /\[online \| idle \| available/)
@@ -129,6 +129,31 @@ async function onTerminal(t: Test, { file, app, service }: House): Promise<void>
     await ada.until('offline')
     await key(`+${app}\r`, 'knows you as p_')
     await ada.until('online')
+  })
+
+  await t.test('another pseudonym; a consent is taken back, silently and told', async () => {
+    const another = async (keys: string) => {
+      phone.type(keys)
+      const next = (await phone.sees(new RegExp(`${app} knows you as (p_\\S+)\\r\\n`)))[1]!
+      t.not(next, puid)
+      await ada.until('offline')
+      puid = next
+      ada = new PersonWatch(t, service, puid)
+      await ada.until('online')
+    }
+    await another(`p${app}\r`)
+    await key(`f${app}\r`, `${app} has no consent any more`)
+    await key('l', 'nobody sees you')
+    await key(`f${app}\r`, `error: ${app} is not in your list. Type l to see it.`)
+    await ada.until('offline')
+    t.equal((await service.presence(puid)).cause, 'contact-lost')
+    await another(`+${app}\r`)
+    await key(`r${app}\r`, `${app} has no consent any more, and is told so`)
+    await key('l', `${app}  has no consent any more, and was told so`)
+    await key(`p${app}\r`, `error: ${app} has no consent of yours`)
+    await ada.until('offline')
+    t.equal((await service.presence(puid)).cause, 'revoked')
+    await another(`+${app}\r`)
   })
 
   await t.test('q leaves at once', async (t) => {

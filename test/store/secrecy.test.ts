@@ -338,7 +338,13 @@ t.test('a consent that a device took leaves nothing, in the database or the WAL,
   t.ok(diskBytes(copyOf(t, folder)).includes(stolen.row), 'the WAL has it until then: the test would find it')
   engine.tidy()
   const disk = diskBytes(copyOf(t, folder))
-  for (const part of [Buffer.from(grant), stolen.key, stolen.row, stolen.key.subarray(20, 36), stolen.row.subarray(20, 36)]) {
+  for (const part of [
+    Buffer.from(grant),
+    stolen.key,
+    stolen.row,
+    stolen.key.subarray(20, 36),
+    stolen.row.subarray(20, 36),
+  ]) {
     t.notOk(disk.includes(part))
   }
 })

@@ -64,7 +64,7 @@ const run = command({
     '',
     'With --json each event is one JSON object. Other programs of this machine share the channel through the socket FILE.sock:',
     'a line {"id": 1, "method": "subscribe"} brings every event; methods state, choice, accept, dismiss, apps, allow, deny,',
-    'missed, network, confirm and status do what the words do, e.g. {"id": 2, "method": "allow", "params": {"app": "app_..."}}.',
+    'forget, revoke, rotate, missed, network, confirm and status do what the words do, e.g. {"id": 2, "method": "allow", "params": {"app": "app_..."}}.',
   ].join('\n'),
   options: {
     file: FILE,

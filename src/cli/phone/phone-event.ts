@@ -62,17 +62,14 @@ const LINES: Record<string, (event: PhoneEvent) => string> = {
   'list-key-taken': () => 'your list can be opened here now',
   'key-offer': ({ name, code }) => `new device "${name}" asks for your list. Does it show ${code}? Then press k`,
   puid: ({ app, puid }) => `${app} knows you as ${puid}`,
+  revoked: ({ app, told }) =>
+    told === true ? `${app} has no consent any more, and is told so` : `${app} has no consent any more`,
   refused: ({ message }) => `refused: ${message}`,
   closed: ({ message }) => `the session was closed: ${message}`,
   error: ({ message }) => `error: ${message}`,
   'on-ring-failed': ({ message }) => `${message}`,
   network: () => 'new socket, as after a change of network',
-  apps: ({ apps }) =>
-    listLines(
-      'nobody sees you',
-      apps,
-      ({ app, visible }) => `${app}  ${visible === true ? 'sees you' : 'does not see you'}`,
-    ),
+  apps: ({ apps }) => listLines('nobody sees you', apps, (entry) => `${entry['app']}  ${grantText(entry)}`),
   'missed-rings': ({ missed }) =>
     listLines(
       'no missed rings',
@@ -87,6 +84,15 @@ const LINES: Record<string, (event: PhoneEvent) => string> = {
     const { datagramsOut, bytesOut, datagramsIn, bytesIn } = counters as Record<string, number>
     return `sent ${datagramsOut} datagrams, ${bytesOut} bytes; received ${datagramsIn}, ${bytesIn} bytes`
   },
+}
+
+/** What an application may, as its person reads it. */
+function grantText({ visible, appearOffline, blocked, toldRevoked, hours }: Record<string, unknown>): string {
+  if (toldRevoked === true) return 'has no consent any more, and was told so'
+  if (blocked === true) return 'is blocked'
+  if (visible !== true) return 'does not see you'
+  if (appearOffline === true) return 'sees you as offline'
+  return Array.isArray(hours) && hours.length > 0 ? 'sees you at its hours' : 'sees you'
 }
 
 function keepaliveLines(keepalive: unknown): string[] {

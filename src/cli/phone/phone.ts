@@ -4,7 +4,7 @@ import { hex } from '../../base/bytes.js'
 import type { Credentials } from '../../client/credentials.js'
 import type { Device } from '../../client/device-client.js'
 import type { Network } from '../../client/learning/network.js'
-import type { ChoiceName } from '../../client/list-edit.js'
+import { type ChoiceName, entryOf } from '../../client/list-edit.js'
 import { connect } from '../../client/node/connect.js'
 import { nodeTransport } from '../../client/node/node-transport.js'
 import { systemHost } from '../../client/node/system-host.js'
@@ -35,7 +35,7 @@ type State = 'active' | 'idle'
 const CHOICES: readonly ChoiceName[] = ['available', 'unavailable', 'invisible']
 
 /** Flags of an entry of the list: wire-spec §10. */
-const ENTRY_FLAGS = { visible: 1, appearOffline: 2, shareMessages: 4, blocked: 8 } as const
+const ENTRY_FLAGS = { visible: 1, appearOffline: 2, shareMessages: 4, blocked: 8, toldRevoked: 16 } as const
 
 /** Connects the device of a file. @throws CliError PL_DEVICE_FILE; DeviceError. */
 export async function openPhone(
@@ -125,6 +125,9 @@ export class Phone {
       apps: async () => ({ event: 'apps', apps: this.#apps() }),
       allow: async (params) => this.#allow(appOf(params)),
       deny: async (params) => this.#deny(appOf(params)),
+      forget: async (params) => this.#takeBack('forget', appOf(params)),
+      revoke: async (params) => this.#takeBack('revoke', appOf(params)),
+      rotate: async (params) => this.#rotate(appOf(params)),
       missed: async () => ({ event: 'missed-rings', missed: this.device.missed.map(shownMissed) }),
       network: async () => this.#changeNetwork(),
       confirm: async ({ request }) => this.#confirm(request),
@@ -198,6 +201,28 @@ export class Phone {
   async #deny(app: string): Promise<{ app: string }> {
     await this.device.deny(app)
     return { app: appText(app) }
+  }
+
+  /** The consent is over; after `revoke` the application is told so. */
+  async #takeBack(how: 'forget' | 'revoke', app: string): Promise<PhoneEvent> {
+    this.#flagsOf(app)
+    await this.device[how](app)
+    return this.#told({ event: 'revoked', app: appText(app), told: how === 'revoke' })
+  }
+
+  async #rotate(app: string): Promise<PhoneEvent> {
+    const flags = this.#flagsOf(app)
+    if ((flags & ENTRY_FLAGS.toldRevoked) !== 0)
+      throw cliError('PL_BAD_LINE', `${appText(app)} has no consent of yours`)
+    const puid = await this.device.rotatePuid(app)
+    return this.#told({ event: 'puid', app: appText(app), puid })
+  }
+
+  /** Flags of the entry of an application. @throws CliError PL_BAD_LINE if there is none. */
+  #flagsOf(app: string): number {
+    const entry = entryOf(this.device.list, app)
+    if (entry === null) throw cliError('PL_BAD_LINE', `${appText(app)} is not in your list`, 'Type l to see it.')
+    return entry.flags
   }
 
   #changeNetwork(): PhoneEvent {
