@@ -175,6 +175,82 @@ t.test('a code that is used twice takes back what it gave', async (t) => {
   t.not(exchange(house, consent(house)), puid, 'what is being taken back is not in force')
 })
 
+t.test('[R-10.1-3] what takes a consent back goes first to who may still put it into the list', async (t) => {
+  for (const comesBack of [true, false]) {
+    const { house, phones } = alone(2)
+    const code = consent(house)
+    exchange(house, code)
+    const first = phones.find((one) => grantsOf(one).length > 0) as Phone
+    const second = phones.find((one) => one !== first) as Phone
+    house.advance(5_000)
+    first.lose()
+    t.equal(exchange(house, code), '', 'the code comes again')
+    t.equal(house.disk.grants.size, 1, 'in place of the consent')
+    t.strictSame(grantsOf(second), [], 'the first may still commit what it holds')
+    house.advance(20_000)
+    if (comesBack) {
+      first.contact()
+      t.match(grantsOf(first).at(-1), { what: 1 }, 'it is told as soon as it is there')
+      t.strictSame(grantsOf(second), [])
+      continue
+    }
+    house.advance(19_000)
+    t.strictSame(grantsOf(second), [])
+    house.advance(2_000)
+    t.match(grantsOf(second), [{ what: 1 }], 'now it has given up')
+  }
+})
+
+t.test(
+  '[R-10.1-3] after a crash a consent waits for who may have had it, unless there is one device only',
+  async (t) => {
+    const { house, phones } = alone(2)
+    exchange(house, consent(house))
+    const first = phones.find((one) => grantsOf(one).length > 0) as Phone
+    const second = phones.find((one) => one !== first) as Phone
+    house.crash()
+    second.contact('active', true)
+    t.strictSame(grantsOf(second), [])
+    house.advance(44_000)
+    t.strictSame(grantsOf(second), [])
+    house.advance(2_000)
+    t.match(grantsOf(second), [{ what: 0 }])
+  },
+)
+
+t.test('a consent whose GRANTED was lost does not undo that the person hid or blocked since', async (t) => {
+  for (const flags of [0, 8, 16]) {
+    const { house, phone } = alone()
+    exchange(house, consent(house))
+    const { rotation } = grantsOf(phone)[0] as GrantFrame
+    phone.putList(listFor([{ rotation }]))
+    t.equal(house.disk.grants.size, 1)
+    phone.putList(listFor([{ rotation, flags }]))
+    t.equal(house.disk.grants.size, 0, `flags ${flags}`)
+  }
+  const { house, phone } = alone()
+  phone.putList(listFor([{ rotation: 7, flags: 0 }]))
+  exchange(house, consent(house))
+  t.match(grantsOf(phone).at(-1), { rotation: 7 }, 'given again, to show who was hidden')
+  phone.putList(listFor([{ rotation: 7, flags: 0 }], { status: 'x' }))
+  t.equal(house.disk.grants.size, 1, 'another change of the list does not end it')
+})
+
+t.test('a device that is removed while it holds a consent: another one gets it', async (t) => {
+  const { house, phones } = alone(2)
+  exchange(house, consent(house))
+  const first = phones.find((one) => grantsOf(one).length > 0) as Phone
+  const second = phones.find((one) => one !== first) as Phone
+  const { grant, rotation } = grantsOf(first)[0] as GrantFrame
+  house.ask({ kind: 'device-removed', device: first.handle, code: 0 })
+  first.frame({ kind: 'granted', grant, what: 0 })
+  first.putList(listFor([{ rotation, app: APP_ID }]))
+  t.equal(house.disk.grants.size, 1, 'what it says counts no more')
+  t.equal(house.version(1), 1)
+  house.advance(60_000)
+  t.strictSame(grantsOf(second)[0]?.grant, grant)
+})
+
 t.test('a revocation reads like going out of contact, and says so only if the person wants', async (t) => {
   const seen = (flags: number | null): string[] => {
     const { house, phone } = homely()
