@@ -125,8 +125,15 @@ export class Consents {
       this.#refuse(request.request)
       return
     }
-    const isSame = isSameText(code.redirectUri, request.redirectUri) && isSameText(code.challenge, request.challenge)
-    if (!isSame || now.monotonicMs >= code.untilMs || !this.#context.presence.hasPerson(person)) {
+    // Both are compared, whatever the first one says: the work tells nothing of what was wrong.
+    const isSameUri = isSameText(code.redirectUri, request.redirectUri)
+    const isSameChallenge = isSameText(code.challenge, request.challenge)
+    if (
+      !isSameUri ||
+      !isSameChallenge ||
+      now.monotonicMs >= code.untilMs ||
+      !this.#context.presence.hasPerson(person)
+    ) {
       this.#forget(code)
       this.#refuse(request.request)
       return

@@ -42,11 +42,15 @@ interface Waiting extends GrantRecord {
   offer: { device: DeviceHandle; id: number; untilMs: number } | null
   /** when all are tried again, monotonic ms */
   againMs: number
+  /** until then, monotonic ms, another device (-1: unknown which) may still put an older offer into the list */
+  reserved: { device: DeviceHandle; untilMs: number } | null
   /** devices that did not take it: they were not heard, or they cannot */
   readonly unable: Map<DeviceHandle, 'silent' | 'declined'>
   isStored: boolean
   /** the list had this rotation since the grant was made */
   isAgain: boolean
+  /** the list let the application see the person by it: GRANTED was lost or is on its way */
+  wasInForce: boolean
 }
 
 /** What is done when a grant is durable, or could not be made so. */
@@ -60,7 +64,7 @@ export class Grants implements FrameOwner {
   readonly #timers: Timers
   readonly #byId = new Map<string, Waiting>()
   readonly #byPerson = new Map<number, Set<Waiting>>()
-  readonly #stores = new Map<number, { grant: Waiting; after: AfterStore }>()
+  readonly #stores = new Map<number, { grant: Waiting; before: Waiting | null; after: AfterStore }>()
   /** persons with a timer */
   readonly #timer = new Map<number, number>()
   /** the last rotation proposed of a person and application in this second */
@@ -118,13 +122,7 @@ export class Grants implements FrameOwner {
     const waiting = this.#insert(record, now, false)
     waiting.isAgain = this.#context.presence.heldRotation(grant.person, index) === grant.rotation
     const request = this.#context.outbox.nextRequest()
-    this.#stores.set(request, {
-      grant: waiting,
-      after: (ok) => {
-        if (ok && before !== null) this.#drop(before)
-        after(ok)
-      },
-    })
+    this.#stores.set(request, { grant: waiting, before, after })
     const row = writeGrantRow(record)
     this.#context.outbox.requests.push({ kind: 'put-grant', request, grant: id, untilMs: record.untilMs, row })
   }
@@ -134,7 +132,11 @@ export class Grants implements FrameOwner {
     const record = readGrantRow(row)
     if (record === null || record.untilMs <= now.wallMs || this.#apps.get(record.app) === null) return false
     if (!this.#context.presence.hasPerson(record.person)) return false
-    this.#insert(record, now, true)
+    const waiting = this.#insert(record, now, true)
+    // Who had it before our stop may still try; where there is one device only it can have no other.
+    const isAlone = this.#context.presence.devicesOf(record.person).length < 2
+    if (!isAlone) waiting.reserved = { device: -1, untilMs: now.monotonicMs + OFFER_MS }
+    this.#arm(record.person, now)
     return true
   }
 
@@ -143,9 +145,13 @@ export class Grants implements FrameOwner {
     const asked = this.#stores.get(request)
     if (asked === undefined) return false
     this.#stores.delete(request)
-    const { grant, after } = asked
+    const { grant, before, after } = asked
     grant.isStored = ok
     if (!ok) this.#forgetGrant(grant)
+    else if (before !== null) {
+      grant.reserved = reservedBy(before, now)
+      this.#drop(before)
+    }
     after(ok)
     if (ok) this.#offerAll(grant.person, now)
     return true
@@ -179,16 +185,25 @@ export class Grants implements FrameOwner {
     for (const grant of grants) {
       if (isFresh || grant.unable.get(device) === 'silent') grant.unable.delete(device)
       if (isFresh && grant.offer?.device === device) this.#endOffer(grant)
+      if (isFresh && grant.reserved?.device === device) grant.reserved = null
     }
     this.#offerAll(person, now)
   }
 
-  /** A list was applied. A consent given again, whose first one the person took back since, is void. */
+  /**
+   * A list was applied. A consent given again, whose first one the person took back since, is void; so is one that was in
+   * force, if the person hides or blocks now: it would undo that.
+   */
   handleApplied(person: number): void {
+    const { presence } = this.#context
     for (const grant of [...(this.#byPerson.get(person) ?? [])]) {
-      const held = this.#context.presence.heldRotation(person, this.#apps.get(grant.app)?.index ?? 0)
-      if (held === grant.rotation) grant.isAgain = true
-      else if (grant.isAgain && grant.what === 0) this.#drop(grant)
+      const { rotation, what } = grant
+      const index = this.#apps.get(grant.app)?.index ?? 0
+      const isHeld = presence.heldRotation(person, index) === rotation
+      const isInForce = presence.isConsentHeld(person, index, rotation)
+      if (what === 0 && ((grant.isAgain && !isHeld) || (grant.wasInForce && !isInForce))) this.#drop(grant)
+      grant.isAgain ||= isHeld
+      grant.wasInForce ||= isInForce
     }
   }
 
@@ -242,9 +257,11 @@ export class Grants implements FrameOwner {
       untilMonotonicMs,
       offer: null,
       againMs: Infinity,
+      reserved: null,
       unable: new Map(),
       isStored,
       isAgain: false,
+      wasInForce: false,
     }
     this.#byId.set(hex(record.grant), waiting)
     this.#byPerson.set(record.person, (this.#byPerson.get(record.person) ?? new Set()).add(waiting))
@@ -260,7 +277,7 @@ export class Grants implements FrameOwner {
   #offer(grant: Waiting, now: Now): void {
     if (!grant.isStored || grant.offer !== null) return
     const app = this.#apps.get(grant.app)
-    const device = this.#candidate(grant)
+    const device = this.#candidate(grant, now)
     if (device === undefined && grant.againMs === Infinity) grant.againMs = now.monotonicMs + AGAIN_MS
     if (app === null || device === undefined) return
     grant.againMs = Infinity
@@ -271,14 +288,17 @@ export class Grants implements FrameOwner {
     this.#reliable.send(device, [frame], now.monotonicMs + SLEEP_MS, this)
   }
 
-  #candidate(grant: Waiting): DeviceHandle | undefined {
-    const { offer, unable, person } = grant
-    return this.#context.devices.inContact(person).find((one) => !unable.has(one) && one !== offer?.device)
+  #candidate({ offer, reserved, unable, person }: Waiting, now: Now): DeviceHandle | undefined {
+    const only = reserved !== null && now.monotonicMs < reserved.untilMs ? reserved.device : null
+    return this.#context.devices
+      .inContact(person)
+      .find((one) => !unable.has(one) && one !== offer?.device && (only === null || one === only))
   }
 
   #handleDue(person: number, now: Now): void {
     this.#timer.delete(person)
     for (const grant of [...(this.#byPerson.get(person) ?? [])]) {
+      if (now.monotonicMs >= (grant.reserved?.untilMs ?? Infinity)) grant.reserved = null
       if (now.monotonicMs >= grant.untilMonotonicMs) this.#drop(grant)
       else if (grant.offer !== null && now.monotonicMs >= grant.offer.untilMs) this.#reviewOffer(grant, now)
       else if (now.monotonicMs >= grant.againMs) {
@@ -295,7 +315,7 @@ export class Grants implements FrameOwner {
     if (offer.id === 0) {
       grant.unable.set(offer.device, 'silent')
       grant.offer = null
-    } else if (this.#candidate(grant) === undefined) offer.untilMs = now.monotonicMs + UNACKED_MS
+    } else if (this.#candidate(grant, now) === undefined) offer.untilMs = now.monotonicMs + UNACKED_MS
     else {
       this.#reliable.cancel(offer.device, offer.id)
       offer.id = 0
@@ -307,8 +327,8 @@ export class Grants implements FrameOwner {
     this.#timers.disarm(this.#timer.get(person) ?? 0)
     this.#timer.delete(person)
     let dueMs = Infinity
-    for (const { untilMonotonicMs, offer, againMs } of this.#byPerson.get(person) ?? []) {
-      dueMs = Math.min(dueMs, untilMonotonicMs, offer?.untilMs ?? againMs)
+    for (const { untilMonotonicMs, offer, againMs, reserved } of this.#byPerson.get(person) ?? []) {
+      dueMs = Math.min(dueMs, untilMonotonicMs, offer?.untilMs ?? Math.min(againMs, reserved?.untilMs ?? Infinity))
     }
     if (dueMs === Infinity) return
     const atMs = Math.min(Math.max(dueMs, now.monotonicMs + 1), now.monotonicMs + 86_400_000)
@@ -355,4 +375,10 @@ export class Grants implements FrameOwner {
     this.#proposed.set(name, rotation)
     return rotation
   }
+}
+
+/** Who may still put into the list what a grant replaces, and until when: they get the new one first. */
+function reservedBy({ offer, reserved }: Waiting, { monotonicMs }: Now): Waiting['reserved'] {
+  if (offer === null) return reserved
+  return { device: offer.device, untilMs: offer.id === 0 ? offer.untilMs : monotonicMs + OFFER_MS }
 }

@@ -247,10 +247,57 @@ t.test('what is wrong is refused, and never redirects to a stranger', async (t) 
     const { status, json } = await get(more)
     t.match({ status, code: json['code'], location: json['location'] }, { status: 400, code, location: null }, code)
   }
+  // What redirect URIs are made to look like; each is another one, character by character.
+  const callback = new URL(CALLBACK)
+  const tricks = [
+    CALLBACK.replace('chat', 'Chat'),
+    CALLBACK.replace('https', 'HTTPS'),
+    CALLBACK.replace('/cb', '/cb/'),
+    CALLBACK.replace('/cb', '/./cb'),
+    CALLBACK.replace('/cb', '/x/../cb'),
+    CALLBACK.replace('/cb', '/%63b'),
+    CALLBACK.replace('chat.example', 'chat.example:443'),
+    CALLBACK.replace('chat.example', 'chat.example.'),
+    CALLBACK.replace('chat.example', 'user@chat.example'),
+    CALLBACK.replace('chat.example', 'chat.example@evil.example'),
+    CALLBACK.replace('chat.example', 'chat.example\\@evil.example'),
+    CALLBACK.replace('chat', 'ch\u0430t'),
+    `${CALLBACK}#fragment`,
+    `${CALLBACK}&more=1`,
+    ` ${CALLBACK}`,
+    `${CALLBACK}\n`,
+    `${callback.origin}${callback.pathname}`,
+    `//${callback.host}${callback.pathname}`,
+    'javascript:alert(1)',
+  ]
+  for (const redirect_uri of tricks) {
+    for (const more of [{ redirect_uri }, { redirect_uri, response_type: 'token' }]) {
+      const { status, json } = await get(more)
+      t.match({ status, ...json }, { status: 400, code: 'redirect-uri-mismatch', location: null }, redirect_uri)
+    }
+  }
+  const twice = `/authorize?${new URLSearchParams(query(app['id'], challenge))}&redirect_uri=https://evil.example/`
+  t.match((await browser.call('GET', twice)).json, { code: 'invalid-request', location: null })
+  const stranger = await browser.call(
+    'GET',
+    `/authorize?${new URLSearchParams(query(app['id'], challenge, { scope: 'x' }))}`,
+    undefined,
+    'none',
+  )
+  t.match(
+    stranger,
+    { status: 400, json: { code: 'invalid-request', detail: /scope/, location: null } },
+    'an open redirect',
+  )
   const back: [Record<string, string>, string][] = [
     [{ response_type: 'token' }, 'unsupported_response_type'],
     [{ code_challenge_method: 'plain' }, 'invalid_request'],
+    [{ code_challenge_method: 's256' }, 'invalid_request'],
+    [{ code_challenge_method: '' }, 'invalid_request'],
+    [{ code_challenge: '' }, 'invalid_request'],
     [{ code_challenge: 'short' }, 'invalid_request'],
+    [{ response_type: 'code token' }, 'unsupported_response_type'],
+    [{ scope: 'presence presence:write' }, 'invalid_scope'],
     [{ scope: 'everything' }, 'invalid_scope'],
   ]
   for (const [more, error] of back) {
@@ -275,9 +322,38 @@ t.test('what is wrong is refused, and never redirects to a stranger', async (t) 
   })
   const badSecret = { ...fields, client_secret: other.json['apiKey'] }
   t.match(await browser.exchange(badSecret), { status: 401, json: { error: 'invalid_client', code: 'invalid-client' } })
+  const { json: tested } = await browser.call('POST', `/v1/apps/${app['id']}/keys`, { mode: 'test' })
+  t.match(
+    await browser.exchange({ ...fields, client_secret: tested['apiKey'] }),
+    { status: 401 },
+    'a test key is not the live one',
+  )
+  const downgraded = { ...fields, code_verifier: challenge, code_challenge_method: 'plain' }
+  for (const wrong of [downgraded, { ...fields, code_verifier: '' }, { ...fields, redirect_uri: `${CALLBACK}/` }]) {
+    const once = { ...wrong, code: await agree(browser, app['id'], challenge) }
+    const answers = [await browser.exchange(once), await browser.exchange({ ...fields, code: 'x'.repeat(43) })]
+    const [one, unknown] = answers.map(({ status, json: { instance: _, ...rest } }) => ({ status, rest }))
+    t.same(one, unknown, 'whatever is wrong is told alike')
+    t.match(one, { status: 400, rest: { error: 'invalid_grant' } })
+  }
+  const unauthorized = await fetch(`${browser.url}/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({ grant_type: 'authorization_code', ...badSecret }),
+  })
+  t.match(unauthorized.headers.get('www-authenticate') ?? '', 'Basic', 'RFC 6749 §5.2')
   t.match(await browser.exchange({ ...fields, grant_type: 'password' }), { json: { error: 'unsupported_grant_type' } })
   t.equal((await browser.exchange(fields)).status, 200)
   t.match(await browser.exchange(fields), { status: 400, json: { error: 'invalid_grant' } }, 'once')
+  const plain = { ...query(app['id'], challenge), decision: 'allow' } as Record<string, string>
+  delete plain['state']
+  const agreed = new URL((await browser.call('POST', '/authorize', plain)).json['redirectTo']).searchParams
+  t.strictSame([...agreed.keys()], ['keep', 'code', 'iss'], 'no state is made up')
+  t.equal(agreed.get('iss'), browser.url, 'RFC 9207')
+  const init = { method: 'POST', headers: { origin: 'https://evil.example', 'content-type': 'text/plain' }, body: '{}' }
+  const foreign = await fetch(`${browser.url}/authorize`, init)
+  t.equal(foreign.status, 401, 'a page of somebody else has no session: there is no cookie')
+  for (const name of ['set-cookie', 'access-control-allow-origin']) t.equal(foreign.headers.get(name), null)
+  t.equal(foreign.headers.get('cache-control'), 'no-store')
   const metadata = await browser.call('GET', '/.well-known/oauth-authorization-server')
   t.match(metadata.json, { issuer: browser.url, code_challenge_methods_supported: ['S256'] })
 })

@@ -7,7 +7,7 @@ const REDIRECT = 'https://chat.example/cb'
 const CHALLENGE = 'c'.repeat(43)
 
 /** The person agrees in a browser. @returns the code. */
-function consent(house: House, app = APP, person = 1): string {
+function consent(house: House, app = APP, person = 1, windows: [number, number, number][] = []): string {
   const request = house.nextRequest()
   house.ask({
     kind: 'consent',
@@ -16,7 +16,7 @@ function consent(house: House, app = APP, person = 1): string {
     person,
     redirectUri: REDIRECT,
     challenge: CHALLENGE,
-    windows: [],
+    windows,
     zone: '',
   })
   return house.take('consented').at(-1)?.code ?? ''
@@ -175,6 +175,82 @@ t.test('a code that is used twice takes back what it gave', async (t) => {
   t.not(exchange(house, consent(house)), puid, 'what is being taken back is not in force')
 })
 
+t.test('[R-10.1-3] what takes a consent back goes first to who may still put it into the list', async (t) => {
+  for (const comesBack of [true, false]) {
+    const { house, phones } = alone(2)
+    const code = consent(house)
+    exchange(house, code)
+    const first = phones.find((one) => grantsOf(one).length > 0) as Phone
+    const second = phones.find((one) => one !== first) as Phone
+    house.advance(5_000)
+    first.lose()
+    t.equal(exchange(house, code), '', 'the code comes again')
+    t.equal(house.disk.grants.size, 1, 'in place of the consent')
+    t.strictSame(grantsOf(second), [], 'the first may still commit what it holds')
+    house.advance(20_000)
+    if (comesBack) {
+      first.contact()
+      t.match(grantsOf(first).at(-1), { what: 1 }, 'it is told as soon as it is there')
+      t.strictSame(grantsOf(second), [])
+      continue
+    }
+    house.advance(19_000)
+    t.strictSame(grantsOf(second), [])
+    house.advance(2_000)
+    t.match(grantsOf(second), [{ what: 1 }], 'now it has given up')
+  }
+})
+
+t.test(
+  '[R-10.1-3] after a crash a consent waits for who may have had it, unless there is one device only',
+  async (t) => {
+    const { house, phones } = alone(2)
+    exchange(house, consent(house))
+    const first = phones.find((one) => grantsOf(one).length > 0) as Phone
+    const second = phones.find((one) => one !== first) as Phone
+    house.crash()
+    second.contact('active', true)
+    t.strictSame(grantsOf(second), [])
+    house.advance(44_000)
+    t.strictSame(grantsOf(second), [])
+    house.advance(2_000)
+    t.match(grantsOf(second), [{ what: 0 }])
+  },
+)
+
+t.test('a consent whose GRANTED was lost does not undo that the person hid or blocked since', async (t) => {
+  for (const flags of [0, 8, 16]) {
+    const { house, phone } = alone()
+    exchange(house, consent(house))
+    const { rotation } = grantsOf(phone)[0] as GrantFrame
+    phone.putList(listFor([{ rotation }]))
+    t.equal(house.disk.grants.size, 1)
+    phone.putList(listFor([{ rotation, flags }]))
+    t.equal(house.disk.grants.size, 0, `flags ${flags}`)
+  }
+  const { house, phone } = alone()
+  phone.putList(listFor([{ rotation: 7, flags: 0 }]))
+  exchange(house, consent(house))
+  t.match(grantsOf(phone).at(-1), { rotation: 7 }, 'given again, to show who was hidden')
+  phone.putList(listFor([{ rotation: 7, flags: 0 }], { status: 'x' }))
+  t.equal(house.disk.grants.size, 1, 'another change of the list does not end it')
+})
+
+t.test('a device that is removed while it holds a consent: another one gets it', async (t) => {
+  const { house, phones } = alone(2)
+  exchange(house, consent(house))
+  const first = phones.find((one) => grantsOf(one).length > 0) as Phone
+  const second = phones.find((one) => one !== first) as Phone
+  const { grant, rotation } = grantsOf(first)[0] as GrantFrame
+  house.ask({ kind: 'device-removed', device: first.handle, code: 0 })
+  first.frame({ kind: 'granted', grant, what: 0 })
+  first.putList(listFor([{ rotation, app: APP_ID }]))
+  t.equal(house.disk.grants.size, 1, 'what it says counts no more')
+  t.equal(house.version(1), 1)
+  house.advance(60_000)
+  t.strictSame(grantsOf(second)[0]?.grant, grant)
+})
+
 t.test('a revocation reads like going out of contact, and says so only if the person wants', async (t) => {
   const seen = (flags: number | null): string[] => {
     const { house, phone } = homely()
@@ -212,6 +288,7 @@ t.test('strangers: grants of others, of removed persons and applications', async
   t.equal(consent(house, APP, 99), '')
   const code = consent(house, OTHER_APP, 2)
   house.ask({ kind: 'account-removed', person: 2 })
+  t.equal(house.metrics()['consentCodes'], 1, 'their codes are gone, and not those of others')
   t.equal(exchange(house, code, { app: OTHER_APP }), '')
   house.ask({ kind: 'app-removed', app: APP })
   t.equal(house.disk.grants.size, 0)
@@ -225,4 +302,107 @@ t.test('what cannot be stored is not given', async (t) => {
   t.equal((house.take('error') as Extract<HubReply, { kind: 'error' }>[]).at(-1)?.code, 'unavailable')
   t.equal(grantsOf(phone).length, 0)
   t.equal(house.metrics()['grantsWaiting'], 0)
+})
+
+t.test('a consent that is in force already goes to no device, unless it has hours', async (t) => {
+  const { house, phone } = alone()
+  phone.putList(listFor([{ rotation: 7 }]))
+  const puid = exchange(house, consent(house))
+  t.equal(puid, house.puid(1, APP, 7))
+  t.strictSame(grantsOf(phone), [])
+  t.equal(house.disk.grants.size, 0)
+  t.equal(exchange(house, consent(house, APP, 1, [[1, 60, 120]])), puid)
+  t.match(grantsOf(phone), [{ rotation: 7, windows: [[1, 60, 120]] }])
+})
+
+t.test('a person can have 64 consents on their way, no more', async (t) => {
+  const { house, phone } = alone()
+  phone.lose()
+  for (let app = 100; app <= 164; app++) {
+    house.ask({ kind: 'app-added', app, appId: new Uint8Array(8).fill(app), name: `app ${app}` })
+    const puid = exchange(house, consent(house, app), { app })
+    t.equal(puid !== '', app < 164, `${app}`)
+  }
+  t.equal(house.lastError(), 'unavailable')
+  t.equal(house.disk.grants.size, 64)
+})
+
+t.test('a grant that was past its week while the server was down is not taken up', async (t) => {
+  const { house, phone } = alone()
+  phone.lose()
+  exchange(house, consent(house))
+  house.crash(6 * 86_400_000)
+  t.equal(house.metrics()['grantsWaiting'], 1)
+  house.crash(2 * 86_400_000)
+  t.equal(house.metrics()['grantsWaiting'], 0)
+})
+
+t.test('who gets a grant again: after silence, in a new session, when the list changed', async (t) => {
+  const { house, phone } = alone()
+  exchange(house, consent(house))
+  const { grant } = grantsOf(phone)[0] as GrantFrame
+  house.advance(46_000)
+  t.equal(grantsOf(phone).length, 1)
+  phone.contact()
+  t.equal(grantsOf(phone).length, 2, 'it is heard again')
+  phone.contact('active', true)
+  t.equal(grantsOf(phone).length, 3, 'a new session holds nothing')
+  phone.frame({ kind: 'granted', grant, what: 1 })
+  phone.contact()
+  t.equal(grantsOf(phone).length, 3, 'it could not')
+  phone.putList(listFor([], { status: 'x' }))
+  t.equal(grantsOf(phone).length, 4, 'now it may')
+})
+
+t.test(
+  '[R-10.1-3] a device that does not ack is not sent the grant any more when another one is to get it',
+  async (t) => {
+    const { house, phones } = alone(2)
+    for (const phone of phones) phone.acks = false
+    exchange(house, consent(house))
+    const first = phones.find((one) => grantsOf(one).length > 0) as Phone
+    house.commands = []
+    house.advance(11_000)
+    t.match(house.commands, [{ kind: 'cancel', device: first.handle }])
+    const code = consent(house)
+    const puid = exchange(house, code)
+    t.equal(exchange(house, code), '')
+    first.contact('active', true)
+    const { grant } = grantsOf(first).at(-1) as GrantFrame
+    first.frame({ kind: 'granted', grant, what: 1 })
+    const second = phones.find((one) => one !== first) as Phone
+    t.match(grantsOf(second).at(-1), { grant, what: 1 }, 'a new session holds nothing: another one may have it at once')
+    t.ok(puid)
+  },
+)
+
+t.test('a rotation goes with the clock, and never back with it', async (t) => {
+  const { house, phone } = alone()
+  phone.lose()
+  const proposed = (setMs: number) => {
+    house.wallMs += setMs
+    exchange(house, consent(house))
+    phone.contact('active', true)
+    const { rotation, grant } = grantsOf(phone).at(-1) as GrantFrame
+    phone.frame({ kind: 'granted', grant, what: 0 })
+    phone.lose()
+    return rotation
+  }
+  const first = proposed(0)
+  house.wallMs -= 86_400_000
+  house.crash()
+  t.ok(proposed(0) > first, 'the clock was set back, and what was proposed is forgotten')
+  house.wallMs += 86_400_000
+  house.advance(10_000)
+  t.ok(proposed(-86_400_000) > first, 'the clock was set back')
+  t.ok(proposed(2 * 86_400_000) > first + 80_000, 'devices take the seconds of the wall clock')
+})
+
+t.test('a rotation that fits no PUID is not answered', async (t) => {
+  const { house, phone } = alone()
+  phone.frame({ kind: 'puid-request', app: APP_ID, rotation: 2 ** 32 })
+  t.strictSame(phone.of('puid'), [])
+  t.equal(house.metrics()['puidRequestsIgnored'], 1)
+  phone.frame({ kind: 'puid-request', app: APP_ID, rotation: 2 ** 32 - 1 })
+  t.match(phone.of('puid'), [{ puid: house.puid(1, APP, 2 ** 32 - 1) }])
 })

@@ -76,3 +76,16 @@ t.test('every implementation of the primitives gives the same PUID', async (t) =
     )
   }
 })
+
+t.test('one content has one PUID: the same under another nonce, although sealed with the key, is none', (t) => {
+  const derived = nobleCrypto.mac(key, new Uint8Array([...Buffer.from('puid\0'), ...appId]), 32)
+  const plain = Uint8Array.of(0, 0, 0, 9, 0, 0, 0, 3)
+  const sealed = (nonce: Uint8Array) => {
+    const bytes = Buffer.concat([nonce, nobleCrypto.seal(derived, nonce, new Uint8Array(0), plain)])
+    return `p_${bytes.toString('base64url')}`
+  }
+  const own = Buffer.from(codec.write({ person: 9, rotation: 3 }).slice(2), 'base64url').subarray(0, 12)
+  t.equal(sealed(new Uint8Array(own)), codec.write({ person: 9, rotation: 3 }), 'this is how one is made')
+  t.equal(codec.read(sealed(new Uint8Array(12).fill(5))), null)
+  t.end()
+})

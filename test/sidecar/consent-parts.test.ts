@@ -13,7 +13,15 @@ t.test('redirect URIs that may be registered', async (t) => {
     'org.example.app:/cb',
   ]
   for (const uri of good) t.equal(redirectUriFault(uri), null, uri)
-  const bad = ['', '/cb', 'http://a.example/', 'https://a@b.example/', 'https://a.example/#f', 'javascript:alert(1)']
+  const bad = [
+    '',
+    '/cb',
+    'http://a.example/',
+    'https://a@b.example/',
+    'https://:b@c.example/',
+    'https://a.example/#f',
+    'javascript:alert(1)',
+  ]
   for (const uri of [...bad, 'data:text/html,x', 'https://a.example/ x', `https://a.example/${'x'.repeat(512)}`]) {
     t.type(redirectUriFault(uri), 'string', uri)
   }
@@ -27,6 +35,7 @@ t.test('only what is registered, character by character; of a loopback address a
     'http://127.0.0.1:5000/cb2',
     'http://127.0.0.1:5000@evil.example/cb',
     'http://127.0.0.1.evil.example/cb',
+    'http://127.0.0.1:99999/cb',
   ]
   for (const uri of [...others, ...loopback, 'http://[::1]/cb', '']) t.notOk(isRegistered(registered, uri), uri)
   t.equal(redirectTo('https://a.example/cb?x=1', { state: 'a&b', code: null }), 'https://a.example/cb?x=1&state=a%26b')

@@ -3,7 +3,6 @@
 import { hex } from '../../base/bytes.js'
 import type { Credentials } from '../../client/credentials.js'
 import type { Device } from '../../client/device-client.js'
-import type { ListEntry } from '../../client/index.js'
 import type { Network } from '../../client/learning/network.js'
 import { type ChoiceName, entryOf } from '../../client/list-edit.js'
 import { connect } from '../../client/node/connect.js'
@@ -206,23 +205,24 @@ export class Phone {
 
   /** The consent is over; after `revoke` the application is told so. */
   async #takeBack(how: 'forget' | 'revoke', app: string): Promise<PhoneEvent> {
-    this.#expectEntry(app)
+    this.#flagsOf(app)
     await this.device[how](app)
     return this.#told({ event: 'revoked', app: appText(app), told: how === 'revoke' })
   }
 
   async #rotate(app: string): Promise<PhoneEvent> {
-    const { flags } = this.#expectEntry(app)
+    const flags = this.#flagsOf(app)
     if ((flags & ENTRY_FLAGS.toldRevoked) !== 0)
       throw cliError('PL_BAD_LINE', `${appText(app)} has no consent of yours`)
     const puid = await this.device.rotatePuid(app)
     return this.#told({ event: 'puid', app: appText(app), puid })
   }
 
-  #expectEntry(app: string): ListEntry {
+  /** Flags of the entry of an application. @throws CliError PL_BAD_LINE if there is none. */
+  #flagsOf(app: string): number {
     const entry = entryOf(this.device.list, app)
     if (entry === null) throw cliError('PL_BAD_LINE', `${appText(app)} is not in your list`, 'Type l to see it.')
-    return entry
+    return entry.flags
   }
 
   #changeNetwork(): PhoneEvent {

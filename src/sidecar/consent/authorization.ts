@@ -35,10 +35,13 @@ export interface Authorization {
 /** Where the person is sent with an error. */
 export class Redirected extends Error {
   readonly location: string
+  /** what is wrong, in words */
+  readonly description: string
 
-  constructor(location: string) {
+  constructor(location: string, description: string) {
     super('redirected')
     this.location = location
+    this.description = description
   }
 }
 
@@ -68,6 +71,7 @@ export async function checkAuthorization(
   const fail = (error: AuthorizationError, description: string): never => {
     throw new Redirected(
       redirectTo(redirectUri, { error, error_description: description, state: state ?? null, iss: issuer }),
+      description,
     )
   }
   for (const name of PARAMETERS) {

@@ -15,6 +15,7 @@ import {
 import { AppId, Hours } from '../consent/schema.js'
 import type { App, Context } from '../context.js'
 import { sessionOf, withSession } from '../guard.js'
+import { Problem } from '../problem.js'
 import { answer, problems, record } from '../schema.js'
 
 const FIELDS = {
@@ -100,7 +101,7 @@ function askRoute(app: App, context: Context): void {
         operationId: 'readAuthorization',
         summary: 'Who asks for consent, and for what',
         description:
-          'OAuth 2.1 with PKCE (S256). An unknown application or redirect URI is refused here; every other mistake sends the browser back with `error`, `state` and `iss`.',
+          'OAuth 2.1 with PKCE (S256). An unknown application or redirect URI is refused here; every other mistake sends a person who is signed in back with `error`, `state` and `iss`, and is refused too if nobody is (RFC 9700 §4.11.2).',
         tags: ['consent'],
         security: [],
         querystring: Type.Object(FIELDS),
@@ -118,12 +119,14 @@ function askRoute(app: App, context: Context): void {
         },
       },
     },
-    (request, reply) =>
-      orRedirect(reply, async () => {
-        const session = await sessionOf(context, request)
+    async (request, reply) => {
+      const session = await sessionOf(context, request)
+      // Who is not signed in is sent nowhere: else any link to this server could lead on to anywhere.
+      return orRedirect(reply, session === null ? 'never' : 'redirect', async () => {
         const asked = await checkAuthorization(context, request, request.query as Parameters, session)
         return reply.code(200).send(askedJson(asked, session !== null))
-      }),
+      })
+    },
   )
 }
 
@@ -159,21 +162,17 @@ function decideRoute(app: App, context: Context): void {
       },
     },
     (request, reply) =>
-      orRedirect(
-        reply,
-        async () => {
-          const session = signedIn(request)
-          const asked = await checkAuthorization(context, request, request.body as Parameters, session)
-          if (request.body.decision !== 'allow') return reply.code(200).send({ redirectTo: refused(asked) })
-          const hours = request.body.hours as { zone: string; windows: Window[] } | undefined
-          const windows = (hours?.windows ?? []).map(({ days, start, end }) => [days, start, end] as const)
-          const { redirectUri, challenge } = asked
-          const person = { person: session.person, windows, zone: hours?.zone ?? '' }
-          const code = await context.link.consent(asked.app.app, { redirectUri, challenge, ...person })
-          return reply.code(200).send({ redirectTo: agreed(asked, code) })
-        },
-        true,
-      ),
+      orRedirect(reply, 'json', async () => {
+        const session = signedIn(request)
+        const asked = await checkAuthorization(context, request, request.body as Parameters, session)
+        if (request.body.decision !== 'allow') return reply.code(200).send({ redirectTo: refused(asked) })
+        const hours = request.body.hours as { zone: string; windows: Window[] } | undefined
+        const windows = (hours?.windows ?? []).map(({ days, start, end }) => [days, start, end] as const)
+        const { redirectUri, challenge } = asked
+        const person = { person: session.person, windows, zone: hours?.zone ?? '' }
+        const code = await context.link.consent(asked.app.app, { redirectUri, challenge, ...person })
+        return reply.code(200).send({ redirectTo: agreed(asked, code) })
+      }),
   )
 }
 
@@ -183,17 +182,18 @@ interface Window {
   end: number
 }
 
-/** A wrong request leads back to the application: by a redirect, or (`isJson`) by an answer that names it. */
+/** A wrong request leads back to the application: by a redirect, by an answer that names it, or not at all. */
 async function orRedirect(
   reply: FastifyReply,
+  how: 'redirect' | 'json' | 'never',
   handle: () => Promise<FastifyReply>,
-  isJson = false,
 ): Promise<FastifyReply> {
   try {
     return await handle()
   } catch (error) {
     if (!(error instanceof Redirected)) throw error
-    if (isJson) return reply.code(200).send({ redirectTo: error.location })
+    if (how === 'never') throw new Problem('invalid-request', error.description)
+    if (how === 'json') return reply.code(200).send({ redirectTo: error.location })
     return reply.code(303).header('location', error.location).send()
   }
 }

@@ -138,9 +138,11 @@ function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): 
   const { code, detail, headers } = problemOf(thrown)
   if (code === 'internal') request.log.error({ err: thrown }, 'request failed')
   const document = oauthDocument(code, detail, request.id)
+  // RFC 6749 §5.2, RFC 9110 §11.6.1
+  const challenge = document.status === 401 ? { 'www-authenticate': 'Basic realm="pilotlight"' } : {}
   reply
     .code(document.status)
-    .headers({ 'request-id': request.id, ...headers })
+    .headers({ 'request-id': request.id, ...challenge, ...headers })
     .header('content-type', 'application/json')
     .serializer(JSON.stringify)
     .send(document)
