@@ -43,20 +43,12 @@ export class Ring {
   }
 
   /**
-   * Stops the ring on every device.
+   * Stops the ring on every device. Once more does no harm.
    *
-   * @throws AppServiceError `ring-ended` if it ended otherwise before; `state` says how.
+   * @throws AppServiceError `ring-ended` if it ended otherwise before; `outcome` says how.
    */
   async withdraw(): Promise<RingState> {
-    const path = { id: this.id }
-    try {
-      this.state = await this.#service.request('delete', '/v1/rings/{id}', { path })
-    } catch (error) {
-      if (!(error instanceof AppServiceError) || error.code !== 'ring-ended') throw error
-      // Perhaps by this very call, whose first answer was lost.
-      this.state = await this.#service.request('get', '/v1/rings/{id}', { path })
-      if (this.state.state !== 'withdrawn') throw error
-    }
+    this.state = await this.#service.request('delete', '/v1/rings/{id}', { path: { id: this.id } })
     return this.state
   }
 }

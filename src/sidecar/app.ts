@@ -134,6 +134,9 @@ function addAnswering(app: App, context: Context): void {
   })
   app.addHook('onRequest', demandWellFormed)
   app.addHook('onRequest', withinAddressLimit(context.settings))
+  app.addHook('onRequest', async ({ is404 }) => {
+    if (is404) throw new Problem('not-found') // before its body is read, and found fault with
+  })
   app.addHook('onSend', async (_request, reply) => {
     if (context.link.state === 'stopping') reply.header('connection', 'close')
   })

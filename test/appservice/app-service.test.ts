@@ -128,32 +128,10 @@ t.test('any request of the document, and only what does no harm is repeated', as
   const body = { to: PUID, title: 'T' }
   t.equal(await tries(lost, (service) => service.request('post', '/v1/rings', { body })), 1)
   t.equal(await tries(lost, (service) => service.ring(body)), 3)
+  const withdraw = (service: AppService) => service.request('delete', '/v1/rings/{id}', { path: { id: RING_ID } })
+  t.equal(await tries(lost, withdraw), 3, 'it is as withdrawn as before')
   link.stop()
   await t.rejects(secret(client()), { code: 'unavailable', mayPass: true })
-})
-
-t.test('a withdrawal whose answer was lost', async (t) => {
-  const { client, main } = await start(t)
-  let isLost = true
-  const lossy: typeof fetch = async (input, init) => {
-    const answer = await fetch(input, init)
-    if (init?.method !== 'DELETE' || !isLost) return answer
-    isLost = false
-    throw new TypeError('connection lost')
-  }
-  const ring = await client(API_KEY, { fetch: lossy }).ring({ to: PUID, title: 'T' })
-  let ended: 'accepted' | 'withdrawn' | null = null
-  main.answer = (request) => {
-    const { request: number } = request
-    if (request.kind === 'ring-withdraw' && ended !== null)
-      return { kind: 'error', request: number, code: 'ring-ended', detail: '', retryAfterS: 0 }
-    ended ??= 'withdrawn'
-    return { kind: 'ring', request: number, ring: ringView({ state: ended }), created: false }
-  }
-  t.match(await ring.withdraw(), { state: 'withdrawn' })
-  ended = 'accepted'
-  await t.rejects(ring.withdraw(), { code: 'ring-ended', status: 409 })
-  t.equal(ring.state.state, 'accepted', 'how it ended is known')
 })
 
 t.test('answers of others than Pilotlight', async (t) => {

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { PROBLEMS, type ProblemCode } from '../../src/sidecar/problem.js'
-import { AUTH, fixture, JSON_AUTH, PUID, RING_ID } from './fake-main.js'
+import { fuzzing } from '../support/fuzzing.js'
+import { AUTH, fixture, JSON_AUTH, PUID, RING_ID, SESSION } from './fake-main.js'
+import { type Asked, good, operationsOf, type Sent } from './good-requests.js'
 
 interface Answer {
   statusCode: number
@@ -123,54 +125,146 @@ t.test('query strings', async (t) => {
   }
 })
 
-t.test('arbitrary JSON never breaks a route', async (t) => {
-  const { app } = await fixture({ rateRequests: 1e9, enrolPerMinute: 1e9, enrolPerMinuteTotal: 1e9 })
-  const keys = fc.constantFrom(
-    'to',
-    'title',
-    'body',
-    'url',
-    'payload',
-    'deadlineSeconds',
-    'puids',
-    'code',
-    'publicKey',
-    'name',
-    '__proto__',
-    'constructor',
-  )
-  const texts = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(PUID, 'https://x/', 'AAEC', 'A'.repeat(43)))
-  const values = fc.oneof(texts, fc.array(texts), fc.integer(), fc.jsonValue())
-  const bodies = fc.oneof(
-    fc.jsonValue(),
-    fc.dictionary(fc.oneof(keys, fc.string()), values),
-    fc.dictionary(keys, values),
-  )
-  const runs = fc.asyncProperty(fc.constantFrom(...ROUTES), bodies, fc.boolean(), async (url, body, key) => {
-    const headers = key ? JSON_AUTH : { 'content-type': 'application/json' }
-    const answer = await app.inject({ method: 'POST', url, headers, payload: JSON.stringify(body) })
-    if (answer.statusCode >= 500) throw new Error(`${answer.statusCode} ${answer.body}`)
-    if (answer.statusCode >= 400) isProblem(answer)
-  })
-  await fc.assert(runs, { numRuns: 1500 })
-  t.pass('1,500 bodies')
-})
+/** Options of a fixture that refuses nothing for being asked too often, and opens no stream. */
+const PATIENT = {
+  ...{ rateRequests: 1e9, enrolPerMinute: 1e9, enrolPerMinuteTotal: 1e9, personRequestsPerMinute: 1e9 },
+  ...{ wrongKeysPerMinute: 1e9, streamsPerApp: 0 },
+}
 
-t.test('arbitrary bytes, paths and header fields neither', async (t) => {
-  const { app } = await fixture({ rateRequests: 1e9, enrolPerMinute: 1e9, enrolPerMinuteTotal: 1e9 })
-  const header = fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)) })
-  const runs = fc.asyncProperty(fc.uint8Array({ maxLength: 80 }), header, fc.webPath(), async (bytes, text, path) => {
-    const post = { method: 'POST', payload: Buffer.from(bytes) } as const
-    const answers = [
-      await app.inject({ ...post, url: '/v1/rings', headers: { ...JSON_AUTH, 'idempotency-key': text } }),
-      await app.inject({ ...post, url: '/v1/rings', headers: { ...AUTH, 'content-type': text } }),
-      await app.inject({ url: `/v1/rings/${RING_ID}${path}`, headers: { authorization: text } }),
-      await app.inject({ url: `/v1${path === '' ? '/' : path}`, headers: { ...AUTH, 'last-event-id': text } }),
-      await app.inject({ url: `/v1/presence/${encodeURIComponent(text)}`, headers: AUTH }),
-    ]
-    for (const answer of answers) if (answer.statusCode !== 200) isProblem(answer)
-    if (answers.some(({ statusCode }) => statusCode >= 500)) throw new Error('500')
+const FIELDS = ['to', 'title', 'puids', 'code', '__proto__', 'constructor', 'toString', 'x'.repeat(3000)]
+const hostileText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom(
+    '',
+    ' ',
+    '\0',
+    '..',
+    '../..',
+    '%',
+    '%00',
+    '\ud800',
+    '\u202e',
+    'é'.normalize('NFD'),
+    'x'.repeat(20_000),
+  ),
+  fc.constantFrom(PUID, RING_ID, 'https://x/', 'javascript:x', 'AAEC', 'A'.repeat(43), '{{7*7}}', "' OR 1=1 --"),
+)
+const hostileNumber = fc.constantFrom(
+  '-0',
+  '1e999',
+  '-1',
+  '1.5',
+  '9007199254740993',
+  `${10n ** 400n}`,
+  '1e-400',
+  '0x10',
+  'NaN',
+)
+const hostileJson = fc.oneof(
+  hostileText.map((text) => JSON.stringify(text)),
+  hostileNumber,
+  fc.json({ noUnicodeString: false }),
+  fc.constantFrom(
+    'null',
+    '[]',
+    '{}',
+    'true',
+    '['.repeat(500) + ']'.repeat(500),
+    `${'{"a":'.repeat(500)}1${'}'.repeat(500)}`,
+  ),
+)
+/** What is done to the body of a good request: one field replaced, left out or added, or the text as a whole. */
+const bodyEdit = fc.oneof(
+  fc.record({ do: fc.constantFrom('replace' as const, 'add' as const), field: fc.nat(9), json: hostileJson }),
+  fc.record({ do: fc.constant('drop' as const), field: fc.nat(9) }),
+  fc.record({ do: fc.constant('cut' as const), at: fc.nat(200) }),
+  fc.record({ do: fc.constant('whole' as const), json: hostileJson }),
+)
+type BodyEdit = typeof bodyEdit extends fc.Arbitrary<infer Edit> ? Edit : never
+
+function edited(body: string, edit: BodyEdit): string {
+  if (edit.do === 'whole') return edit.json
+  if (edit.do === 'cut') return body.slice(0, edit.at % Math.max(1, body.length))
+  const fields = Object.entries(body.startsWith('{') ? (JSON.parse(body) as object) : {}).map(([name, value]) => [
+    JSON.stringify(name),
+    JSON.stringify(value),
+  ])
+  const at = edit.field % Math.max(1, fields.length)
+  if (edit.do === 'drop') fields.splice(at, 1)
+  else if (edit.do === 'replace') fields.splice(at, 1, [fields[at]?.[0] ?? '"to"', edit.json])
+  else fields.push([JSON.stringify(FIELDS[edit.field % FIELDS.length]), edit.json])
+  return `{${fields.map(([name, value]) => `${name}:${value}`).join()}}`
+}
+
+const often = <Value>(usual: Value, other: fc.Arbitrary<Value>) =>
+  fc.oneof({ arbitrary: fc.constant(usual), weight: 4 }, { arbitrary: other, weight: 1 })
+const headerText = fc.oneof(
+  fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)) }),
+  fc.constantFrom('Bearer', 'Bearer pl_', `Bearer ${SESSION}`, 'Basic Og==', 'Basic !', 'x'.repeat(5000)),
+)
+const headerEdits = fc.dictionary(
+  fc.constantFrom('authorization', 'content-type', 'idempotency-key', 'last-event-id', 'content-encoding', 'forwarded'),
+  headerText,
+  { maxKeys: 2 },
+)
+const contentType = fc.constantFrom(
+  'text/plain',
+  'application/json; charset=utf-16',
+  'application/x-www-form-urlencoded',
+  '',
+)
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND']
+const hostileRequest = fc.record({
+  route: fc.nat(),
+  method: often('', fc.constantFrom(...METHODS)),
+  place: often('', hostileText),
+  query: often(
+    '',
+    fc
+      .array(
+        fc.tuple(fc.constantFrom('waitSeconds', 'puid', 'limit', 'after', 'state', '__proto__', 'x[y]'), hostileText),
+        { maxLength: 3 },
+      )
+      .map((pairs) => pairs.map(([name, value]) => `${name}=${encoded(value)}`).join('&')),
+  ),
+  body: fc.option(bodyEdit, { freq: 4 }),
+  type: often('application/json', contentType),
+  headers: headerEdits,
+})
+type Hostile = typeof hostileRequest extends fc.Arbitrary<infer Request> ? Request : never
+
+/** A lone surrogate has no form in a URL. */
+const encoded = (text: string) => encodeURIComponent(text.replace(/\p{Cs}/gu, '?'))
+
+/** A good request for a route of the document, with something wrong. */
+function spoiled(routes: readonly Asked[], { route, method, place, query, body, type, headers }: Hostile): Sent {
+  const one = routes[route % routes.length] as Asked
+  const request = good(one)
+  const path = place === '' ? String(request.url) : one.path.replace(/\{\w+\}/, encoded(place))
+  const payload = body === null ? request.payload : edited(String(request.payload ?? '{}'), body)
+  return {
+    ...request,
+    method: (method || request.method) as 'GET',
+    url: path + (query === '' ? '' : `?${query}`),
+    headers: { ...request.headers, ...(payload !== undefined && { 'content-type': type }), ...headers },
+    ...(payload !== undefined && { payload }),
+  }
+}
+
+t.test('whatever is wrong with a request, it is refused as the document says', async (t) => {
+  const { app, contract } = await fixture(PATIENT)
+  const routes = operationsOf(contract.document)
+  const seen = new Map<number, number>()
+  const runs = fc.asyncProperty(hostileRequest, async (hostile) => {
+    const asked = spoiled(routes, hostile)
+    const answer = await app.inject(asked) // held against the document
+    seen.set(answer.statusCode, (seen.get(answer.statusCode) ?? 0) + 1)
+    if (answer.statusCode >= 500) throw new Error(`${answer.statusCode} ${answer.body}`)
+    if (answer.statusCode < 400 || asked.method === 'HEAD') return
+    if (!asked.url?.toString().startsWith('/oauth/token')) isProblem(answer)
   })
-  await fc.assert(runs, { numRuns: 300 })
-  t.pass('300 requests of each kind')
+  const options = fuzzing(1500)
+  await fc.assert(runs, options)
+  for (const status of [200, 201, 400, 401, 404, 405, 415]) t.ok((seen.get(status) ?? 0) > 10, `${status} was met`)
+  t.pass(`${options.numRuns} requests, seed ${options.seed}`)
 })

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
 import type { HubErrorCode } from '../../src/hub/message.js'
-import type { Operation } from './contract.js'
 import * as fake from './fake-main.js'
-import { AUTH, CODE, fixture, PUID, RING_ID } from './fake-main.js'
+import { AUTH, fixture, PUID } from './fake-main.js'
+import { ASKED, type Asked, BODIES, FORM, form, good, operationsOf, type Sent } from './good-requests.js'
 
 /** What any route may answer; `test/sidecar/refusals.test.ts` has them, on sockets. */
 const EVERYWHERE = [
@@ -21,71 +21,13 @@ const EVERYWHERE = [
 /** What is answered on the socket, and tested there: `refusals.test.ts`, `channel.test.ts`. */
 const ON_SOCKETS = ['openChannel 101', 'openChannel bad-upgrade', 'openChannel too-many-channels']
 
-const SECRET_CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
-const ASKED = {
-  response_type: 'code',
-  client_id: fake.APP_ID,
-  redirect_uri: 'https://chat.example/cb',
-  code_challenge: SECRET_CHALLENGE,
-  code_challenge_method: 'S256',
-}
-const FORM = { grant_type: 'authorization_code', code: CODE, code_verifier: 'v'.repeat(43), client_id: fake.APP_ID }
-const PLACES: Readonly<Record<string, string>> = {
-  '/v1/presence/{puid}': PUID,
-  '/v1/test/persons/{puid}': PUID,
-  '/v1/rings/{id}': RING_ID,
-  '/v1/sessions/{id}': 'current',
-  '/v1/webhook/deliveries/{id}/replay': 'dlv_1',
-}
-/** Bodies that are taken; others are the examples of the document. */
-const BODIES: Readonly<Record<string, object>> = {
-  enrolDevice: { code: CODE, publicKey: 'A'.repeat(43), name: 'Phone' },
-  signIn: { code: CODE },
-  queryPresence: { puids: [PUID, 'nobody'] },
-  sendRing: { to: PUID, title: 'T' },
-  decideAuthorization: { ...ASKED, decision: 'allow' },
-}
-
-interface Asked {
-  operation: Operation
-  method: string
-  path: string
-}
-
-type Sent = Omit<InjectOptions, 'headers'> & { headers: Record<string, string> }
-
-/** A request that is answered 2xx. */
-function good({ operation, method, path }: Asked): Sent {
-  const id = operation.operationId
-  const key = path.startsWith('/v1/test/') ? fake.TEST_KEY : fake.API_KEY
-  const bearer = operation.security.map((one) => ('session' in one ? fake.SESSION : key))[0]
-  const headers: Record<string, string> = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
-  const url = path.replace('{key}', 'key_0011223344556677').replace(/\{\w+\}/, PLACES[path] ?? fake.APP_ID)
-  const request = { method: method.toUpperCase() as 'GET', url, headers }
-  if (id === 'readAuthorization') return { ...request, query: ASKED }
-  if (id === 'exchangeCode') return form(request, FORM)
-  const payload = BODIES[id] ?? operation.requestBody?.content['application/json']?.example
-  if (payload === undefined) return request
-  return { ...request, headers: { ...headers, 'content-type': 'application/json' }, payload: JSON.stringify(payload) }
-}
-
-function form(request: Sent, fields: Record<string, string>): Sent {
-  const headers = { ...request.headers, 'content-type': 'application/x-www-form-urlencoded' }
-  return { ...request, headers, payload: `${new URLSearchParams(fields)}` }
-}
-
-const operationsOf = (paths: Record<string, Record<string, Operation>>): Asked[] =>
-  Object.entries(paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
-  )
-
 t.test('every answer that the document promises comes, and comes as it says', async (t) => {
   const { app, main, link, contract } = await fixture({
     verifiedDomains: true,
     privateDomains: true,
     rateRequests: 1e6,
   })
-  const asked = new Map(operationsOf(contract.document.paths).map((one) => [one.operation.operationId, one]))
+  const asked = new Map(operationsOf(contract.document).map((one) => [one.operation.operationId, one]))
   const of = (id: string) => good(asked.get(id) as Asked)
   const wellKnown = createServer((_request, reply) => reply.end(JSON.stringify({ apps: [fake.APP_ID] })))
   await new Promise<void>((done) => wellKnown.listen(0, '127.0.0.1', done))

@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { ConnectionGate } from '../../src/sidecar/connections.js'
 import { listen } from '../../src/sidecar/listen.js'
 import { type SidecarOptions, sidecarSettings } from '../../src/sidecar/options.js'
 import { PROBLEMS, type ProblemCode } from '../../src/sidecar/problem.js'
-import { API_KEY, AUTH, fixture, JSON_AUTH } from './fake-main.js'
+import { fuzzing } from '../support/fuzzing.js'
+import { API_KEY, AUTH, fixture, JSON_AUTH, PUID } from './fake-main.js'
 import { TEST_TLS } from './test-tls.js'
 
 const LOCAL: SidecarOptions = { hosts: ['127.0.0.1', '::1'], port: 0, connectionCheckMs: 20 }
@@ -76,12 +78,58 @@ t.test('what node would refuse by itself, or let through, is a problem document'
     ],
   ]
   for (const [name, text, code, detail = /./] of rows) {
-    t.match(isProblem(t, await ask(port, text), code, name)['detail'], detail, name)
+    const answer = await ask(port, text)
+    t.match(isProblem(t, answer, code, name)['detail'], detail, name)
   }
   const old = await ask(port, 'GET /healthz HTTP/1.0\r\n\r\n')
   t.match(old, /^HTTP\/1\.1 200 /, 'HTTP/1.0 needs no Host')
   const goesOn = `POST /v1/rings HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n`
   t.match(await ask(port, goesOn), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 401 /)
+})
+
+t.test('heads and bodies with parts left out, doubled, changed or cut', async (t) => {
+  const { port, contract } = await start(t, { rateRequests: 1e9, wrongKeysPerMinute: 1e9 })
+  const body = JSON.stringify({ to: PUID, title: 'T' })
+  const head = ['POST /v1/rings HTTP/1.1', 'Host: x', 'Connection: close', `Authorization: ${AUTH.authorization}`]
+  head.push('Content-Type: application/json', `Content-Length: ${body.length}`, 'Idempotency-Key: k')
+  const edit = fc.tuple(
+    fc.nat(head.length - 1),
+    fc.constantFrom('drop', 'double', 'double otherwise', 'change'),
+    fc.constantFrom('0', '-1', '7', '99999999999999999999', 'é', 'a, b', '\t', 'chunked', 'keep-alive', '\0'),
+  )
+  const request = fc.record({ edits: fc.array(edit, { maxLength: 3 }), cut: fc.option(fc.nat(300), { freq: 3 }) })
+  const seen = new Map<string, number>()
+  const runs = fc.asyncProperty(request, async ({ edits, cut }) => {
+    const lines = [...head]
+    for (const [at, what, value] of edits) {
+      const line = lines[at % lines.length] ?? ''
+      const other = line.replace(/(: | ).*$/, `$1${value}`)
+      if (what === 'drop') lines.splice(at % lines.length, 1)
+      else if (what === 'change') lines[at % lines.length] = other
+      else lines.push(what === 'double' ? line : other)
+    }
+    const socket = connect(port, '127.0.0.1')
+    socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`.slice(0, cut ?? undefined))
+    const answer = await whole(socket)
+    const [top = '', text = ''] = answer.split('\r\n\r\n')
+    const fields = [...top.matchAll(/^([\w-]+): (.*?)\r?$/gm)].map(([, name = '', value]) => [
+      name.toLowerCase(),
+      value,
+    ])
+    const headers = Object.fromEntries(fields) as Record<string, string>
+    const isWhole = Number(headers['content-length']) === Buffer.byteLength(text)
+    const status = isWhole ? (/^HTTP\/1\.1 (\d+) /.exec(answer)?.[1] ?? '') : 'cut'
+    seen.set(status, (seen.get(status) ?? 0) + 1)
+    // Who hangs up in the middle of a request may hear nothing, or half of the answer.
+    const isCut = cut !== null || !lines.includes(`Content-Length: ${body.length}`)
+    if (!isWhole && isCut) return
+    const fault = contract.fault('POST', '/v1/rings', { statusCode: Number(status), headers, body: text })
+    if (fault !== '' || status >= '500') throw new Error(`${fault} ${answer}`)
+  })
+  const options = fuzzing(250)
+  await fc.assert(runs, options)
+  for (const status of ['cut', '201', '400', '401', '415']) t.ok(seen.has(status), `${status} was met`)
+  t.pass(`${options.numRuns} requests, seed ${options.seed}`)
 })
 
 t.test('garbage behind an answer that has begun cuts it; no second answer stands in it', async (t) => {
