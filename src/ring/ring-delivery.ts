@@ -106,14 +106,18 @@ export class RingDelivery {
     const leg = ring.legs.get(device)
     if (leg?.notify === id) return leg
     const target = ring.record.targets.findIndex((candidate) => candidate.person === person)
-    const isEarlier = leg?.notifies.includes(id) === true || (ring.isRestored && this.#isNotifyIdOf(ring, device, id))
-    if (target < 0 || !isEarlier) return null
+    if (target < 0 || !this.mayHaveId(ring, device, id)) return null
     if (leg === undefined) return this.#addLeg(ring, target, device, id)
     this.stopLeg(leg)
     leg.notify = id
     leg.outcome = 0
     leg.isTold = false
     return leg
+  }
+
+  /** Whether a NOTIFY of this ring with this id went out to the device, or may have before the restart. */
+  mayHaveId(ring: LiveRing, device: number, id: number): boolean {
+    return hasId(ring, device, id) || (ring.isRestored && this.#isNotifyIdOf(ring, device, id))
   }
 
   /** A verdict proves that the device has the ring. */
@@ -296,4 +300,9 @@ export function outcomeFor(record: RingRecord, leg: Pick<Leg, 'device' | 'target
     return record.byDevice === leg.device ? OutcomeWhat.acceptedHere : OutcomeWhat.answeredElsewhere
   }
   return record.state === 'missed' ? OutcomeWhat.missed : OutcomeWhat.withdrawn
+}
+
+/** Whether a NOTIFY of this ring with this id went out to the device since the start. */
+export function hasId(ring: LiveRing, device: number, id: number): boolean {
+  return ring.legs.get(device)?.notifies.includes(id) === true
 }

@@ -202,7 +202,8 @@ export class Rings {
    */
   handleVerdict(device: number, person: number, frame: VerdictFrame, now: Now): boolean {
     const verdict = { device, person, id: frame.id, what: frame.what, reply: frame.reply }
-    return this.#index.ofPerson(person).some((ring) => this.#life.handleVerdict(ring, verdict, now))
+    const ring = this.#life.ringOf(this.#index.ofPerson(person), device, frame.id)
+    return ring !== null && this.#life.handleVerdict(ring, verdict, now)
   }
 
   /** Answers a request whose idempotency key was seen before. */
