@@ -37,7 +37,7 @@ export interface WebhookBoot {
 }
 
 /** How long a planned stop waits for requests that are under way, ms. What is not answered by then goes out again. */
-export const STOP_WAIT_MS = 5_000
+const STOP_WAIT_MS = 5_000
 
 /** setTimeout's limit is 2^31 - 1 ms. */
 const TIMER_MAX_MS = 2_000_000_000

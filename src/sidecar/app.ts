@@ -23,7 +23,7 @@ import { presenceRoutes } from './routes/presence.js'
 import { ringRoutes } from './routes/rings.js'
 import { streamRoutes } from './routes/stream.js'
 import { testRoutes } from './routes/test-persons.js'
-import { webhookRoutes } from './routes/webhook.js'
+import { BY_KEY, webhookRoutes } from './routes/webhook.js'
 import { SHARED_SCHEMAS } from './schema.js'
 
 /** Largest body, except where a route says otherwise. */
@@ -81,7 +81,7 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
       // A webhook tells what both scopes are for.
       told.addHook('onRequest', withScope('presence:read'))
       told.addHook('onRequest', withScope('rings:write'))
-      webhookRoutes(told, context)
+      webhookRoutes(told, context, BY_KEY)
     })
   })
   await app.register(async (rest) => refuseOtherMethods(rest, routes))
