@@ -36,6 +36,9 @@ export interface WebhookBoot {
   outcomes: readonly StoredRing[]
 }
 
+/** How long a planned stop waits for requests that are under way, ms. What is not answered by then goes out again. */
+const STOP_WAIT_MS = 5_000
+
 /** setTimeout's limit is 2^31 - 1 ms. */
 const TIMER_MAX_MS = 2_000_000_000
 
@@ -55,7 +58,11 @@ export class WebhookDesk {
   #timerAtMs = Infinity
   /** one change after the other, each on what the one before left */
   #changing: Promise<unknown> = Promise.resolve()
-  #isStopped = false
+  /** nothing more is sent */
+  #isStopping = false
+  /** requests that the thread was given and has not answered */
+  #underWay = 0
+  #allAnswered: () => void = () => {}
 
   constructor(parts: WebhookDeskParts, boot: WebhookBoot) {
     this.#parts = parts
@@ -67,12 +74,15 @@ export class WebhookDesk {
         onResults: (results) => {
           for (const result of results) this.#outbox.handleResult(result, parts.now())
           this.#drain()
+          this.#answered(results.length)
         },
         onBroken: (error) => {
           parts.log.error({ err: error }, 'the thread that sends webhooks broke and is started again')
           this.#interrupted++
           this.#outbox.handleInterrupted(parts.now())
+          const lost = this.#underWay
           this.#drain()
+          this.#answered(lost)
         },
       },
     )
@@ -183,13 +193,37 @@ export class WebhookDesk {
     ]
   }
 
-  /** Sends nothing more. What was not delivered is sent after the next start. */
+  /**
+   * Sends nothing more, waits for what is under way, `STOP_WAIT_MS` at most. Outcomes that were not acknowledged are kept
+   * and sent after the next start; changes are not: a restart voids presence.
+   */
   async stop(): Promise<void> {
-    this.#isStopped = true
+    this.#isStopping = true
     if (this.#timer !== null) clearTimeout(this.#timer)
+    await this.#untilAnswered()
     for (const answer of this.#tests.values()) answer(refusedAsk('unavailable', '').answer)
     await this.#thread.stop()
     await Promise.all(this.#saving)
+    const { outcomes } = this.#outbox
+    if (outcomes > 0)
+      this.#parts.log.info({ outcomes }, 'outcomes that no webhook acknowledged are kept and sent after the next start')
+  }
+
+  /** Settles when nothing is under way, or it took too long. */
+  async #untilAnswered(): Promise<void> {
+    if (this.#underWay === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, STOP_WAIT_MS)
+      this.#allAnswered = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #answered(requests: number): void {
+    this.#underWay -= requests
+    if (this.#underWay === 0) this.#allAnswered()
   }
 
   #addOutcome(app: AppKey, ring: Parameters<typeof ringJson>[0]): boolean {
@@ -252,7 +286,6 @@ export class WebhookDesk {
 
   /** Does what the outbox wants done, and sets its timer. */
   #drain(): void {
-    if (this.#isStopped) return
     for (const notice of this.#outbox.pollNotices()) {
       if (notice.kind === 'outcome-over') this.#dropOutcome(fromHex(notice.ring))
       else if (notice.kind === 'tested') {
@@ -265,7 +298,10 @@ export class WebhookDesk {
         void this.#save(notice.app, notice.config)
       }
     }
-    this.#thread.send(this.#outbox.pollSends())
+    if (this.#isStopping) return
+    const sends = this.#outbox.pollSends()
+    this.#underWay += sends.length
+    this.#thread.send(sends)
     this.#arm()
   }
 

@@ -111,14 +111,18 @@ export class RingDelivery {
     const leg = ring.legs.get(device)
     if (leg?.notify === id) return leg
     const target = ring.record.targets.findIndex((who) => who.person === person && isFor(who, device))
-    const isEarlier = leg?.notifies.includes(id) === true || (ring.isRestored && this.#isNotifyIdOf(ring, device, id))
-    if (target < 0 || !isEarlier) return null
+    if (target < 0 || !this.mayHaveId(ring, device, id)) return null
     if (leg === undefined) return this.#addLeg(ring, target, device, id)
     this.stopLeg(leg)
     leg.notify = id
     leg.outcome = 0
     leg.isTold = false
     return leg
+  }
+
+  /** Whether a NOTIFY of this ring with this id went out to the device, or may have before the restart. */
+  mayHaveId(ring: LiveRing, device: number, id: number): boolean {
+    return hasId(ring, device, id) || (ring.isRestored && this.#isNotifyIdOf(ring, device, id))
   }
 
   /** A verdict proves that the device has the ring. */
@@ -323,4 +327,9 @@ function hasTurn({ record, turn }: LiveRing, target: number): boolean {
 
 function isFor(who: RingTarget, device: number): boolean {
   return who.device < 0 || who.device === device
+}
+
+/** Whether a NOTIFY of this ring with this id went out to the device since the start. */
+export function hasId(ring: LiveRing, device: number, id: number): boolean {
+  return ring.legs.get(device)?.notifies.includes(id) === true
 }

@@ -6,7 +6,7 @@ import type { Leg, LiveRing } from './live-ring.js'
 import { idempotencyOf, type RingRecord, type TargetEnd } from './ring.js'
 import { queueReason } from './ring-behaviour.js'
 import { replacedFor } from './ring-collapse.js'
-import { RingDelivery } from './ring-delivery.js'
+import { hasId, RingDelivery } from './ring-delivery.js'
 import type { RingIndex } from './ring-index.js'
 import { RingLedger } from './ring-ledger.js'
 import type { RingParts, RingTimers } from './ring-ports.js'
@@ -182,6 +182,18 @@ export class RingLife {
   /** A device's program or session is new: it may have lost the ring. */
   restart(ring: LiveRing, device: number): void {
     if (!isTerminal(ring.record.state)) this.#delivery.restart(ring, device)
+  }
+
+  /**
+   * The ring that a verdict with this id is about, of those of a person. An id that went out since the start is certain.
+   * One of before is worked out from the rings' seeds, and two may share it: then it is about neither, and the device
+   * says it again by the id of the next NOTIFY. [R-12.2-5]
+   */
+  ringOf(rings: readonly LiveRing[], device: number, id: number): LiveRing | null {
+    const certain = rings.find((ring) => hasId(ring, device, id))
+    if (certain !== undefined) return certain
+    const [only, another] = rings.filter((ring) => this.#delivery.mayHaveId(ring, device, id))
+    return another === undefined ? (only ?? null) : null
   }
 
   /**
@@ -382,7 +394,7 @@ export class RingLife {
   #isNotifyUsed(ring: LiveRing, device: number, id: number): boolean {
     for (const { person } of ring.record.targets) {
       for (const other of this.#index.ofPerson(person)) {
-        if (other !== ring && other.legs.get(device)?.notifies.includes(id) === true) return true
+        if (other !== ring && this.#delivery.mayHaveId(other, device, id)) return true
       }
     }
     return false

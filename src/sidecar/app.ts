@@ -24,7 +24,7 @@ import { presenceRoutes } from './routes/presence.js'
 import { ringRoutes } from './routes/rings.js'
 import { streamRoutes } from './routes/stream.js'
 import { testRoutes } from './routes/test-persons.js'
-import { webhookRoutes } from './routes/webhook.js'
+import { BY_KEY, webhookRoutes } from './routes/webhook.js'
 import { SHARED_SCHEMAS } from './schema.js'
 import { WEBHOOK_SCHEMAS } from './webhook-schema.js'
 
@@ -83,7 +83,7 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
       // A webhook tells what both scopes are for.
       told.addHook('onRequest', withScope('presence:read'))
       told.addHook('onRequest', withScope('rings:write'))
-      webhookRoutes(told, context)
+      webhookRoutes(told, context, BY_KEY)
     })
   })
   await app.register(async (rest) => refuseOtherMethods(rest, routes))

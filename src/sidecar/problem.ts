@@ -128,7 +128,7 @@ export const PROBLEMS = {
   'unknown-ring': {
     status: 404,
     title: 'Not a ring of this application',
-    hint: 'Check the id. Outcomes are kept for 24 hours at most.',
+    hint: 'Check the id. Rings can be read for 24 hours at most.',
   },
   'unknown-app': {
     status: 404,

@@ -53,6 +53,11 @@ export class EndpointQueue {
     return this.#changes.size + this.#outcomes.size
   }
 
+  /** Outcomes of rings among them. */
+  get outcomes(): number {
+    return this.#outcomes.size
+  }
+
   /** When the oldest of them happened, monotonic ms; Infinity for none. */
   get oldestMs(): number {
     const [first] = this.#outcomes.values()

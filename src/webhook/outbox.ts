@@ -78,6 +78,11 @@ export class Outbox {
     this.#wheel = new TimerWheel(now.monotonicMs)
   }
 
+  /** Outcomes of rings that were not acknowledged: what a restart does not lose. */
+  get outcomes(): number {
+    return [...this.#byApp.values()].reduce((sum, { queue }) => sum + queue.outcomes, 0)
+  }
+
   /** Numbers for metrics; those of what waits are a second old at most. */
   numbers(now: Now): OutboxNumbers {
     if (now.monotonicMs - this.#lookedMs >= 1_000) {

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { destinationOf, type Resolve } from '../../src/delivery/resolve.js'
 import { REQUEST_TIMEOUT_MS, Sender, type SenderParts } from '../../src/delivery/sender.js'
 import type { Send } from '../../src/webhook/message.js'
+import { OTHER_TLS, TEST_TLS } from '../sidecar/test-tls.js'
 import { Receiver, verifyWithOracle } from '../support/receiver.js'
 
 const SECRETS = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD']
@@ -79,6 +80,18 @@ t.test('an endpoint that does not answer is given up after 15 s', async (t) => {
   await receiver.next()
   expire()
   t.match(await sent, { status: 0, failure: 'timeout' })
+})
+
+t.test('TLS: a certificate must be trusted, and be for this name', async (t) => {
+  const receiver = await Receiver.start(t, TEST_TLS)
+  const { sender } = scene(t, { ca: TEST_TLS.cert, resolve: async () => ['127.0.0.1'] })
+  t.match(await sender.send(to(receiver.url)), { status: 204, failure: '' })
+  verifyWithOracle(await receiver.next(), SECRETS[0] as string)
+  t.match(await sender.send(to(`https://other.example:${receiver.port}/hook`)), { status: 0, failure: 'tls' })
+  for (const ca of [undefined, OTHER_TLS.cert]) {
+    const { sender: stranger } = scene(t, ca === undefined ? {} : { ca })
+    t.match(await stranger.send(to(receiver.url)), { status: 0, failure: 'tls' })
+  }
 })
 
 t.test('no TLS, nobody listens, no such name', async (t) => {

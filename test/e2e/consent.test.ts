@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { copyFileSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { connect, enrol } from '../../src/client/node/index.js'
 import { MemoryStorage } from '../../src/client/storage.js'
 import { nobleCrypto } from '../../src/crypto/noble.js'
@@ -81,12 +81,14 @@ async function story(test: typeof t) {
   const { account } = await store.addAccount('Ada', Date.now())
   const code = async () => (await store.addEnrolmentCode(account, Date.now(), 900_000)) ?? ''
   const codes = [await code(), await code()]
+  const { account: another } = await store.addAccount('Bob', Date.now())
+  const otherCode = (await store.addEnrolmentCode(another, Date.now(), 900_000)) ?? ''
   await store.close()
   const server = await serve(folder)
   const browser = new Browser(server.http[0] ?? '')
   const signedIn = await browser.call('POST', '/v1/sessions', { code: codes[0], label: 'Firefox' })
   browser.token = signedIn.json['token']
-  return { folder, server, browser, signedIn, enrolCode: codes[1] ?? '' }
+  return { folder, server, browser, signedIn, enrolCode: codes[1] ?? '', otherCode }
 }
 
 function query(clientId: string, challenge: string, more: Record<string, string> = {}): Record<string, string> {
@@ -358,8 +360,44 @@ t.test('what is wrong is refused, and never redirects to a stranger', async (t) 
   t.match(metadata.json, { issuer: browser.url, code_challenge_methods_supported: ['S256'] })
 })
 
-t.test('applications and keys: rotation, scopes, owners, cursors, sign-out', async (t) => {
-  const { server, browser } = await story(t as never)
+/** The developer sets the webhook of an application whose keys may not. */
+async function administerWebhook(t: Test, browser: Browser, path: string, stranger: Browser): Promise<void> {
+  const hook = (method: string, rest = '', body?: object) => browser.call(method, `${path}/webhook${rest}`, body)
+  const settings = { url: 'https://chat.example/hook', events: ['ring.ended'], coalesceMs: 500 }
+  t.match(await hook('GET'), { status: 404, json: { code: 'unknown-webhook' } })
+  const made = await hook('PUT', '', settings)
+  t.match(made, { status: 200, json: { ...settings, secret: /^whsec_/ } })
+  t.match(await hook('PUT', '', { url: 'http://10.0.0.1/' }), { status: 400, json: { code: 'webhook-invalid' } })
+  t.match(await hook('GET'), { status: 200, json: { ...settings, secret: null, secrets: 1 } })
+  const rotated = await hook('POST', '/secret')
+  t.match(rotated, { status: 200, json: { secret: /^whsec_/, secrets: 2 } })
+  t.not(rotated.json['secret'], made.json['secret'])
+  t.match(await hook('GET', '/deliveries'), { status: 200, json: { deliveries: [] } })
+  t.match(await hook('POST', '/deliveries/dlv_1/replay'), { status: 404, json: { code: 'unknown-delivery' } })
+  const asks = [
+    ['GET', ''],
+    ['PUT', '', settings],
+    ['POST', '/secret'],
+    ['POST', '/test'],
+    ['GET', '/deliveries'],
+    ['POST', '/deliveries/dlv_1/replay'],
+    ['DELETE', ''],
+  ] as const
+  for (const [method, rest, body] of asks) {
+    const asked = await stranger.call(method, `${path}/webhook${rest}`, body)
+    t.match(asked, { status: 404, json: { code: 'unknown-app' } }, `${method} ${rest} of another developer`)
+    const signedOut = await stranger.call(method, `${path}/webhook${rest}`, body, 'pls_none')
+    t.match(signedOut, { status: 401, json: { code: 'not-signed-in' } }, `${method} ${rest} of nobody`)
+  }
+  t.match(await hook('GET'), { json: { secrets: 2 } }, 'nothing of this changed it')
+  t.match(await hook('DELETE'), { status: 200, json: { removed: true } })
+  t.match(await hook('POST', '/test'), { status: 404, json: { code: 'unknown-webhook' } })
+}
+
+t.test('applications and keys: rotation, scopes, owners, cursors, webhook, sign-out', async (t) => {
+  const { server, browser, otherCode } = await story(t as never)
+  const stranger = new Browser(browser.url)
+  stranger.token = (await stranger.call('POST', '/v1/sessions', { code: otherCode })).json['token']
   t.teardown(() => server.stop().catch(() => {}))
   for (const redirectUris of [['http://chat.example/'], ['https://a.example/#x'], ['javascript:alert(1)'], ['/cb']]) {
     t.equal((await browser.call('POST', '/v1/apps', { name: 'x', redirectUris })).status, 400)
@@ -396,6 +434,7 @@ t.test('applications and keys: rotation, scopes, owners, cursors, sign-out', asy
     ['Chat', 'Second'],
   )
   t.equal(second.json['next'], null)
+  await administerWebhook(t as never, browser, path, stranger)
   t.match(await browser.call('PATCH', path, { name: 'Chat 2' }), { status: 200, json: { name: 'Chat 2' } })
   t.equal((await browser.call('GET', '/v1/apps/app_0000000000000000')).status, 404)
   t.equal((await browser.call('DELETE', path)).status, 204)

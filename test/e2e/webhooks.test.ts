@@ -1,11 +1,12 @@
 /** Webhooks through a real server to an endpoint that is a process of its own. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { AppService, verifyWebhook } from '../../src/appservice/index.js'
 import { MemoryStorage } from '../../src/client/index.js'
 import { connect, enrol } from '../../src/client/node/index.js'
+import { OTHER_TLS, TEST_TLS } from '../sidecar/test-tls.js'
 import { eventsOf, type ReceivedEvent, Receiver, verifyWithOracle } from '../support/receiver.js'
 import { pilotlight, ServerProcess } from './process.js'
 
@@ -23,8 +24,11 @@ interface Scene {
 async function scene(t: Test, isPrivateAllowed = true): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), 'pilotlight-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const trusted = join(folder, 'ca.pem')
+  writeFileSync(trusted, TEST_TLS.cert)
   const server = new ServerProcess(join(folder, 'server'), {
     PILOTLIGHT_WEBHOOKS_TO_PRIVATE: `${isPrivateAllowed}`,
+    NODE_EXTRA_CA_CERTS: trusted,
   })
   t.teardown(() => server.end('SIGKILL'))
   await server.start()
@@ -88,6 +92,14 @@ t.test('presence and outcomes come signed; a repeat after 500 has the same id', 
   t.same(eventsOf(again), eventsOf(first))
   verifyWithOracle(again, secret)
   t.match(eventsOf(again), [{ id: `ring_${ring.id}_accepted`, type: 'ring.ended', data: { id: ring.id, by: puid } }])
+
+  const trusted = await Receiver.start(t, TEST_TLS)
+  const stranger = await Receiver.start(t, OTHER_TLS)
+  await call('PUT', '/v1/webhook', { url: stranger.url })
+  t.match((await call('POST', '/v1/webhook/test')).json, { state: 'failed', attempts: [{ status: 0, failure: 'tls' }] })
+  await call('PUT', '/v1/webhook', { url: trusted.url })
+  t.match((await call('POST', '/v1/webhook/test')).json, { state: 'delivered', attempts: [{ status: 204 }] })
+  verifyWithOracle(await trusted.next(), secret)
 })
 
 t.test('kill -9 between the end of a ring and its delivery: told after the start, under one id', async (t) => {
@@ -98,7 +110,7 @@ t.test('kill -9 between the end of a ring and its delivery: told after the start
   t.equal((await kept.outcome()).state, 'dismissed')
   await server.end('SIGKILL')
   await server.start()
-  await receiver.answer({ status: 503 })
+  await receiver.answer({ hang: true })
   await call('PUT', '/v1/webhook', { url: receiver.url, events: ['ring.ended'] })
   const first = await receiver.next()
   t.match(eventsOf(first), [{ id: `ring_${kept.id}_dismissed`, data: { state: 'dismissed', by: puid } }])
@@ -110,9 +122,28 @@ t.test('kill -9 between the end of a ring and its delivery: told after the start
   verifyWithOracle(again, made.json['secret'] as string)
   const waiting = async () => Number(/^pilotlight_webhook_waiting (\d+)/m.exec(await server.metrics())?.[1])
   while ((await waiting()) > 0);
+  const ringAndHang = async () => {
+    await receiver.answer({ hang: true })
+    const { id } = await service.ring({ to: puid, title: 'Ada calls again' })
+    t.equal((await receiver.next()).headers['webhook-id'], `ring_${id}_dismissed`)
+    return id
+  }
+  await ringAndHang()
+  const stopped = server.end('SIGTERM')
+  while (
+    await server.metrics().then(
+      () => true,
+      () => false,
+    )
+  ); // it takes no requests any more
+  await receiver.release()
+  await stopped
+  await server.start()
+  t.equal(await waiting(), 0, 'a planned stop waits for an answer that is due; what was delivered is not kept')
+  const kept2 = await ringAndHang()
   await server.end('SIGTERM')
   await server.start()
-  t.equal(await waiting(), 0, 'what was delivered is not kept')
+  t.equal((await receiver.next()).headers['webhook-id'], `ring_${kept2}_dismissed`, 'it does not wait for ever')
   t.equal((await call('POST', '/v1/webhook/test')).status, 200)
   t.match(await receiver.events(), [{ type: 'webhook.test' }], 'and not told again')
 })

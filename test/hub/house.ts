@@ -46,6 +46,8 @@ export interface Disk {
   persons: Map<number, { version: number; sealed: Uint8Array | null }>
   devices: Map<number, { person: number; name: string; key: Uint8Array }>
   rings: Map<string, Uint8Array>
+  /** outcomes that a webhook is still to tell, by ring */
+  outcomes: Map<string, Uint8Array>
   grants: Map<string, Uint8Array>
 }
 
@@ -176,6 +178,7 @@ export class House {
       persons: new Map(),
       devices: new Map(),
       rings: new Map(),
+      outcomes: new Map(),
       grants: new Map(),
     }
     this.hub = this.#boot()
@@ -428,6 +431,7 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
     }
     case 'put-ring':
       disk.rings.set(hex(request.ring), request.row)
+      if (request.outcome != null) disk.outcomes.set(hex(request.ring), request.outcome)
       return { kind: 'stored', request: request.request, ok: true, version: 0 }
     case 'put-grant':
       disk.grants.set(hex(request.grant), request.row)
@@ -436,6 +440,7 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
       disk.grants.delete(hex(request.grant))
       return null
     case 'drop-outcome':
+      disk.outcomes.delete(hex(request.ring))
       return null
     case 'drop-ring':
       disk.rings.delete(hex(request.ring))

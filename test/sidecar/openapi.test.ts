@@ -27,6 +27,11 @@ const ROUTES: Record<string, string[]> = {
   '/v1/apps/{id}/keys': ['post'],
   '/v1/apps/{id}/keys/{key}': ['delete'],
   '/v1/apps/{id}/domain-check': ['post'],
+  '/v1/apps/{app}/webhook': ['delete', 'get', 'put'],
+  '/v1/apps/{app}/webhook/secret': ['post'],
+  '/v1/apps/{app}/webhook/test': ['post'],
+  '/v1/apps/{app}/webhook/deliveries': ['get'],
+  '/v1/apps/{app}/webhook/deliveries/{id}/replay': ['post'],
   '/v1/test/persons': ['get'],
   '/v1/test/persons/{puid}': ['post'],
   '/authorize': ['get', 'post'],
@@ -109,7 +114,7 @@ t.test('the document describes every route, every answer and every parameter', a
       }
     }
   }
-  t.equal(ids.size, 37, 'operation ids are unique')
+  t.equal(ids.size, 44, 'operation ids are unique')
 })
 
 t.test('the document describes every webhook, and what is sent fits it', async (t) => {

@@ -25,34 +25,52 @@ export class Receiver {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
   readonly #unread: Received[] = []
+  readonly #scheme: 'http' | 'https'
   port = 0
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, scheme: 'http' | 'https') {
     this.#child = child
+    this.#scheme = scheme
     this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   }
 
-  /** Starts one; it ends with the test. Through `env`: the test runner hands its NODE_OPTIONS on to every process. */
-  static async start(t: Test): Promise<Receiver> {
+  /**
+   * Starts one; it ends with the test. Through `env`: the test runner hands its NODE_OPTIONS on to every process.
+   *
+   * @param tls PEM texts, null for plain HTTP.
+   */
+  static async start(t: Test, tls: { cert: string; key: string } | null = null): Promise<Receiver> {
     const file = join(ROOT, 'test/support/receiver.mjs')
-    const child = spawn('env', ['-u', 'NODE_OPTIONS', 'node', file], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const child = spawn('env', ['-u', 'NODE_OPTIONS', 'node', file], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...(tls !== null && { PILOTLIGHT_TEST_CERT: tls.cert, PILOTLIGHT_TEST_KEY: tls.key }) },
+    })
     t.teardown(() => child.kill('SIGKILL'))
-    const receiver = new Receiver(child)
+    const receiver = new Receiver(child, tls === null ? 'http' : 'https')
     receiver.port = JSON.parse((await receiver.#lines.next()).value).port
     return receiver
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}/hook`
+    return `${this.#scheme}://127.0.0.1:${this.port}/hook`
   }
 
   /** How the next request is answered, in the order told; settles when the receiver knows. */
   async answer(answer: { status?: number; headers?: Record<string, string>; hang?: boolean; body?: string }) {
-    this.#child.stdin!.write(`${JSON.stringify(answer)}\n`)
+    await this.#tell(answer)
+  }
+
+  /** Answers all that hang with 204; settles when it does. */
+  async release(): Promise<void> {
+    await this.#tell({ release: true })
+  }
+
+  async #tell(line: object): Promise<void> {
+    this.#child.stdin!.write(`${JSON.stringify(line)}\n`)
     for (;;) {
-      const line = await this.#read()
-      if ('told' in line) return
-      this.#unread.push(line)
+      const read = await this.#read()
+      if ('told' in read) return
+      this.#unread.push(read)
     }
   }
 

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
+import type { AppKey } from '../../hub/message.js'
 import { type AppDetails, SCOPES } from '../../store/app-row.js'
 import type { DirectoryAnswer } from '../../store/directory-message.js'
 import type { AppRow } from '../../store/store.js'
@@ -258,6 +259,11 @@ function domainRoute(app: App, context: Context): void {
       return appJson(await ownApp(context, request, request.params.id))
     },
   )
+}
+
+/** Key of an application of the person who is signed in. @throws Problem unknown-app. */
+export async function ownAppKey(context: Context, request: FastifyRequest, appId: string): Promise<AppKey> {
+  return (await ownApp(context, request, appId)).app
 }
 
 async function ownApp(context: Context, request: FastifyRequest, appId: string): Promise<AppRow> {

@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { SeededRandom } from '../../src/base/seeded-random.js'
+import { BenchError } from '../bench-error.js'
+import { wholeNumber } from '../options.js'
+import type { Outcome, Request, Scenario, Table } from '../scenario.js'
+import { PLACES, type Verdict } from './outcomes/book.js'
+import { type Facts, type Plan, runOutcomes } from './outcomes/run.js'
+import { SERVE_OPTIONS } from './outcomes/server.js'
+
+const FULL = { applications: 1_000, rings: 1_000, kills: 20 }
+const IN_ALL = { applications: '50', rings: '100', kills: '3' }
+
+/** Rings through a real server that is killed again and again: each must end with one outcome, the same wherever it is read. */
+export const outcomes: Scenario = {
+  name: 'outcomes',
+  summary:
+    'rings of many applications through a server that is killed meanwhile: one outcome each, the same everywhere',
+  actions: [],
+  options: {
+    applications: { type: 'string', placeholder: 'N', help: `applications; ${FULL.applications}` },
+    rings: { type: 'string', placeholder: 'N', help: `rings of each application; ${FULL.rings}` },
+    kills: { type: 'string', placeholder: 'N', help: `times that the server is killed and started; ${FULL.kills}` },
+  },
+  wordsInAll: Object.entries(IN_ALL).flatMap(([name, value]) => [`--${name}`, value]),
+  run,
+}
+
+async function run({ values, seed, progress }: Request): Promise<Outcome> {
+  const plan: Plan = {
+    applications: wholeNumber(values['applications'], 'applications', 1, FULL.applications),
+    ringsEach: wholeNumber(values['rings'], 'rings', 1, FULL.rings),
+    kills: wholeNumber(values['kills'], 'kills', 0, FULL.kills),
+    seed: new SeededRandom(seed),
+  }
+  const { applications, ringsEach, kills } = plan
+  if (kills >= applications * ringsEach) throw new BenchError('--kills must be fewer than there are rings')
+  const folder = mkdtempSync(join(tmpdir(), 'pilotlight-outcomes-'))
+  const facts = await runOutcomes(folder, plan, (line) => progress(`outcomes: ${line}`)).finally(() =>
+    rmSync(folder, { recursive: true, force: true }),
+  )
+  const { verdict } = facts
+  const { rings, duplicates, missing } = verdict
+  const isGood =
+    rings === applications * ringsEach && duplicates + missing + verdict.devicesDiffer + facts.unsigned === 0
+  for (const fault of verdict.faults) progress(`outcomes: ${fault}`)
+  return {
+    result: {
+      rings,
+      outcomes: verdict.outcomes,
+      duplicates,
+      missing,
+      kills: facts.kills,
+      applications,
+      states: verdict.states,
+      devicesDiffer: verdict.devicesDiffer,
+      seconds: facts.seconds,
+    },
+    parameters: { applications, ringsEach, kills, devices: facts.devices, serve: SERVE_OPTIONS },
+    tables: [outcomeTable(verdict), placeTable(verdict, facts), runTable(facts)],
+    exitCode: isGood ? 0 : 1,
+  }
+}
+
+function outcomeTable({ states, rings, outcomes: ended, duplicates, missing, faults }: Verdict): Table {
+  return {
+    title: `${rings} rings: ${ended} with one outcome, ${duplicates} duplicates, ${missing} missing`,
+    columns: ['outcome', 'rings'],
+    rows: Object.entries(states),
+    notes: faults,
+  }
+}
+
+function placeTable({ told, repeats, deviceEnds, devicesDiffer }: Verdict, { unsigned }: Facts): Table {
+  return {
+    title: 'Where outcomes were read',
+    columns: ['place', 'told', 'of these again, the same'],
+    rows: [...PLACES.map((place) => [place, told[place] ?? 0, repeats[place] ?? 0]), ['devices', deviceEnds, null]],
+    notes: [
+      'Every outcome must come by webhook and be read with GET; one application in twenty has a stream besides. Each field counts. ' +
+        'One webhook in 400 is answered with 500, one in 400 with nothing, and comes again. ' +
+        'After each kill and at the end outcomes that were told before are read again.',
+      `Rings of which a device was told another end: ${devicesDiffer}. Webhooks with a wrong signature: ${unsigned}.`,
+    ],
+  }
+}
+
+function runTable(facts: Facts): Table {
+  const { kills, seconds, setupSeconds, restartSeconds, requestRepeats, devices, handshakes } = facts
+  return {
+    title: 'The run',
+    columns: ['what', 'number'],
+    rows: [
+      ['kills', kills],
+      ['seconds from the first ring to the last outcome', seconds],
+      ['seconds to set up', setupSeconds],
+      ['seconds from a kill to readiness, the longest', restartSeconds],
+      ['requests that were repeated', requestRepeats],
+      ['devices', devices],
+      ['handshakes', handshakes],
+    ],
+    notes: [
+      'Applications, accounts and webhooks are made through the operators’ socket, by the calls of `pilotlight app add`, ' +
+        '`account add` and `app webhook set`; devices enrol over HTTP and give consent by their own lists.',
+    ],
+  }
+}

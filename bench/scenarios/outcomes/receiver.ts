@@ -1,0 +1,71 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { verifyWebhook } from '../../../src/appservice/index.js'
+import type { ToldRing } from './book.js'
+
+/** One of so many outcomes is answered with 500 the first time, one with nothing: they must come again, the same. */
+const REFUSED_OF = 400
+const CUT_OF = 400
+
+/** The endpoint of all applications: `/hook/NUMBER`. Checks each signature. */
+export class Receiver {
+  readonly #server = createServer((request, response) => this.#take(request, response))
+  readonly #secrets = new Map<string, string>()
+  readonly #onOutcome: (ring: ToldRing) => void
+  #taken = 0
+  #unsigned = 0
+  port = 0
+
+  /** @param onOutcome told of each outcome, those that are then not acknowledged too. */
+  constructor(onOutcome: (ring: ToldRing) => void) {
+    this.#onOutcome = onOutcome
+  }
+
+  /** Requests that were not signed as they should be. */
+  get unsigned(): number {
+    return this.#unsigned
+  }
+
+  async open(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    this.port = (this.#server.address() as AddressInfo).port
+  }
+
+  close(): void {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+
+  /** URL of an application's endpoint. */
+  url(app: number): string {
+    return `http://127.0.0.1:${this.port}/hook/${app}`
+  }
+
+  /** What an application's requests are signed with. */
+  setSecret(app: number, secret: string): void {
+    this.#secrets.set(`/hook/${app}`, secret)
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    let body = ''
+    request.setEncoding('utf8').on('data', (chunk: string) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      try {
+        const secret = this.#secrets.get(request.url ?? '') ?? ''
+        for (const event of verifyWebhook(body, request.headers, secret)) {
+          if (event.type === 'ring.ended') this.#onOutcome({ ...event.data })
+        }
+      } catch {
+        this.#unsigned++
+        response.writeHead(401).end()
+        return
+      }
+      const turn = this.#taken++ % (REFUSED_OF + CUT_OF)
+      if (turn === REFUSED_OF - 1) response.writeHead(500).end()
+      else if (turn === REFUSED_OF + CUT_OF - 1) request.socket.destroy()
+      else response.writeHead(204).end()
+    })
+  }
+}

@@ -1,0 +1,59 @@
+/** The outcomes scenario, small: a real server that is killed, devices over UDP, webhooks, and the book that judges. */
+import t from 'tap'
+import { OutcomeBook } from '../../bench/scenarios/outcomes/book.js'
+import { outcomes } from '../../bench/scenarios/outcomes.js'
+
+const ended = (id: string, state = 'accepted', more = {}) => ({ id, state, endedAt: 'then', ...more })
+
+/** A book of three rings, `a` told as it should be. */
+function book(): OutcomeBook {
+  const made = new OutcomeBook(3)
+  made.open(0, 'a')
+  made.tell('webhook', ended('a'))
+  made.tell('read', ended('a'))
+  return made
+}
+
+t.test('200 rings of 10 applications, two kills: one outcome each, the same by webhook and GET', async (t) => {
+  const { result, exitCode } = await outcomes.run({
+    action: null,
+    values: { applications: '10', rings: '20', kills: '2' },
+    seed: '1',
+    progress: (line) => t.comment(line),
+  })
+  t.match(result, { rings: 200, outcomes: 200, duplicates: 0, missing: 0, kills: 2, devicesDiffer: 0 })
+  t.equal(exitCode, 0)
+  const { states } = result as { states: Record<string, number> }
+  for (const state of ['accepted', 'dismissed', 'missed', 'withdrawn']) t.ok((states[state] ?? 0) > 0, state)
+  t.equal(states['failed'], 0)
+})
+
+t.test('the book: the same again is no duplicate, in any order of its fields', async (t) => {
+  const made = book()
+  t.equal(made.tell('webhook', { endedAt: 'then', state: 'accepted', id: 'a' }), null, 'told before')
+  made.tell('stream', { id: 'a', state: 'delivered', endedAt: null })
+  made.tellDevice(0, 'accepted')
+  made.tellDevice(0, 'answered-elsewhere')
+  made.tellDevice(0, 'missed')
+  t.match(made.verdict(), { rings: 1, outcomes: 1, duplicates: 0, missing: 0, devicesDiffer: 0, faults: [] })
+})
+
+t.test('the book: what differs, what nobody sent and what is not told everywhere is found', async (t) => {
+  const another = book()
+  another.tell('reread', ended('a', 'missed'))
+  another.tell('webhook', ended('a', 'accepted', { by: 'somebody' }))
+  another.tell('read', { id: 'a', state: 'delivered', endedAt: null })
+  t.match(another.verdict(), { outcomes: 1, duplicates: 3, missing: 0 })
+
+  const unknown = book()
+  unknown.tell('webhook', ended('b'))
+  t.match(unknown.verdict(), { rings: 1, duplicates: 1 }, 'a key that made two rings')
+  unknown.open(1, 'b')
+  t.match(unknown.verdict(), { rings: 2, outcomes: 1, duplicates: 0, missing: 1 }, 'its answer came late; never read')
+  unknown.tell('read', { id: 'b', state: 'sent', endedAt: null })
+  t.match(unknown.verdict(), { duplicates: 1, missing: 1 }, 'ended by webhook, not for GET')
+
+  const device = book()
+  device.tellDevice(0, 'dismissed')
+  t.match(device.verdict(), { devicesDiffer: 1, duplicates: 0 })
+})
