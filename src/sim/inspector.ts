@@ -128,6 +128,8 @@ export class Inspector {
     const upMs = this.#house.now().wallMs - this.#house.server.bootedMs
     // Who died before the restarted server had heard them is not known to be gone.
     if (device === undefined && view?.state === 'unknown' && upMs < UNKNOWN_MS) return
+    // Whose device died before it kept the consent has no pseudonym.
+    if (!isShown && !service.puids.has(person.number)) return
     if (view === undefined) this.#fail(`presence of person ${person.number} cannot be read`)
     else if (view.state !== expected) {
       this.#fail(`person ${person.number} reads ${view.state} (${view.cause}) for ${service.appId}, is ${expected}`)
