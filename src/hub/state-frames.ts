@@ -11,7 +11,10 @@ const STATE_MS = 60_000
 const SAME_MS = 1_000
 /** After a STATE could not be sent to a device in contact, it is tried again so much later, ms. */
 const RETRY_MS = 10_000
-/** After a list was committed, its device sends the visibility at once. If not within this, all are asked for it, ms. */
+/**
+ * After a list was committed, its device sends the visibility at once. If not within this, all are asked for it; if it does
+ * not come within as long again, the person is shown to nobody: the list may have taken a consent back, ms. [R-10-4]
+ */
 const VISIBILITY_DUE_MS = 10_000
 
 /**
@@ -22,6 +25,8 @@ export class StateFrames implements FrameOwner {
   readonly #context: ListContext
   readonly #reliable: ReliableFrames
   readonly #retries: Timers
+  /** of persons whose devices were asked for the visibility */
+  readonly #hides: Timers
   /** the STATE that waits on a device */
   readonly #waiting = new Map<DeviceHandle, { id: number; version: number; flags: number; sentMs: number }>()
   /** persons whose visibility is on its way */
@@ -31,6 +36,7 @@ export class StateFrames implements FrameOwner {
     this.#context = context
     this.#reliable = reliable
     this.#retries = context.timers((row, now) => this.handleContact(row, false, now))
+    this.#hides = context.timers((person, now) => this.#hide(person, now))
     this.#expected = new Transfers(context, (person, _, now) => this.#askAll(person, now))
   }
 
@@ -110,5 +116,13 @@ export class StateFrames implements FrameOwner {
     const { presence } = this.#context
     if (!presence.hasPerson(person) || presence.isListCurrent(person)) return
     for (const row of presence.devicesOf(person)) if (presence.isInContact(row)) this.tell(row, now)
+    this.#hides.arm(person, now.monotonicMs + VISIBILITY_DUE_MS)
+  }
+
+  /** A still newer list that was committed meanwhile has a time of its own. */
+  #hide(person: number, now: Now): void {
+    const { presence } = this.#context
+    if (!presence.hasPerson(person) || presence.isListCurrent(person) || this.#expected.get(person) !== null) return
+    presence.dropList(person, now)
   }
 }

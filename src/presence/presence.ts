@@ -188,9 +188,15 @@ export class Presence {
     return this.#persons.listVersion(person)
   }
 
-  /** A newer version was committed; the list held, if any, counts until the new one comes. */
+  /** A newer version was committed; the list held, if any, counts until the new one comes, or until `dropList`. */
   setListVersion(person: number, version: number): void {
     this.#persons.setListVersion(person, version)
+  }
+
+  /** The committed list does not come: what it took back is not known, so nobody sees the person until it comes. */
+  dropList(person: number, now: Now): void {
+    this.#lines.review(person, 'list', now, () => this.#visibility.clear(person))
+    this.#setHoursTimer(person, now)
   }
 
   /** Whether the list held in memory has the committed version. */

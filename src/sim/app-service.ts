@@ -11,6 +11,9 @@ const ALL_AT_ONCE = { strategy: 'all', stepMs: 0 } as const
 /** PUIDs of one question for presence. */
 const QUESTION_PUIDS = 16
 
+/** Where a browser comes back to, and the challenge of its verifier. */
+const REDIRECT = { redirectUri: 'https://chat.example/cb', challenge: 'c'.repeat(43) }
+
 export interface AppServiceSetting {
   app: AppKey
   appId: string
@@ -25,7 +28,11 @@ export class AppService {
   readonly appId: string
   /** latest PUID of each person, as the devices told */
   readonly puids = new Map<number, string>()
+  /** every PUID that it ever had, and whose it is */
+  readonly told = new Map<string, number>()
   readonly #setting: AppServiceSetting
+  /** persons who agree in a browser just now, by request */
+  readonly #agreeing = new Map<number, number>()
   readonly #rings = new Set<string>()
   /** PUIDs of the rings that were asked for and are not answered */
   readonly #asked = new Map<number, readonly string[]>()
@@ -44,6 +51,20 @@ export class AppService {
     const { app, request } = this.#setting
     request({ kind: 'subscribe', stream: this.#name(++this.#stream), app, puids: null, heardBootMs: null })
     this.#readRings()
+  }
+
+  /** A device told it a PUID, or a browser brought it. */
+  learn(person: number, puid: string): void {
+    this.puids.set(person, puid)
+    this.told.set(puid, person)
+  }
+
+  /** A person agrees in a browser, and the code is exchanged. */
+  consent(person: number): void {
+    const { app, request } = this.#setting
+    const name = this.#name(++this.#request)
+    this.#agreeing.set(name, person)
+    request({ kind: 'consent', request: name, app, person, ...REDIRECT, windows: [], zone: '' })
   }
 
   ring(): void {
@@ -81,7 +102,7 @@ export class AppService {
   /** Reads every presence; the answers are in `read` when this returns, if the server is up. */
   readPresence(): void {
     const { app, request } = this.#setting
-    const puids = [...this.puids.values()]
+    const puids = [...this.told.keys()]
     // Small questions: they are answered where they are asked.
     for (let at = 0; at < puids.length; at += QUESTION_PUIDS) {
       const some = puids.slice(at, at + QUESTION_PUIDS)
@@ -103,6 +124,13 @@ export class AppService {
         checker.ringSeen(reply.ring)
         this.#tellRing(reply.request, reply.ring.ring)
         break
+      case 'consented':
+        this.#exchange(reply.request, reply.code)
+        break
+      case 'consent-exchanged':
+        this.learn(this.#agreeing.get(reply.request)!, reply.puid)
+        this.#agreeing.delete(reply.request)
+        break
       case 'ring-change':
         checker.ringSeen(reply.ring)
         break
@@ -121,6 +149,14 @@ export class AppService {
       default:
         break
     }
+  }
+
+  #exchange(agreed: number, code: string): void {
+    const { app, request } = this.#setting
+    const name = this.#name(++this.#request)
+    this.#agreeing.set(name, this.#agreeing.get(agreed)!)
+    this.#agreeing.delete(agreed)
+    request({ kind: 'consent-exchange', request: name, app, code, ...REDIRECT })
   }
 
   #tellRing(request: number, ring: string): void {

@@ -26,6 +26,8 @@ export interface House {
   readonly persons: readonly Person[]
   readonly services: readonly AppService[]
   readonly devices: readonly DeviceNode[]
+  /** not started yet when the turmoil begins */
+  readonly latecomers: readonly DeviceNode[]
   readonly hostile: Hostile
   readonly peers: readonly HostilePeer[]
   now(): Now
@@ -34,6 +36,10 @@ export interface House {
   /** Starts the server, and the AppServices listen anew. */
   startServer(): void
   killDevice(device: DeviceNode): void
+  /** A person lets an application see them, in a browser or on a device. */
+  agreed(person: number, appId: string): void
+  /** Starts it, unless it runs or the calm has begun: then who is off stays so. */
+  startDevice(device: DeviceNode): void
   /** Another phone with the same papers and nothing on its flash. */
   cloneOf(device: DeviceNode): DeviceNode
   /** Another server with the same keys and disk, at no port yet. */

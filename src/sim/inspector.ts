@@ -1,5 +1,6 @@
 /** Goes through a world every few seconds, and once more at the end, and looks whether its promises are kept. */
 import type { AppService } from './app-service.js'
+import { type ConsentWatch, LISTS_S } from './consent-watch.js'
 import type { ContactModel } from './contact-model.js'
 import type { DeviceNode } from './device-node.js'
 import type { House, Person } from './house.js'
@@ -24,9 +25,11 @@ export class Inspector {
   readonly #contact: ContactModel
   readonly #fail: (what: string) => void
   readonly #reach: ReachWatch
+  readonly #consent: ConsentWatch
 
-  constructor(house: House, contact: ContactModel, fail: (what: string) => void) {
+  constructor(house: House, contact: ContactModel, consent: ConsentWatch, fail: (what: string) => void) {
     this.#house = house
+    this.#consent = consent
     this.#contact = contact
     this.#fail = fail
     this.#reach = new ReachWatch(contact, fail)
@@ -35,6 +38,7 @@ export class Inspector {
   /** From now on. */
   start(): void {
     this.#repeat(EVERY_S, () => this.#look())
+    if (this.#house.scenario.every.consentS > 0) this.#repeat(LISTS_S, () => this.#consent.sample())
     if (this.#house.scenario.isOneHandshake !== true) return
     this.#repeat(SAMPLE_S, () => {
       for (const device of this.#house.devices) this.#reach.sample(device)
@@ -54,13 +58,19 @@ export class Inspector {
     checker.finish()
     for (const person of persons) {
       const running = person.devices.filter((one) => one.isRunning)
-      const lists = new Set(running.map((one) => one.machine!.parts.list.version))
-      if (lists.size > 1) this.#fail(`devices of person ${person.number} hold lists ${[...lists].join(', ')}`)
+      const lists = new Set(running.map(({ machine }) => JSON.stringify(machine!.parts.list.current)))
+      const versions = new Set(running.map(({ machine }) => machine!.parts.list.version))
+      if (versions.size > 1) this.#fail(`devices of person ${person.number} hold lists ${[...versions].join(', ')}`)
+      else if (lists.size > 1) this.#fail(`devices of person ${person.number} hold different lists ${[...versions]}`)
       for (const service of services) this.#judgePresence(person, service)
     }
     for (const device of persons.flatMap(({ devices }) => devices)) {
       this.#judgeSession(device)
       this.#judgePath(device)
+    }
+    if (this.#house.scenario.every.consentS > 0) {
+      this.#consent.look()
+      this.#consent.finish()
     }
     this.#judgeRest()
   }
@@ -97,6 +107,7 @@ export class Inspector {
       service.readPresence()
       for (const person of persons) this.#lookAt(person, service)
     }
+    this.#consent.look()
   }
 
   /** Nobody reads present of whom no device is in contact. */
@@ -117,6 +128,8 @@ export class Inspector {
     const upMs = this.#house.now().wallMs - this.#house.server.bootedMs
     // Who died before the restarted server had heard them is not known to be gone.
     if (device === undefined && view?.state === 'unknown' && upMs < UNKNOWN_MS) return
+    // Whose device died before it kept the consent has no pseudonym.
+    if (!isShown && !service.puids.has(person.number)) return
     if (view === undefined) this.#fail(`presence of person ${person.number} cannot be read`)
     else if (view.state !== expected) {
       this.#fail(`person ${person.number} reads ${view.state} (${view.cause}) for ${service.appId}, is ${expected}`)

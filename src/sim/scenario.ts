@@ -38,6 +38,12 @@ export interface Rates {
   // each person, each AppService
   listEditS: number
   ringS: number
+  /** somebody agrees in a browser */
+  consentS: number
+  /** each person: takes a consent back on one of the devices */
+  revokeS: number
+  /** each device: off for some minutes */
+  offS: number
   // the server
   /** kill -9 */
   serverCrashS: number
@@ -64,6 +70,8 @@ export interface Scenario {
   name: string
   persons: number
   devicesPerPerson: number
+  /** so many devices of each person enrol in the turmoil; left out: none */
+  latecomers?: number
   /** devices of attackers, enrolled like any other */
   hostilePeers: number
   /** endpoints, each with devices of its own, behind one hub */
@@ -115,6 +123,9 @@ const NEVER: Rates = {
   cloneS: 0,
   listEditS: 0,
   ringS: 20,
+  consentS: 0,
+  revokeS: 0,
+  offS: 0,
   serverCrashS: 0,
   serverStopS: 0,
   commitCrashS: 0,
@@ -253,6 +264,26 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...BASE,
+    name: 'consent',
+    devicesPerPerson: 3,
+    latecomers: 1,
+    link: { ...QUIET_LINK, lossRatio: 0.05 },
+    every: {
+      ...NEVER,
+      ringS: 8,
+      listEditS: 90,
+      consentS: 30,
+      revokeS: 40,
+      offS: 120,
+      appKillS: 200,
+      saveKillS: 200,
+      serverCrashS: 150,
+      commitCrashS: 100,
+    },
+    calmS: RESTART_CALM_S,
+  },
+  {
+    ...BASE,
     name: 'hostile',
     keepaliveS: 45,
     hostilePeers: 1,
@@ -293,6 +324,9 @@ export const SCENARIOS: readonly Scenario[] = [
       cloneS: 0,
       listEditS: 60,
       ringS: 10,
+      consentS: 0,
+      revokeS: 0,
+      offS: 0,
       serverCrashS: 200,
       serverStopS: 300,
       commitCrashS: 150,

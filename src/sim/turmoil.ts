@@ -1,9 +1,12 @@
 /** What happens to a world while it is in turmoil, at the rates of its scenario. */
 import type { SeededRandom } from '../base/seeded-random.js'
+import type { AppService } from './app-service.js'
 import { Copies } from './copies.js'
 import type { DeviceNode } from './device-node.js'
 import type { House, Person } from './house.js'
 
+/** A device is off for so long at most, s. */
+const OFF_MAX_S = 300
 /** Timers come up to an hour late, s. */
 const SUSPEND_MAX_S = 3600
 
@@ -22,10 +25,15 @@ export class Turmoil {
     for (const device of house.devices) this.#disturb(device)
     this.#disturbServer()
     const { every } = house.scenario
-    for (const person of house.persons) this.#often(every.listEditS, () => this.#editList(person))
+    for (const person of house.persons) {
+      this.#often(every.listEditS, () => this.#editList(person))
+      this.#often(every.revokeS, () => this.#revoke(person))
+    }
+    for (const device of house.latecomers) this.#enrol(device)
     for (const service of house.services) {
       this.#often(every.ringS, () => service.ring())
       this.#often(every.ringS * 5, () => service.withdraw())
+      this.#often(every.consentS, () => this.#agree(service))
     }
     this.#often(every.hostileS, () => house.hostile.act(house.devices, house.now()))
     this.#often(every.floodS, () => house.hostile.flood(house.scenario.workers, house.now()))
@@ -65,7 +73,8 @@ export class Turmoil {
     this.#often(every.udpLimitS, () => this.#limitUdp(device))
     this.#often(every.captiveS, () => this.#signIn(device))
     this.#often(every.tcpTroubleS, () => this.#troubleTcp(device))
-    this.#often(every.appKillS, () => this.#killApp(device))
+    this.#often(every.appKillS, () => this.#switchOff(device, 20))
+    this.#often(every.offS, () => this.#switchOff(device, OFF_MAX_S))
     this.#often(every.saveKillS, () => {
       device.killAtSave = { saves: this.#random.int(4), isAfter: this.#random.uniform() < 0.5 }
     })
@@ -145,11 +154,36 @@ export class Turmoil {
     }
   }
 
-  #killApp(device: DeviceNode): void {
+  #switchOff(device: DeviceNode, secondsMax: number): void {
     if (!device.isRunning) return
-    this.#house.killDevice(device)
-    this.#house.later(0.1 + this.#random.int(20), () => {
-      if (!device.isRunning) device.start()
+    const { killDevice, startDevice, later } = this.#house
+    killDevice(device)
+    later(0.1 + this.#random.int(secondsMax), () => startDevice(device))
+  }
+
+  /** Its first start, at any time. */
+  #enrol(device: DeviceNode): void {
+    this.#house.later(this.#random.int((this.#untilMs - this.#house.queue.nowMs) / 1000), () =>
+      this.#house.startDevice(device),
+    )
+  }
+
+  /** In a browser. */
+  #agree(service: AppService): void {
+    const { number } = this.#house.persons[this.#random.int(this.#house.persons.length)]!
+    this.#house.agreed(number, service.appId)
+    service.consent(number)
+  }
+
+  /** On one of the devices, whether it has contact or not. */
+  #revoke({ devices }: Person): void {
+    const device = devices[this.#random.int(devices.length)]!
+    const { services } = this.#house
+    const { appId } = services[this.#random.int(services.length)]!
+    const tells = this.#random.uniform() < 0.5
+    device.do((machine, now) => {
+      if (tells) machine.revoke(appId, now)
+      else machine.forget(appId, now)
     })
   }
 
@@ -178,6 +212,7 @@ export class Turmoil {
     const { services } = this.#house
     const { appId } = services[this.#random.int(services.length)]!
     const denies = this.#random.uniform() < 0.4
+    if (!denies) this.#house.agreed(person.number, appId)
     device.do((machine, now) => {
       if (denies) machine.deny(appId, now)
       else machine.allow(appId, {}, now)

@@ -12,6 +12,7 @@ import type { AppKey, HubReply } from '../hub/message.js'
 import { AnswerMeter } from './answer-meter.js'
 import { AppService } from './app-service.js'
 import { Checker } from './checker.js'
+import { ConsentWatch } from './consent-watch.js'
 import { ContactModel } from './contact-model.js'
 import { DeviceNode, type DeviceSetting } from './device-node.js'
 import { EventQueue } from './event-queue.js'
@@ -70,7 +71,9 @@ export class World implements House {
   readonly #statics: KeyPair
   readonly #inspector: Inspector
   readonly #service: ServiceWatch
+  readonly #consent: ConsentWatch
   #clones = 0
+  #isCalm = false
 
   constructor(scenario: Scenario, seed: number, crypto: Crypto, parts: Partial<WorldParts> = {}) {
     const random = new SeededRandom(`${scenario.name} ${seed}`)
@@ -87,6 +90,7 @@ export class World implements House {
     this.network.observe = (seen) => this.hostile.observe(seen)
     const apps = new Map(APPS.map((app) => [app, random.fork(`app-${app}`).fill(new Uint8Array(8))]))
     this.#service = new ServiceWatch(this, fail)
+    this.#consent = new ConsentWatch(this, fail)
     this.services = APPS.map((app) => this.#appService(app, hex(apps.get(app)!)))
     const contact = new ContactModel(fail)
     const setting: ServerSetting = {
@@ -111,12 +115,16 @@ export class World implements House {
     this.server = this.#parts.server(setting, emptyDisk())
     for (let person = 1; person <= scenario.persons; person++) this.#addPerson(person)
     this.#addPeers()
-    this.#inspector = new Inspector(this, contact, fail)
+    this.#inspector = new Inspector(this, contact, this.#consent, fail)
   }
 
   /** Devices' virtual days lived. */
   get deviceDays(): number {
     return (this.devices.length * this.queue.nowMs) / 86_400_000
+  }
+
+  get latecomers(): DeviceNode[] {
+    return this.persons.flatMap(({ devices }) => devices.slice(devices.length - (this.scenario.latecomers ?? 0)))
   }
 
   get datagrams(): number {
@@ -162,6 +170,12 @@ export class World implements House {
     this.checker.deviceKilled(device.name)
   }
 
+  agreed = (person: number, appId: string): void => this.#consent.agreed(person, appId)
+
+  startDevice = (device: DeviceNode): void => {
+    if (!device.isRunning && !this.#isCalm) device.start()
+  }
+
   cloneOf = (device: DeviceNode): DeviceNode => {
     const { setting } = device
     const name = `${setting.name} copy ${++this.#clones}`
@@ -186,7 +200,7 @@ export class World implements House {
   #settle(): void {
     for (const device of this.devices) {
       device.path.conditions = { ...this.scenario.link, lossRatio: 0, bursts: null, duplicateRatio: 0 }
-      device.start()
+      if (!this.latecomers.includes(device)) device.start()
     }
     this.#runFor(SETTLE_S / 3)
     for (const { devices } of this.persons) {
@@ -206,6 +220,7 @@ export class World implements House {
 
   /** No more faults; everybody is active, but the last person, whose devices are dead. */
   #calm(): void {
+    this.#isCalm = true
     this.server.crashAtCommit = null
     for (const [index, device] of this.devices.entries()) {
       device.path.dark = false
@@ -241,11 +256,12 @@ export class World implements House {
     const { unseenMs } = device.clock
     if (event.kind === 'ring') {
       this.checker.ringShown(device.name, event.ring, wallMs, unseenMs)
+      this.#consent.shown(person, device.name, event.ring)
       this.#answer(device, event.ring)
     } else if (event.kind === 'ring-ended') {
       this.checker.ringStopped(device.name, event.ring, wallMs, EPOCH_MS + device.resumedMs, unseenMs)
     } else if (event.kind === 'puid') {
-      this.services.find((one) => one.appId === event.app)?.puids.set(person, event.puid)
+      this.services.find((one) => one.appId === event.app)?.learn(person, event.puid)
     } else if (event.kind === 'key-offer') {
       this.later(1, () => this.#confirmOffer(device, event.request))
     } else if (event.kind === 'stopped') this.#restartDevice(device)
@@ -256,9 +272,7 @@ export class World implements House {
   /** It died at a save. */
   #restartDevice(device: DeviceNode): void {
     this.killDevice(device)
-    this.later(0.1 + this.random.int(20), () => {
-      if (!device.isRunning) device.start()
-    })
+    this.later(0.1 + this.random.int(20), () => this.startDevice(device))
   }
 
   #confirmOffer(device: DeviceNode, request: number): void {
@@ -306,6 +320,7 @@ export class World implements House {
 
   /** A ring is on its way. */
   #judgeRing(app: AppService, ring: string, to: readonly string[]): void {
+    this.#consent.ringing(app, ring, to)
     if (this.scenario.isServed !== true) return
     const persons = [...app.puids].filter(([, puid]) => to.includes(puid)).map(([person]) => person)
     this.#service.ringing(ring, persons)

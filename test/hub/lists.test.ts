@@ -361,6 +361,27 @@ t.test('if the visibility does not follow a commit, everybody is asked for it', 
   t.end()
 })
 
+t.test('[R-10-4] if it does not come then either, nobody sees the person by the last list', (t) => {
+  const { house, phones } = homely(2)
+  const [first, second] = phones as [Phone, Phone]
+  t.equal(house.view(1).state, 'online')
+  first.commitList(listFor([{ app: OTHER_APP_ID }]), 1, 2)
+  first.lose() // before it told the new visibility
+  house.advance(19_999)
+  t.equal(house.view(1).state, 'online', 'it is on its way')
+  house.advance(1)
+  t.equal(house.view(1).state, 'offline', 'the consent may have been taken back, and it was')
+  second.tellList(listFor([{}, { app: OTHER_APP_ID }]), 2)
+  t.equal(house.view(1).state, 'online', 'what a device tells of the committed list counts again')
+  first
+    .commitList(listFor([]), 2, 3)
+    .commitList(listFor([{}]), 3, 4)
+    .tellList(listFor([{}]), 4)
+  house.advance(60_000)
+  t.equal(house.view(1).state, 'online', 'it came in time')
+  t.end()
+})
+
 t.test('WANT_LIST: the store is asked once; a list that is not there has version 0', (t) => {
   const { house, phone } = homely()
   phone.commitList(long, 1, 2)

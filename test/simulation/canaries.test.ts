@@ -189,6 +189,56 @@ t.test('a phone that acks nothing: something stands beside its record for ever',
   t.match(finds('calm', device(Silent)), /at rest, worker \d: framesWaiting is \d/)
 })
 
+/** A hub that takes the first list of each device for all later ones: revocations do not reach it. */
+class Outdated extends ServerNode {
+  readonly #first = new Map<number, Uint8Array>()
+  protected override tellHub(hub: Hub, event: EndpointEvent, now: { monotonicMs: number; wallMs: number }): void {
+    if (event.kind !== 'frame' || event.frame.kind !== 'visibility') {
+      super.tellHub(hub, event, now)
+      return
+    }
+    const part = this.#first.get(event.device) ?? event.frame.part
+    this.#first.set(event.device, part)
+    super.tellHub(hub, { ...event, frame: { ...event.frame, part } }, now)
+  }
+}
+
+t.test('a server that goes by an old list', async (t) => {
+  t.match(finds('consent', server(Outdated)), /reads \w+ by a pseudonym of \w+ that list \d+ does not hold/)
+})
+
+t.test('a server that lets rings through, and phones that do not look at their own list', async (t) => {
+  class Trusting extends DeviceNode {
+    override start(): void {
+      super.start()
+      this.machine!.parts.list.isVisible = () => true
+    }
+  }
+  const found = finds('consent', { ...server(Outdated), ...device(Trusting) })
+  t.match(found, /shows ring \w+ of \w+, whose consent list \d+ does not hold/)
+})
+
+t.test('a server that never hears that a consent was taken', async (t) => {
+  class Keeps extends ServerNode {
+    protected override tellHub(hub: Hub, event: EndpointEvent, now: { monotonicMs: number; wallMs: number }): void {
+      if (event.kind !== 'frame' || event.frame.kind !== 'granted') super.tellHub(hub, event, now)
+    }
+  }
+  t.match(finds('consent', server(Keeps)), /the server still holds a consent of person \d/)
+})
+
+t.test('a phone that cannot take a newer list', async (t) => {
+  class Stuck extends DeviceNode {
+    override start(): void {
+      super.start()
+      const { list } = this.machine!.parts
+      const { take } = list
+      list.take = (version, newer) => take.call(list, version, list.version === 0 ? newer : list.committed)
+    }
+  }
+  t.match(finds('consent', device(Stuck)), /hold different lists|hold lists/)
+})
+
 t.test('without anything broken nothing is found', async (t) => {
   t.equal(finds('calm', {}, 1), '')
 })
