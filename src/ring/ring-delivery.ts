@@ -102,6 +102,18 @@ export class RingDelivery {
   }
 
   /**
+   * The ring that a verdict with this id is about, of those of a person. An id that went out since the start is certain.
+   * One of before is worked out from the rings' seeds, and two may share it: then it is about neither, and the device
+   * says it again by the id of the next NOTIFY. [R-12.2-5]
+   */
+  ringOf(rings: readonly LiveRing[], device: number, id: number): LiveRing | null {
+    const certain = rings.find((ring) => hasId(ring, device, id))
+    if (certain !== undefined) return certain
+    const [only, another] = rings.filter((ring) => this.mayHaveId(ring, device, id))
+    return another === undefined ? (only ?? null) : null
+  }
+
+  /**
    * The leg that a verdict is about, or null. A device answers by the id of any NOTIFY that brought the ring; of a ring
    * that was loaded also by one that went out before the restart. The outcome then names that id. [R-12.2-5]
    *
@@ -330,6 +342,6 @@ function isFor(who: RingTarget, device: number): boolean {
 }
 
 /** Whether a NOTIFY of this ring with this id went out to the device since the start. */
-export function hasId(ring: LiveRing, device: number, id: number): boolean {
+function hasId(ring: LiveRing, device: number, id: number): boolean {
   return ring.legs.get(device)?.notifies.includes(id) === true
 }

@@ -6,7 +6,7 @@ import type { Leg, LiveRing } from './live-ring.js'
 import { idempotencyOf, type RingRecord, type TargetEnd } from './ring.js'
 import { queueReason } from './ring-behaviour.js'
 import { replacedFor } from './ring-collapse.js'
-import { hasId, RingDelivery } from './ring-delivery.js'
+import { RingDelivery } from './ring-delivery.js'
 import type { RingIndex } from './ring-index.js'
 import { RingLedger } from './ring-ledger.js'
 import type { RingParts, RingTimers } from './ring-ports.js'
@@ -185,23 +185,14 @@ export class RingLife {
   }
 
   /**
-   * The ring that a verdict with this id is about, of those of a person. An id that went out since the start is certain.
-   * One of before is worked out from the rings' seeds, and two may share it: then it is about neither, and the device
-   * says it again by the id of the next NOTIFY. [R-12.2-5]
-   */
-  ringOf(rings: readonly LiveRing[], device: number, id: number): LiveRing | null {
-    const certain = rings.find((ring) => hasId(ring, device, id))
-    if (certain !== undefined) return certain
-    const [only, another] = rings.filter((ring) => this.#delivery.mayHaveId(ring, device, id))
-    return another === undefined ? (only ?? null) : null
-  }
-
-  /**
    * A device answered a NOTIFY.
    *
-   * @returns whether it was one of this ring.
+   * @param rings those of its person.
+   * @returns whether it was one of these.
    */
-  handleVerdict(ring: LiveRing, verdict: Verdict, now: Now): boolean {
+  handleVerdict(rings: readonly LiveRing[], verdict: Verdict, now: Now): boolean {
+    const ring = this.#delivery.ringOf(rings, verdict.device, verdict.id)
+    if (ring === null) return false
     const leg = this.#delivery.legOf(ring, verdict.device, verdict.person, verdict.id)
     if (leg === null) return false
     this.endIfLate(ring, now)

@@ -205,8 +205,7 @@ export class Rings {
    * @returns whether the id was known.
    */
   handleVerdict(device: number, person: number, frame: VerdictFrame, now: Now): boolean {
-    const ring = this.#life.ringOf(this.#index.ofPerson(person), device, frame.id)
-    return ring !== null && this.#life.handleVerdict(ring, { ...frame, device, person }, now)
+    return this.#life.handleVerdict(this.#index.ofPerson(person), { ...frame, device, person }, now)
   }
 
   /** Whom a PUID or the alias of a device means, or null. */
