@@ -1,12 +1,13 @@
 /** Reads the data files of the models: radio profiles, NAT distributions, tables. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { PACKAGE_ROOT } from '../../src/cli/version.js'
 import { BenchError } from '../bench-error.js'
 import type { NatDistribution } from './nat.js'
 import type { RadioProfile } from './radio-profile.js'
 
-/** The repository: the first folder upwards that has a package.json. The compiled bench is not where its data are. */
-export const ROOT = findRoot(import.meta.dirname)
+/** The repository. The compiled bench is not where its data are. */
+export const ROOT = PACKAGE_ROOT
 
 /** `bench/models/` with the data files. */
 const MODELS = join(ROOT, 'bench', 'models')
@@ -58,14 +59,4 @@ function loadFolder<T extends { name: string }>(folder: string): ReadonlyMap<str
       return [loaded.name, loaded]
     }),
   )
-}
-
-function findRoot(from: string): string {
-  let folder = from
-  while (!existsSync(join(folder, 'package.json'))) {
-    const parent = dirname(folder)
-    if (parent === folder) throw new Error(`no package.json above ${from}`)
-    folder = parent
-  }
-  return folder
 }

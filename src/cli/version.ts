@@ -1,13 +1,23 @@
-/** The version of this package. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+/** The folder and the version of this package. */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/** The first folder upwards that has a package.json: compiled code is not always as deep as its source. */
+export const PACKAGE_ROOT: string = packageRoot(import.meta.dirname)
 
 /** As in package.json, e.g. `0.1.0`. */
 export const PACKAGE_VERSION: string = readVersion()
 
-/** `dist/cli` and `src/cli` both lie two folders below package.json. */
+function packageRoot(from: string): string {
+  let folder = from
+  while (!existsSync(join(folder, 'package.json'))) {
+    if (dirname(folder) === folder) throw new Error(`no package.json above ${from}`)
+    folder = dirname(folder)
+  }
+  return folder
+}
+
 function readVersion(): string {
-  const file = join(import.meta.dirname, '..', '..', 'package.json')
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string }
   return version
 }

@@ -1,9 +1,2 @@
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-
-/** The repository: the first folder upwards that has a package.json. Compiled tests are not where their data are. */
-export const ROOT = findRoot(import.meta.dirname)
-
-function findRoot(folder: string): string {
-  return existsSync(join(folder, 'package.json')) ? folder : findRoot(dirname(folder))
-}
+/** The repository. Compiled tests are not where their data are. */
+export { PACKAGE_ROOT as ROOT } from '../../src/cli/version.js'
