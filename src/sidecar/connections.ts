@@ -41,7 +41,9 @@ export type Admission = 'admit' | 'refuse' | 'cut'
 /** Lets connections in, at most so many of one address; trusted proxies may have any number. */
 export class ConnectionGate {
   readonly #max: number
-  readonly #counts = new AddressCounts()
+  readonly #admitted = new AddressCounts()
+  /** being told why not, which takes a moment */
+  readonly #refused = new AddressCounts()
   readonly #isTrusted: (address: string, hop: number) => boolean
 
   /** @throws Error for proxies that are no addresses. */
@@ -55,17 +57,17 @@ export class ConnectionGate {
     const { remoteAddress } = peer
     if (remoteAddress === undefined) return 'cut' // gone already
     if (this.#isTrusted(remoteAddress, 0)) return 'admit'
-    const before = this.#counts.of(remoteAddress)
-    // Those that are being refused take a moment, and count as well.
-    if (before >= 2 * this.#max) return 'cut'
-    peer.once('close', this.#counts.add(remoteAddress))
-    return before < this.#max ? 'admit' : 'refuse'
+    const mayEnter = this.#admitted.of(remoteAddress) < this.#max
+    if (!mayEnter && this.#refused.of(remoteAddress) >= this.#max) return 'cut'
+    peer.once('close', (mayEnter ? this.#admitted : this.#refused).add(remoteAddress))
+    return mayEnter ? 'admit' : 'refuse'
   }
 
   /** Whether an address has more than it may: for a connection that could not be told so when it came. */
   isOver(peer: Peer): boolean {
     const { remoteAddress = '' } = peer
-    return !this.#isTrusted(remoteAddress, 0) && this.#counts.of(remoteAddress) > this.#max
+    const count = this.#admitted.of(remoteAddress) + this.#refused.of(remoteAddress)
+    return !this.#isTrusted(remoteAddress, 0) && count > this.#max
   }
 }
 

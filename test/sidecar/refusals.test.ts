@@ -222,6 +222,11 @@ t.test('the gate: by /64, mapped addresses, proxies, too many for words', (t) =>
   for (let i = 0; i < 10; i++)
     for (const proxy of ['10.1.2.3', '::ffff:10.1.2.3', '::1']) t.equal(enter(proxy), 'admit')
   t.equal(enter(undefined), 'cut')
+  t.equal(enter('192.0.2.7'), 'admit')
+  const gone = leave.length - 1
+  for (const verdict of ['admit', 'refuse', 'refuse', 'cut']) t.equal(enter('192.0.2.7'), verdict)
+  leave[gone]?.()
+  t.equal(enter('192.0.2.7'), 'admit', 'room again, though others are still being refused')
   for (const close of leave) close()
   for (const close of leave) close()
   t.equal(enter('2001:db8::1'), 'admit', 'all are gone')
