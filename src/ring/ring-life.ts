@@ -187,8 +187,7 @@ export class RingLife {
   /**
    * A device answered a NOTIFY.
    *
-   * @param rings those of its person.
-   * @returns whether it was one of these.
+   * @returns whether it was one of these rings, those of its person.
    */
   handleVerdict(rings: readonly LiveRing[], verdict: Verdict, now: Now): boolean {
     const ring = this.#delivery.ringOf(rings, verdict.device, verdict.id)

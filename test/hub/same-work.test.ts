@@ -43,12 +43,15 @@ function countingHouse(): { house: House; work(act: () => void): Record<string, 
   return { house, work }
 }
 
-/** All that came of a request, but for ids and the PUID that was asked. */
+/** All that came of a request, but for ids, the PUID that was asked, and how many rings are open, which the sender knows. */
 function answers(house: House, request: HubRequest, puid = 'none'): unknown[] {
   house.replies = []
   house.ask(request)
   const isId = (key: string, value: unknown) => ['request', 'stream', 'ring'].includes(key) && typeof value !== 'object'
-  const told = JSON.stringify(house.replies, (key, value) => (isId(key, value) ? 'id' : value))
+  const told = JSON.stringify(house.replies, function (this: { policy?: string }, key, value) {
+    const isOpenRings = this.policy === 'rings' && key === 'remaining'
+    return isId(key, value) || isOpenRings ? 'any' : value
+  })
   return JSON.parse(told.replaceAll(puid, 'PUID'))
 }
 
@@ -62,8 +65,10 @@ const asks: Record<string, (house: House, puid: string) => HubRequest> = {
     heardBootMs: null,
   }),
   ring: (house, puid) => {
-    const ring = { to: [puid], title: 'T', body: '', url: '', payload: '', deadlineInMs: 30_000, idempotencyKey: '' }
-    return { kind: 'ring', request: house.nextRequest(), app: APP, ring } as HubRequest
+    const content = { title: 'T', body: '', url: '', payload: '' }
+    const plain = { strategy: 'all', stepMs: 0, collapseKey: '' } as const
+    const ring = { to: [puid], ...content, ...plain, deadlineInMs: 30_000, idempotencyKey: '' }
+    return { kind: 'ring', request: house.nextRequest(), app: APP, ring }
   },
 }
 

@@ -5,9 +5,10 @@ import { connect } from 'node:net'
 import { join, relative } from 'node:path'
 import t from 'tap'
 import { CallError, connectCalls, serveCalls } from '../../src/io/call-socket.js'
+import { folderOf } from '../e2e/command.js'
 
 t.test('calls, errors and lines told', async (t) => {
-  const file = join(t.testdir(), 's.sock')
+  const file = join(folderOf(t), 's.sock')
   const listener = await serveCalls(file, (caller) => ({
     add: async ({ a, b }) => Number(a) + Number(b),
     nothing: async () => undefined,
@@ -34,7 +35,7 @@ t.test('calls, errors and lines told', async (t) => {
 })
 
 t.test('no call, and no end', async (t) => {
-  const file = join(t.testdir(), 's.sock')
+  const file = join(folderOf(t), 's.sock')
   const listener = await serveCalls(file, () => ({}))
   t.teardown(() => listener.close())
   const socket = connect(file)
@@ -48,7 +49,7 @@ t.test('no call, and no end', async (t) => {
 })
 
 t.test('one listener only, and a dead one is replaced', async (t) => {
-  const file = join(t.testdir(), 's.sock')
+  const file = join(folderOf(t), 's.sock')
   const listener = await serveCalls(file, () => ({}))
   await t.rejects(
     serveCalls(file, () => ({})),

@@ -79,7 +79,13 @@ t.test('every answer that the document promises comes, and comes as it says', as
     main.answer = ({ request }) => ({ kind: 'error', request, code, detail: '', retryAfterS: 1 })
   }
   const ring = of('sendRing')
-  for (const code of ['idempotency-conflict', 'ring-too-large', 'ring-invalid', 'rate-limited'] as const) {
+  for (const code of [
+    'idempotency-conflict',
+    'ring-too-large',
+    'ring-invalid',
+    'rate-limited',
+    'unknown-device-handle',
+  ] as const) {
     refuse(code)
     await get(ring)
   }
@@ -96,9 +102,10 @@ t.test('every answer that the document promises comes, and comes as it says', as
   await get({ ...of('readRing'), url: '/v1/rings/none' })
   await get({ ...of('withdrawRing'), url: '/v1/rings/none' })
 
-  await get({ ...of('setWebhook'), payload: JSON.stringify({ url: 'http://192.168.0.1/' }) })
+  for (const id of ['setWebhook', 'setWebhookOfApp'])
+    await get({ ...of(id), payload: JSON.stringify({ url: 'http://192.168.0.1/' }) })
   main.isWebhookKnown = false
-  for (const one of asked.values()) if (one.path.startsWith('/v1/webhook')) await get(good(one))
+  for (const one of asked.values()) if (one.path.includes('/webhook')) await get(good(one))
 
   for (const [id, code] of [
     ['enrolDevice', 'key-taken'],
@@ -110,7 +117,10 @@ t.test('every answer that the document promises comes, and comes as it says', as
   for (const id of ['enrolDevice', 'signIn'])
     await get({ ...of(id), payload: JSON.stringify({ ...BODIES[id], code: 'bad' }) })
 
-  await get({ ...of('readAuthorization'), query: { ...ASKED, response_type: 'token' } })
+  for (const id of ['readAuthorization', 'decideAuthorization']) {
+    const { headers } = of(id) // whoever is signed in is sent back
+    await get({ ...of('readAuthorization'), headers, query: { ...ASKED, response_type: 'token' } })
+  }
   await get({ ...of('readAuthorization'), query: { ...ASKED, state: ['twice', 'told'] } })
   const decide = (change: object) =>
     get({ ...of('decideAuthorization'), payload: JSON.stringify({ ...BODIES['decideAuthorization'], ...change }) })

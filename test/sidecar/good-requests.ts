@@ -25,6 +25,7 @@ const PLACES: Readonly<Record<string, string>> = {
   '/v1/rings/{id}': RING_ID,
   '/v1/sessions/{id}': 'current',
   '/v1/webhook/deliveries/{id}/replay': 'dlv_1',
+  '/v1/apps/{app}/webhook/deliveries/{id}/replay': 'dlv_1',
 }
 /** Bodies that are taken; others are the examples of the document. */
 export const BODIES: Readonly<Record<string, object>> = {
@@ -51,7 +52,8 @@ export function good({ operation, method, path }: Asked): Sent {
   const key = path.startsWith('/v1/test/') ? fake.TEST_KEY : fake.API_KEY
   const bearer = operation.security.map((one) => ('session' in one ? fake.SESSION : key))[0]
   const headers: Record<string, string> = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
-  const url = path.replace('{key}', 'key_0011223344556677').replace(/\{\w+\}/, PLACES[path] ?? fake.APP_ID)
+  const ids = path.replace('{key}', 'key_0011223344556677').replace('{app}', fake.APP_ID)
+  const url = ids.replace(/\{\w+\}/, PLACES[path] ?? fake.APP_ID)
   const request = { method: method.toUpperCase() as 'GET', url, headers }
   if (id === 'readAuthorization') return { ...request, query: ASKED }
   if (id === 'exchangeCode') return form(request, FORM)

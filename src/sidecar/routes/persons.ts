@@ -33,7 +33,7 @@ function bySession(context: Context): WebhookDoor {
     path: '/v1/apps/:app/webhook',
     security: [{ session: [] }],
     headers: {},
-    always: ['invalid-request', 'https-required', 'not-signed-in', 'unknown-app', 'rate-limited'],
+    always: ['https-required', 'not-signed-in', 'unknown-app', 'rate-limited'],
     params: { app: AppId },
     suffix: 'OfApp',
     onRequest: [withSession(context)],
