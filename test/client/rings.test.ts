@@ -324,6 +324,42 @@ t.test('[R-12.2-3] accepted and dismissed are repeated in asking packets until O
   }
 })
 
+t.test('[R-9.2-6] an answer without a PONG goes out every 8 s, in rounds, pauses and handshakes', async (t) => {
+  const rig = ready()
+  const notify = rig.server.notify({ deadlineMs: rig.wallMs + 150_000 })
+  rig.send(notify)
+  const startMs = rig.atMs
+  rig.do((machine, now) => machine.accept(ringOf(notify), null, now))
+  rig.advance(100_000)
+  const sent = rig.take()
+  const isMessage1 = ({ bytes }: { bytes: Uint8Array }): boolean => bytes[0] === 1
+  const packets = sent.filter((one) => !isMessage1(one))
+  const times = packets.map(({ atMs }) => atMs - startMs)
+  t.same(
+    times.filter((atMs) => atMs < 45_000),
+    [0, 1000, 3000, 7000, 15_000, 23_000, 30_000, 31_000, 33_000, 37_000, 39_000],
+  )
+  for (const [at, time] of times.entries()) t.ok(time - (times[at - 1] ?? 0) <= 8000, `${time}`)
+  t.ok((times.at(-1) as number) > 92_000, 'also while a handshake is under way')
+  for (const { bytes } of packets) t.match(verdicts([rig.server.open(bytes)]), [{ id: notify.id, what: 0, ask: true }])
+  const [message1] = sent.filter(isMessage1)
+  const handshakeMs = (message1?.atMs as number) - startMs
+  t.ok(handshakeMs >= 75_000 && handshakeMs <= 80_000, 'rounds and the handshake keep their times')
+})
+
+t.test('[R-9.2-6] a server that is back in the pause after a failed round has the answer 8 s later', async (t) => {
+  const rig = ready()
+  const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
+  rig.send(notify)
+  rig.do((machine, now) => machine.accept(ringOf(notify), null, now))
+  rig.advance(16_000)
+  rig.take() // the server was away
+  rig.advance(8000)
+  const packets = rig.takePackets()
+  t.match(verdicts(packets), [{ id: notify.id, what: 0, ask: true }])
+  t.equal(rig.eventsOf('ring-ended').length, 0, 'in time')
+})
+
 t.test('[R-12.2-3] or until the deadline passed by 10 s', async (t) => {
   const rig = ready()
   const notify = rig.server.notify({ deadlineMs: rig.wallMs + 5000 })
@@ -439,7 +475,8 @@ t.test('a ring that is held to the end of its wait lets go, whatever the fractio
   const odd = moments.filter((moment) => moment + 600_000 - moment < 600_000)
   t.ok(odd.length > 0)
   for (const moment of odd) {
-    const outlet = { emit: () => {}, ask: () => {}, askAlong: () => {}, unask: () => {}, save: () => {} }
+    const nothing = (): void => {}
+    const outlet = { emit: nothing, ask: nothing, askAgain: nothing, askAlong: nothing, unask: nothing, save: nothing }
     const book = new RingBook(outlet, new ServerClock(), new SeenRings(), () => 'unknown', 0)
     const content = { title: '', body: '', url: '', payload: new Uint8Array(0) }
     const names = { id: 300, ring: new Uint8Array(16), app: new Uint8Array(8), deadlineMs: 1e15 }
