@@ -51,7 +51,7 @@ interface OpenRing extends SeenRing {
   repeatAtMs: number
 }
 
-/** Whether an application is visible in our own list; 'unknown' while a newer list is being fetched. wire-spec §10-7 */
+/** Whether our own list lets an application ring; 'unknown' while a newer list is being fetched. wire-spec §10-7 */
 export type Visible = (app: Uint8Array) => boolean | 'unknown'
 
 const ENDS: Readonly<Record<OutcomeCode, RingEnd>> = {

@@ -4,6 +4,7 @@ import { RingBook } from '../../src/client/ring-book.js'
 import { SeenRings } from '../../src/client/seen-rings.js'
 import { ServerClock } from '../../src/client/server-clock.js'
 import type { ServerFrame } from '../../src/frame/frame.js'
+import { EMPTY_LIST } from '../../src/frame/person-list.js'
 import { testCrypto } from '../support/crypto.js'
 import { ListServer } from './list-server.js'
 import { APP, Rig } from './rig.js'
@@ -263,8 +264,11 @@ t.test('[R-12.2-2] a ring that comes while a newer list is fetched waits for it'
   t.match(rig.eventsOf('ring'), [{ app: other }])
 })
 
-t.test('[R-10-7] an application that is not visible in our list is refused and not shown', async (t) => {
+t.test('[R-10-7] an application that our list does not show the person to is refused and not shown', async (t) => {
   const changes: ((rig: Rig) => void)[] = [
+    (rig) => rig.machine.allow(APP, { appearOffline: true }, rig.now),
+    (rig) => rig.machine.setChoice('invisible', rig.now),
+    (rig) => rig.machine.revoke(APP, rig.now),
     (rig) => rig.machine.deny(APP, rig.now),
     (rig) => rig.machine.block(APP, rig.now),
     (rig) => rig.machine.forget(APP, rig.now),
@@ -280,6 +284,14 @@ t.test('[R-10-7] an application that is not visible in our list is refused and n
     t.match(verdicts(rig.takePackets()), [{ id: notify.id, what: 3, ask: true }])
   }
   const rig = ready()
+  // Another device wrote this: revoked counts, whatever stands beside it.
+  const lists = new ListServer(rig)
+  const entry = { app: new Uint8Array(8).fill(0xaa), flags: 17, rotation: 1, windows: [] }
+  lists.commit({ ...EMPTY_LIST, entries: [entry] }, 7)
+  rig.send(lists.state())
+  lists.serve()
+  rig.send(rig.server.notify({ deadlineMs: rig.wallMs + 30_000 }))
+  t.match(verdicts(rig.takePackets()), [{ what: 3 }])
   rig.send(rig.server.notify({ app: new Uint8Array(8).fill(1), deadlineMs: rig.wallMs + 30_000 }))
   t.equal(rig.eventsOf('ring').length, 0, 'one that was never in it')
   t.match(verdicts(rig.takePackets()), [{ what: 3 }])
