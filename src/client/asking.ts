@@ -196,7 +196,7 @@ export class Asking {
     this.#nextAtMs = Infinity
   }
 
-  /** Sends what is unanswered once more, at once: another way to the server may be open. */
+  /** Sends what is unanswered once more, at once: another way to the server may be open, or a person waits. */
   again(): void {
     if (this.isUnanswered) this.#isWanted = true
   }

@@ -76,6 +76,10 @@ export class DeviceCore {
     const outlet: Outlet = {
       emit: (event) => this.#events.push(event),
       ask: (key, frame) => asking.put(key, frame),
+      askAgain: (key, frame) => {
+        asking.put(key, frame)
+        asking.again()
+      },
       askAlong: (key, frame) => asking.put(key, frame, true),
       unask: (key) => asking.remove(key),
       save: (then) => this.#saves.want(then),

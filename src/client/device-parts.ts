@@ -121,7 +121,7 @@ export class DeviceParts {
     const settled = (edits: readonly number[]) => this.grants.handleSettled(edits)
     this.flow = new ListFlow(crypto, random, this.list, this.transfer, outlet, settled)
     const visible = (app: Uint8Array): boolean | 'unknown' =>
-      this.flow.isBehind ? 'unknown' : this.list.isVisible(hex(app))
+      this.flow.isBehind ? 'unknown' : this.list.admitsRing(hex(app))
     this.seen = state.seen
     this.rings = new RingBook(outlet, this.clock, state.seen, visible, DEVICE_CLASSES.indexOf(deviceClass))
     this.puids = new Puids(outlet)

@@ -42,6 +42,7 @@ export class Incoming {
     if (opened.isRestart && !settles) {
       clock.handleRestart()
       this.#parts.askSync()
+      this.#parts.putThresholds()
       transfer.repeat()
       this.#parts.outgoing.promise.forget()
       this.#version = -1

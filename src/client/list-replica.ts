@@ -1,7 +1,7 @@
 /** This device's copy of the person's list, and the edits that the server has not committed yet. wire-spec §10. */
 import type { Random } from '../base/random.js'
 import { KEY_BYTES } from '../crypto/crypto.js'
-import { EMPTY_LIST, encodePersonList, ListFlag, type PersonList } from '../frame/person-list.js'
+import { Choice, EMPTY_LIST, encodePersonList, isVisibleBy, ListFlag, type PersonList } from '../frame/person-list.js'
 import { DeviceError } from './device-error.js'
 import { addsEntry, applyEdit, compacted, entryOf, hasRoom, isSameList, type ListEdit } from './list-edit.js'
 
@@ -83,13 +83,18 @@ export class ListReplica {
   }
 
   /**
-   * Whether an application may reach the person, by our own list and what the person last did here. [R-10-7]
+   * Whether an application sees the person, by our own list and what the person last did here; hours and choice apart.
    *
    * @param app 16 hexadecimal digits.
    */
   isVisible(app: string): boolean {
-    const flags = entryOf(this.current, app)?.flags ?? 0
-    return (flags & ListFlag.visible) !== 0 && (flags & ListFlag.blocked) === 0
+    return isVisibleBy(entryOf(this.current, app)?.flags ?? 0)
+  }
+
+  /** Whether a ring of an application may be shown, by the same list: not to somebody who hides from it. [R-10-7] */
+  admitsRing(app: string): boolean {
+    const isHiding = ((entryOf(this.current, app)?.flags ?? 0) & ListFlag.appearOffline) !== 0
+    return this.isVisible(app) && !isHiding && this.current.choice !== Choice.invisible
   }
 
   /**

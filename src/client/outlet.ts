@@ -17,6 +17,8 @@ export interface Outlet {
    *   while it waits.
    */
   ask(key: string, frame: DeviceFrame): void
+  /** As `ask`, but it goes out at once also if the same frame waits: no round is asked. wire-spec [R-9.2-6] */
+  askAgain(key: string, frame: DeviceFrame): void
   /** As `ask`, but the frame waits for a packet that something else causes. */
   askAlong(key: string, frame: DeviceFrame): void
   /** Takes back a frame that still waits. */

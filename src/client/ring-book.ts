@@ -1,13 +1,16 @@
 import { hex } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
-import type { NotifyFrame, OutcomeCode, OutcomeFrame, VerdictCode } from '../frame/frame.js'
+import type { DeviceFrame, NotifyFrame, OutcomeCode, OutcomeFrame, VerdictCode } from '../frame/frame.js'
 import { VERDICT_AFTER_DEADLINE_MS } from '../packet/constants.js'
 import type { MissedRing, RingEnd } from './event.js'
 import type { Outlet } from './outlet.js'
 import type { SeenRing, SeenRings } from './seen-rings.js'
 import type { ServerClock } from './server-clock.js'
 
-/** Pauses between repeats of a verdict that no OUTCOME has answered, ms; the last one stays. As RELIABLE_RETRY_MS, wire-spec §14. */
+/**
+ * Pauses between repeats of a verdict that no OUTCOME has answered, ms; the last one stays. As RELIABLE_RETRY_MS,
+ * wire-spec §14. The pause between rounds does not hold them up: a person waits. wire-spec [R-9.2-6]
+ */
 const VERDICT_REPEAT_MS = [1000, 2000, 4000, 8000] as const
 
 /** A ring that waits for the server's clock or the list is dropped after this, ms: no deadline is further away. */
@@ -48,7 +51,7 @@ interface OpenRing extends SeenRing {
   repeatAtMs: number
 }
 
-/** Whether an application is visible in our own list; 'unknown' while a newer list is being fetched. wire-spec §10-7 */
+/** Whether our own list lets an application ring; 'unknown' while a newer list is being fetched. wire-spec §10-7 */
 export type Visible = (app: Uint8Array) => boolean | 'unknown'
 
 const ENDS: Readonly<Record<OutcomeCode, RingEnd>> = {
@@ -287,7 +290,7 @@ export class RingBook {
     if (now.monotonicMs < ring.repeatAtMs) return
     ring.repeats = Math.min(ring.repeats + 1, VERDICT_REPEAT_MS.length - 1)
     ring.repeatAtMs = now.monotonicMs + (VERDICT_REPEAT_MS[ring.repeats] as number)
-    this.#sendVerdict(ring)
+    this.#outlet.askAgain(answerKey(ring), this.#verdictOf(ring, ring.verdict, ring.reply))
   }
 
   #sendVerdict(ring: OpenRing): void {
@@ -295,7 +298,11 @@ export class RingBook {
   }
 
   #ask(key: string, ring: OpenRing, what: VerdictCode, reply: Uint8Array | null): void {
-    this.#outlet.ask(key, { kind: 'verdict', id: ring.notify, what, deviceClass: this.#deviceClass, reply })
+    this.#outlet.ask(key, this.#verdictOf(ring, what, reply))
+  }
+
+  #verdictOf(ring: OpenRing, what: VerdictCode, reply: Uint8Array | null): DeviceFrame {
+    return { kind: 'verdict', id: ring.notify, what, deviceClass: this.#deviceClass, reply }
   }
 
   /** Whether the deadline may have passed. Of a ring that was never shown false while the server's clock is not known. */

@@ -25,6 +25,11 @@ export const Choice = { available: 0, unavailable: 1, invisible: 2 } as const
 /** Bits of an entry's flags; others are kept and mean nothing. */
 export const ListFlag = { visible: 1, appearOffline: 2, shareMessages: 4, blocked: 8, toldRevoked: 16 } as const
 
+/** Whether an entry with these flags shows the person, hours and choice apart. wire-spec §10. */
+export function isVisibleBy(flags: number): boolean {
+  return (flags & (ListFlag.visible | ListFlag.blocked | ListFlag.toldRevoked)) === ListFlag.visible
+}
+
 /** Hours in which an application sees the person. One with `end <= start` runs past midnight. */
 export interface Window {
   /** 1..127; bit 0 Monday to bit 6 Sunday, the day on which it starts */

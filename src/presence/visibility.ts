@@ -1,3 +1,4 @@
+import { isVisibleBy } from '../frame/person-list.js'
 import { BlockPool } from './block-pool.js'
 import { type HoursWindow, openingAt } from './hours.js'
 import { PersonFlag, type PersonTable } from './person-table.js'
@@ -31,7 +32,7 @@ export interface HeldList {
 export type Allowance = 'yes' | 'hidden' | 'window'
 
 /** Flags of an entry at rest: those of the list, and ours above. */
-const EntryFlag = { visible: 1, appearOffline: 2, share: 4, blocked: 8, toldRevoked: 16, hours: 32, shown: 64 } as const
+const EntryFlag = { appearOffline: 2, share: 4, toldRevoked: 16, hours: 32, shown: 64 } as const
 const LIST_FLAGS = 31
 /** The first word of an entry: its application's index, and above that its flags. */
 const INDEX_BITS = 24
@@ -151,9 +152,9 @@ export class Visibility {
     this.#pool.setWord(this.#persons.block(person), at * 2, (isShown ? head | bit : head & ~bit) >>> 0)
   }
 
-  /** Whether entry `at` is visible and not blocked, at whatever hours. */
+  /** Whether entry `at` is visible, at whatever hours. */
   isAllowed(person: number, at: number): boolean {
-    return (this.#flags(person, at) & (EntryFlag.visible | EntryFlag.blocked)) === EntryFlag.visible
+    return isVisibleBy(this.#flags(person, at))
   }
 
   /** Whether the person revoked the application of entry `at`, and lets it know. */
@@ -164,8 +165,7 @@ export class Visibility {
   /** Whether entry `at` lets its application see the person at a time, Unix ms. */
   allowance(person: number, at: number, wallMs: number): Allowance {
     const flags = this.#flags(person, at)
-    const isHidden = (flags & (EntryFlag.visible | EntryFlag.appearOffline | EntryFlag.blocked)) !== EntryFlag.visible
-    if (isHidden) return 'hidden'
+    if (!isVisibleBy(flags) || (flags & EntryFlag.appearOffline) !== 0) return 'hidden'
     if ((flags & EntryFlag.hours) === 0) return 'yes'
     const { zone, hours } = this.#extras.get(person) as Extra
     const windows = hours.get(this.app(person, at)) as readonly HoursWindow[]

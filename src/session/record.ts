@@ -107,7 +107,7 @@ export const SessionFlag = {
   hasSpare: 512,
   /** The last receive key is still taken, [R-5.3-2] (device). */
   hasLastKey: 1024,
-  /** Our next packet is LONG: the server sent BOOT, and may hold an older h. [R-8.1-2] (device). */
+  /** Our next packet is LONG: the server sent BOOT, and may hold an older h. [R-5.4-2] (device). */
   longPending: 2048,
   /** The last receive key is of the root before this one, not only of another D. [R-5.6-5] (device). */
   lastRoot: 4096,

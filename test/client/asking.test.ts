@@ -217,7 +217,7 @@ t.test('[R-5.3-2] BOOT and LONG on asking packets while an earlier one is unansw
   rig.do((machine, now) => machine.setState('idle', now))
   const third = rig.takePacket()
   t.equal(third.boot, null)
-  t.ok(third.long, '[R-8.1-2] the answer came with BOOT')
+  t.ok(third.long, '[R-5.4-2] the answer came with BOOT')
   rig.deliver(rig.server.answer(third))
   rig.do((machine, now) => machine.setState('active', now))
   t.notOk(rig.takePacket().long, 'the PONG said that the peer opened it')

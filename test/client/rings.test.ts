@@ -4,6 +4,7 @@ import { RingBook } from '../../src/client/ring-book.js'
 import { SeenRings } from '../../src/client/seen-rings.js'
 import { ServerClock } from '../../src/client/server-clock.js'
 import type { ServerFrame } from '../../src/frame/frame.js'
+import { EMPTY_LIST } from '../../src/frame/person-list.js'
 import { testCrypto } from '../support/crypto.js'
 import { ListServer } from './list-server.js'
 import { APP, Rig } from './rig.js'
@@ -263,8 +264,11 @@ t.test('[R-12.2-2] a ring that comes while a newer list is fetched waits for it'
   t.match(rig.eventsOf('ring'), [{ app: other }])
 })
 
-t.test('[R-10-7] an application that is not visible in our list is refused and not shown', async (t) => {
+t.test('[R-10-7] an application that our list does not show the person to is refused and not shown', async (t) => {
   const changes: ((rig: Rig) => void)[] = [
+    (rig) => rig.machine.allow(APP, { appearOffline: true }, rig.now),
+    (rig) => rig.machine.setChoice('invisible', rig.now),
+    (rig) => rig.machine.revoke(APP, rig.now),
     (rig) => rig.machine.deny(APP, rig.now),
     (rig) => rig.machine.block(APP, rig.now),
     (rig) => rig.machine.forget(APP, rig.now),
@@ -280,6 +284,14 @@ t.test('[R-10-7] an application that is not visible in our list is refused and n
     t.match(verdicts(rig.takePackets()), [{ id: notify.id, what: 3, ask: true }])
   }
   const rig = ready()
+  // Another device wrote this: revoked counts, whatever stands beside it.
+  const lists = new ListServer(rig)
+  const entry = { app: new Uint8Array(8).fill(0xaa), flags: 17, rotation: 1, windows: [] }
+  lists.commit({ ...EMPTY_LIST, entries: [entry] }, 7)
+  rig.send(lists.state())
+  lists.serve()
+  rig.send(rig.server.notify({ deadlineMs: rig.wallMs + 30_000 }))
+  t.match(verdicts(rig.takePackets()), [{ what: 3 }])
   rig.send(rig.server.notify({ app: new Uint8Array(8).fill(1), deadlineMs: rig.wallMs + 30_000 }))
   t.equal(rig.eventsOf('ring').length, 0, 'one that was never in it')
   t.match(verdicts(rig.takePackets()), [{ what: 3 }])
@@ -322,6 +334,42 @@ t.test('[R-12.2-3] accepted and dismissed are repeated in asking packets until O
     rig.advance(60_000)
     t.equal(verdicts(rig.takePackets()).length, 0)
   }
+})
+
+t.test('[R-9.2-6] an answer without a PONG goes out every 8 s, in rounds, pauses and handshakes', async (t) => {
+  const rig = ready()
+  const notify = rig.server.notify({ deadlineMs: rig.wallMs + 150_000 })
+  rig.send(notify)
+  const startMs = rig.atMs
+  rig.do((machine, now) => machine.accept(ringOf(notify), null, now))
+  rig.advance(100_000)
+  const sent = rig.take()
+  const isMessage1 = ({ bytes }: { bytes: Uint8Array }): boolean => bytes[0] === 1
+  const packets = sent.filter((one) => !isMessage1(one))
+  const times = packets.map(({ atMs }) => atMs - startMs)
+  t.same(
+    times.filter((atMs) => atMs < 45_000),
+    [0, 1000, 3000, 7000, 15_000, 23_000, 30_000, 31_000, 33_000, 37_000, 39_000],
+  )
+  for (const [at, time] of times.entries()) t.ok(time - (times[at - 1] ?? 0) <= 8000, `${time}`)
+  t.ok((times.at(-1) as number) > 92_000, 'also while a handshake is under way')
+  for (const { bytes } of packets) t.match(verdicts([rig.server.open(bytes)]), [{ id: notify.id, what: 0, ask: true }])
+  const [message1] = sent.filter(isMessage1)
+  const handshakeMs = (message1?.atMs as number) - startMs
+  t.ok(handshakeMs >= 75_000 && handshakeMs <= 80_000, 'rounds and the handshake keep their times')
+})
+
+t.test('[R-9.2-6] a server that is back in the pause after a failed round has the answer 8 s later', async (t) => {
+  const rig = ready()
+  const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
+  rig.send(notify)
+  rig.do((machine, now) => machine.accept(ringOf(notify), null, now))
+  rig.advance(16_000)
+  rig.take() // the server was away
+  rig.advance(8000)
+  const packets = rig.takePackets()
+  t.match(verdicts(packets), [{ id: notify.id, what: 0, ask: true }])
+  t.equal(rig.eventsOf('ring-ended').length, 0, 'in time')
 })
 
 t.test('[R-12.2-3] or until the deadline passed by 10 s', async (t) => {
@@ -439,7 +487,8 @@ t.test('a ring that is held to the end of its wait lets go, whatever the fractio
   const odd = moments.filter((moment) => moment + 600_000 - moment < 600_000)
   t.ok(odd.length > 0)
   for (const moment of odd) {
-    const outlet = { emit: () => {}, ask: () => {}, askAlong: () => {}, unask: () => {}, save: () => {} }
+    const nothing = (): void => {}
+    const outlet = { emit: nothing, ask: nothing, askAgain: nothing, askAlong: nothing, unask: nothing, save: nothing }
     const book = new RingBook(outlet, new ServerClock(), new SeenRings(), () => 'unknown', 0)
     const content = { title: '', body: '', url: '', payload: new Uint8Array(0) }
     const names = { id: 300, ring: new Uint8Array(16), app: new Uint8Array(8), deadlineMs: 1e15 }

@@ -366,6 +366,25 @@ t.test(
   },
 )
 
+t.test('thresholds are told again to a server that was restarted, whatever its STATE says then', async (t) => {
+  const rig = Rig.online(crypto)
+  const thresholds = { kind: 'thresholds', awayAfterS: 60, offlineAfterS: 600 }
+  rig.do((machine, now) => machine.setThresholds(60, 600, now))
+  rig.deliver(rig.server.answer(rig.takePacket()))
+  rig.server.restart(1_700_000_500)
+  rig.send({ kind: 'challenge', challenge: rig.server.bytes(8) })
+  const response = rig.takePacket()
+  t.match(response.frames.slice(0, 2), [{ kind: 'ping' }, { kind: 'response' }])
+  t.match(
+    response.frames.find(({ kind }) => kind === 'thresholds'),
+    thresholds,
+  )
+  rig.server.confirm()
+  rig.deliver(rig.server.answer(response, rig.server.state()))
+  rig.do((machine, now) => machine.setState('idle', now))
+  t.notOk(rig.takePacket().frames.some(({ kind }) => kind === 'thresholds'))
+})
+
 t.test('[R-7.3-1] every reliable frame is acked, also repeats, within 200 ms', async (t) => {
   const rig = Rig.online(crypto)
   const frames: ServerFrame[] = [

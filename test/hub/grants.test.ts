@@ -262,6 +262,8 @@ t.test('a revocation reads like going out of contact, and says so only if the pe
   t.strictSame(seen(null), ['offline/contact-lost'])
   t.strictSame(seen(0), ['offline/contact-lost'])
   t.strictSame(seen(16), ['offline/revoked'])
+  t.strictSame(seen(17), ['offline/revoked'], 'whatever stands beside it')
+  t.strictSame(seen(24), ['offline/revoked'])
 })
 
 t.test('who was out of contact can revoke, and have it told', async (t) => {

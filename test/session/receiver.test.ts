@@ -226,7 +226,7 @@ t.test('[R-5.3-1] a device goes on with BOOT until it opened a packet under its 
   t.equal(device.seal()[0]! & BOOT, 0)
 })
 
-t.test('[R-8.1-2] after a packet with BOOT the next packet of a device is LONG', async (t) => {
+t.test('[R-5.4-2] after a packet with BOOT the next packet of a device is LONG', async (t) => {
   const { server, device } = linked()
   confirmNumber(device.view, device.view.sendNumber)
   device.open(server.seal())

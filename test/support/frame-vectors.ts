@@ -153,7 +153,7 @@ export function silence(): Json {
       }
     }),
     grace: [0, 15, 60, 333, 1800].map((seconds) => ({ 'silence s': seconds, 'grace ms': graceMs(seconds) })),
-    'smallest class': [1, 15, 16, 60, 61, 1800, 1801].map((seconds) => ({
+    'smallest class': [1, 15, 16, 60, 61, 1800].map((seconds) => ({
       'silence s': seconds,
       class: classFor(seconds),
     })),
