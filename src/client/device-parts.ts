@@ -120,10 +120,10 @@ export class DeviceParts {
     this.grants = new Grants(this.list, outlet)
     const settled = (edits: readonly number[]) => this.grants.handleSettled(edits)
     this.flow = new ListFlow(crypto, random, this.list, this.transfer, outlet, settled)
-    const visible = (app: Uint8Array): boolean | 'unknown' =>
-      this.flow.isBehind ? 'unknown' : this.list.isVisible(hex(app))
+    const reachable = (app: string, rotation: number): boolean | 'unknown' =>
+      this.flow.isBehind ? 'unknown' : this.list.isReachable(app, rotation)
     this.seen = state.seen
-    this.rings = new RingBook(outlet, this.clock, state.seen, visible, DEVICE_CLASSES.indexOf(deviceClass))
+    this.rings = new RingBook(outlet, this.clock, state.seen, reachable, DEVICE_CLASSES.indexOf(deviceClass))
     this.puids = new Puids(outlet)
   }
 

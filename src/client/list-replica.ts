@@ -83,10 +83,17 @@ export class ListReplica {
   }
 
   /**
-   * Whether an application may reach the person, by our own list and what the person last did here. [R-10-7]
+   * Whether an application may reach the person by this pseudonym, by our own list and what the person last did here.
+   * [R-10-7]
    *
-   * @param app 16 hexadecimal digits.
+   * @param app      16 hexadecimal digits.
+   * @param rotation that of the pseudonym.
    */
+  isReachable(app: string, rotation: number): boolean {
+    return this.isVisible(app) && entryOf(this.current, app)?.rotation === rotation
+  }
+
+  /** Whether an application sees the person. @param app 16 hexadecimal digits. */
   isVisible(app: string): boolean {
     const flags = entryOf(this.current, app)?.flags ?? 0
     return (flags & ListFlag.visible) !== 0 && (flags & ListFlag.blocked) === 0

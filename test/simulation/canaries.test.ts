@@ -211,7 +211,7 @@ t.test('a server that lets rings through, and phones that do not look at their o
   class Trusting extends DeviceNode {
     override start(): void {
       super.start()
-      this.machine!.parts.list.isVisible = () => true
+      this.machine!.parts.list.isReachable = () => true
     }
   }
   const found = finds('consent', { ...server(Outdated), ...device(Trusting) })
