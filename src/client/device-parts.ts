@@ -119,7 +119,7 @@ export class DeviceParts {
     this.transfer = new KeyTransfer(crypto, random, own, outlet, state.keyRequest)
     this.grants = new Grants(this.list, outlet)
     const settled = (edits: readonly number[]) => this.grants.handleSettled(edits)
-    this.flow = new ListFlow(crypto, random, this.list, this.transfer, outlet, settled)
+    this.flow = new ListFlow(crypto, random, this.list, this.clock, this.transfer, outlet, settled)
     const reachable = (app: string, rotation: number): boolean | 'unknown' =>
       this.flow.isBehind ? 'unknown' : this.list.isReachable(app, rotation)
     this.seen = state.seen
