@@ -1,4 +1,5 @@
 import type { Direction } from '../packet/constants.js'
+import type { DropReason } from '../packet/drop.js'
 import { type DatagramKind, datagramKind } from '../packet/header.js'
 
 /** Datagrams and their bytes of UDP payload. */
@@ -9,6 +10,13 @@ export interface Traffic {
 
 /** Kinds of wire-spec §3; 'other' is what no kind fits. */
 export type TrafficKind = DatagramKind | 'other'
+
+/** Datagrams and bytes of UDP payload by kind, as they met the transport, and what was dropped. */
+export interface DeviceCounters {
+  sent: Record<TrafficKind | 'all', Traffic>
+  received: Record<TrafficKind | 'all', Traffic>
+  dropped: Record<DropReason, number>
+}
 
 const KINDS: readonly TrafficKind[] = [
   'message-1',

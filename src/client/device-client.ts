@@ -4,8 +4,7 @@ import type { Crypto } from '../crypto/crypto.js'
 import { nobleCrypto } from '../crypto/noble.js'
 import type { PersonList } from '../frame/person-list.js'
 import type { DeviceClass } from '../packet/constants.js'
-import type { DropReason } from '../packet/drop.js'
-import type { Traffic, TrafficKind } from './counters.js'
+import type { DeviceCounters } from './counters.js'
 import type { Credentials } from './credentials.js'
 import { DeviceDriver } from './device-driver.js'
 import { DeviceError } from './device-error.js'
@@ -44,13 +43,6 @@ export interface ConnectOptions {
 export type ClientEvents = {
   [Kind in Exclude<DeviceEvent['kind'], 'ring' | 'error'>]: DeviceEvent & { kind: Kind }
 } & { ring: Ring; error: DeviceError }
-
-/** Datagrams and bytes of UDP payload by kind, as they met the transport, and what was dropped. */
-export interface DeviceCounters {
-  sent: Record<TrafficKind | 'all', Traffic>
-  received: Record<TrafficKind | 'all', Traffic>
-  dropped: Record<DropReason, number>
-}
 
 /** A promise with its ends. */
 interface Waiter<Value> {

@@ -119,11 +119,11 @@ export class DeviceParts {
     this.transfer = new KeyTransfer(crypto, random, own, outlet, state.keyRequest)
     this.grants = new Grants(this.list, outlet)
     const settled = (edits: readonly number[]) => this.grants.handleSettled(edits)
-    this.flow = new ListFlow(crypto, random, this.list, this.transfer, outlet, settled)
-    const visible = (app: Uint8Array): boolean | 'unknown' =>
-      this.flow.isBehind ? 'unknown' : this.list.admitsRing(hex(app))
+    this.flow = new ListFlow(crypto, random, this.list, this.clock, this.transfer, outlet, settled)
+    const admitted = (app: string, rotation: number): boolean | 'unknown' =>
+      this.flow.isBehind ? 'unknown' : this.list.admitsRing(app, rotation)
     this.seen = state.seen
-    this.rings = new RingBook(outlet, this.clock, state.seen, visible, DEVICE_CLASSES.indexOf(deviceClass))
+    this.rings = new RingBook(outlet, this.clock, state.seen, admitted, DEVICE_CLASSES.indexOf(deviceClass))
     this.puids = new Puids(outlet)
   }
 

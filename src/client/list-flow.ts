@@ -24,7 +24,9 @@ import { DeviceError } from './device-error.js'
 import type { KeyTransfer } from './key-transfer.js'
 import { isSameList, ownList } from './list-edit.js'
 import type { ListReplica, PendingEdit } from './list-replica.js'
+import { nextListVersion } from './list-version.js'
 import type { Outlet } from './outlet.js'
+import type { ServerClock } from './server-clock.js'
 
 /** Key of the flow's frame among those that wait. */
 const FRAME = 'list'
@@ -48,6 +50,7 @@ export class ListFlow {
   readonly #crypto: Crypto
   readonly #random: Random
   readonly #replica: ListReplica
+  readonly #clock: ServerClock
   readonly #transfer: KeyTransfer
   readonly #outlet: Outlet
   /** told of edits that the committed list holds */
@@ -72,6 +75,7 @@ export class ListFlow {
     crypto: Crypto,
     random: Random,
     replica: ListReplica,
+    clock: ServerClock,
     transfer: KeyTransfer,
     outlet: Outlet,
     onSettled: (edits: readonly number[]) => void,
@@ -80,6 +84,7 @@ export class ListFlow {
     this.#crypto = crypto
     this.#random = random
     this.#replica = replica
+    this.#clock = clock
     this.#transfer = transfer
     this.#outlet = outlet
   }
@@ -224,7 +229,7 @@ export class ListFlow {
     if (replica.listKey === null) {
       replica.makeKey(this.#random)
       this.#saveKey()
-    } else this.#commit(server)
+    } else this.#commit(server, now)
   }
 
   /** A list is sealed with a key only when that key is durable. */
@@ -243,13 +248,16 @@ export class ListFlow {
   }
 
   /** Sends our list on top of the server's version: with the edits that wait, or as it is if the server's is older. */
-  #commit(base: number): void {
+  #commit(base: number, now: Now): void {
     const replica = this.#replica
     const edits = replica.pending
     const list = replica.current
     const isChanged = !isSameList(list, replica.committed)
     // An older server takes our version as it is, so that the person's other devices still agree with it. [R-10-6]
-    const version = isChanged || replica.version <= base ? Math.max(base, replica.version) + 1 : replica.version
+    const isNew = isChanged || replica.version <= base
+    const serverMs = this.#clock.earliest(now.monotonicMs)
+    const least = Math.max(base, replica.version)
+    const version = isNew ? nextListVersion(least, serverMs, this.#random) : replica.version
     if (version > LIST_VERSION_MAX) {
       this.#tellSpent()
       return

@@ -82,19 +82,23 @@ export class ListReplica {
     return { version: this.#version, list: this.#list, listKey: this.#listKey, isKeyProven: this.#isKeyProven, edits }
   }
 
-  /**
-   * Whether an application sees the person, by our own list and what the person last did here; hours and choice apart.
-   *
-   * @param app 16 hexadecimal digits.
-   */
+  /** Whether an application sees the person, by our own list and what the person last did here; hours and choice apart. */
   isVisible(app: string): boolean {
     return isVisibleBy(entryOf(this.current, app)?.flags ?? 0)
   }
 
-  /** Whether a ring of an application may be shown, by the same list: not to somebody who hides from it. [R-10-7] */
-  admitsRing(app: string): boolean {
-    const isHiding = ((entryOf(this.current, app)?.flags ?? 0) & ListFlag.appearOffline) !== 0
-    return this.isVisible(app) && !isHiding && this.current.choice !== Choice.invisible
+  /**
+   * Whether a ring of an application may be shown, by the same list: by the pseudonym that is in force, and not to
+   * somebody who hides from it. [R-10-7]
+   *
+   * @param app      16 hexadecimal digits.
+   * @param rotation that of the pseudonym.
+   */
+  admitsRing(app: string, rotation: number): boolean {
+    const entry = entryOf(this.current, app)
+    if (entry === null || entry.rotation !== rotation) return false
+    const isHiding = (entry.flags & ListFlag.appearOffline) !== 0 || this.current.choice === Choice.invisible
+    return isVisibleBy(entry.flags) && !isHiding
   }
 
   /**

@@ -40,6 +40,8 @@ interface OpenRing extends SeenRing {
   /** ids of all that brought it: an OUTCOME may name any, after a restart of the server also an earlier one */
   notifies: Set<number>
   payload: Uint8Array
+  /** of the pseudonym that the sender used */
+  rotation: number
   /** monotonic ms until which it waits, or is kept, while the server's clock is not known */
   heldUntilMs: number
   /** when it stops should the server's clock not be known then, monotonic ms */
@@ -51,8 +53,8 @@ interface OpenRing extends SeenRing {
   repeatAtMs: number
 }
 
-/** Whether our own list lets an application ring; 'unknown' while a newer list is being fetched. wire-spec §10-7 */
-export type Visible = (app: Uint8Array) => boolean | 'unknown'
+/** Whether our own list lets an application ring by a pseudonym; 'unknown' while a newer one is fetched. [R-10-7] */
+export type Admitted = (app: string, rotation: number) => boolean | 'unknown'
 
 const ENDS: Readonly<Record<OutcomeCode, RingEnd>> = {
   0: 'accepted',
@@ -66,7 +68,7 @@ const ENDS: Readonly<Record<OutcomeCode, RingEnd>> = {
 export class RingBook {
   readonly #outlet: Outlet
   readonly #clock: ServerClock
-  readonly #visible: Visible
+  readonly #admits: Admitted
   readonly #deviceClass: number
   readonly #seen: SeenRings
   /** By ring, hex. */
@@ -75,15 +77,15 @@ export class RingBook {
 
   /**
    * @param seen    rings shown before, from the store; this book adds to it.
-   * @param visible judges an application by our own list.
+   * @param admits judges an application and its pseudonym by our own list.
    * @param deviceClass what senders are told we are: place in DEVICE_CLASSES.
    */
-  constructor(outlet: Outlet, clock: ServerClock, seen: SeenRings, visible: Visible, deviceClass: number) {
+  constructor(outlet: Outlet, clock: ServerClock, seen: SeenRings, admits: Admitted, deviceClass: number) {
     this.#deviceClass = deviceClass
     this.#outlet = outlet
     this.#clock = clock
     this.#seen = seen
-    this.#visible = visible
+    this.#admits = admits
   }
 
   /** Whether a ring waits until the server's clock is known: SYNC should be asked at once. */
@@ -113,6 +115,7 @@ export class RingBook {
       body: frame.body,
       url: frame.url,
       payload: frame.payload.slice(),
+      rotation: frame.rotation,
       deadlineMs: frame.deadlineMs,
       notify: frame.id,
       notifies: new Set([frame.id]),
@@ -124,7 +127,7 @@ export class RingBook {
       repeatAtMs: 0,
     }
     this.#open.set(id, ring)
-    this.#judge(ring, frame.app, now)
+    this.#judge(ring, now)
   }
 
   /** Takes an OUTCOME. One for an unknown NOTIFY does nothing but keep that NOTIFY, should it come late, from being shown. */
@@ -152,7 +155,7 @@ export class RingBook {
   /** The server's clock or our list changed: looks again at rings that were held for it. */
   handleChange(now: Now): void {
     for (const ring of this.#open.values()) {
-      if (ring.state === 'held') this.#judge(ring, null, now)
+      if (ring.state === 'held') this.#judge(ring, now)
       else if (ring.state === 'shown') this.#expire(ring, now)
     }
   }
@@ -209,15 +212,15 @@ export class RingBook {
   }
 
   /** Shows a held ring, or does not, or leaves it held. */
-  #judge(ring: OpenRing, app: Uint8Array | null, now: Now): void {
-    const visible = this.#visible(app ?? appBytes(ring.app))
-    if (visible === false) {
+  #judge(ring: OpenRing, now: Now): void {
+    const isAdmitted = this.#admits(ring.app, ring.rotation)
+    if (isAdmitted === false) {
       this.#open.delete(ring.ring)
       this.#ask(`verdict ${ring.ring} refused`, ring, 3, null)
       return
     }
     if (this.#isLate(ring, now)) this.#miss(ring)
-    else if (visible === true && this.#clock.known) {
+    else if (isAdmitted === true && this.#clock.known) {
       ring.state = 'saving'
       if (!this.#seen.add(ring, this.#clock.earliest(now.monotonicMs))) this.#miss(ring)
       else this.#outlet.save((later) => this.#show(ring, later))
@@ -337,9 +340,4 @@ function answerKey(ring: OpenRing): string {
 
 function shownKey(ring: OpenRing): string {
   return `verdict ${ring.ring} shown`
-}
-
-/** The 8 bytes of an application id in hex that this file wrote itself. */
-function appBytes(app: string): Uint8Array {
-  return Uint8Array.from({ length: app.length / 2 }, (_, i) => Number.parseInt(app.slice(i * 2, i * 2 + 2), 16))
 }

@@ -88,6 +88,7 @@ const ALL: readonly FrameLayout[] = [
     id,
     ring: byteString(16, 16),
     app,
+    rotation,
     deadlineMs: uint,
     title: text,
     body: text,

@@ -164,6 +164,8 @@ export interface NotifyFrame {
   ring: Uint8Array
   /** 8 B */
   app: Uint8Array
+  /** of the pseudonym that the sender used */
+  rotation: number
   /** Unix ms by the server's clock */
   deadlineMs: number
   title: string

@@ -2,7 +2,7 @@ import { concat, equalBytes } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
 import type { DeviceHandle } from '../endpoint/message.js'
 import type { ListFrame } from '../frame/frame.js'
-import { LIST_JUMP_MAX, LIST_PART_BYTES, ListResultCode } from '../packet/constants.js'
+import { LIST_JUMP_MAX, LIST_PART_BYTES, LIST_VERSIONS_PER_S, ListResultCode } from '../packet/constants.js'
 import { type ListContext, type Sender, sendListResult, TRANSFER_MS, Transfers } from './list-channel.js'
 import type { StateFrames } from './state-frames.js'
 
@@ -19,13 +19,13 @@ interface Upload {
 }
 
 /**
- * Whether a list may become the committed one: wire-spec [R-10-3]. Either it follows on the current version, or the
- * device is ahead of a server that was restored from an old copy. It is never far ahead: so no device can use up the
- * versions of its person.
+ * Whether a list may become the committed one: wire-spec [R-10-3]. It follows on the current version, or on one of which
+ * a server knows no more that was restored from an old copy. It is never far ahead: so no device can use up the versions
+ * of its person.
  */
-export function mayCommit(current: number, base: number, version: number): boolean {
-  const step = version - current
-  return step > 0 && step <= LIST_JUMP_MAX && (base === current || (base > current && version === base + 1))
+export function mayCommit(current: number, base: number, version: number, { wallMs }: Now): boolean {
+  const ofNow = Math.trunc(wallMs / 1000) * LIST_VERSIONS_PER_S
+  return base >= current && version > base && version <= Math.max(current, ofNow) + LIST_JUMP_MAX
 }
 
 /**
@@ -71,7 +71,7 @@ export class ListCommits {
       return
     }
     upload.parts.push(frame.part)
-    if (isLast) this.#finish(sender, upload)
+    if (isLast) this.#finish(sender, upload, now)
   }
 
   /** The store answered a put-list. @returns whose list was committed; -1 none. */
@@ -116,10 +116,10 @@ export class ListCommits {
     return index === 0 ? { timer: 0, device, base, version, count, parts: [], result: null } : null
   }
 
-  #finish(sender: Sender, upload: Upload): void {
+  #finish(sender: Sender, upload: Upload, now: Now): void {
     const { presence, outbox } = this.#context
     const current = presence.listVersion(sender.person)
-    if (!mayCommit(current, upload.base, upload.version)) {
+    if (!mayCommit(current, upload.base, upload.version, now)) {
       this.#answer(upload, current, ListResultCode.conflict)
       return
     }

@@ -190,7 +190,7 @@ export class RingDelivery {
         do leg.outcome = this.#channel.newId(device)
         while (leg.outcome === id)
         const outcome = { kind: 'outcome', id: leg.outcome, notify: id, what: OutcomeWhat.missed } as const
-        const frames = [this.#notify(ring, id), outcome]
+        const frames = [this.#notify(ring, target, id), outcome]
         this.#channel.send(device, frames, this.#tellUntilMs(ring), this.#ownerOf(ring))
       }
     })
@@ -235,7 +235,7 @@ export class RingDelivery {
       leg.notifies.push(id)
     }
     leg.isSent = true
-    this.#channel.send(device, [this.#notify(ring, id)], ring.deadlineMonotonicMs, this.#ownerOf(ring))
+    this.#channel.send(device, [this.#notify(ring, target, id)], ring.deadlineMonotonicMs, this.#ownerOf(ring))
     return true
   }
 
@@ -255,10 +255,10 @@ export class RingDelivery {
     return false
   }
 
-  #notify(ring: LiveRing, id: number): NotifyFrame {
-    const { record } = ring
-    const { id: name, deadlineMs, content } = record
-    return { kind: 'notify', id, ring: name, app: this.#people.appId(record.app), deadlineMs, ...content }
+  #notify({ record }: LiveRing, target: number, id: number): NotifyFrame {
+    const { id: ring, deadlineMs, content } = record
+    const { rotation } = record.targets[target] as RingTarget
+    return { kind: 'notify', id, ring, app: this.#people.appId(record.app), rotation, deadlineMs, ...content }
   }
 
   #addLeg(ring: LiveRing, target: number, device: number, notify: number): Leg {

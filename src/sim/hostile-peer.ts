@@ -18,10 +18,11 @@ export class HostilePeer {
     this.#random = random
   }
 
-  /** One fit: odd frames, acks for nothing, an address for each packet, or handshakes again and again. */
+  /** One fit: odd frames, acks for nothing, an address for each packet, a farewell, or handshakes again and again. */
   act(): void {
-    const kind = this.#random.int(5)
-    if (kind === 0) this.#device.do((machine, now) => machine.parts.handshake.begin(true, now))
+    const kind = this.#random.int(6)
+    if (kind === 5) this.#say([{ kind: 'close', code: 0 }])
+    if (kind === 0 || kind === 5) this.#device.do((machine, now) => machine.parts.handshake.begin(true, now))
     else if (kind === 1) this.#device.networkChanged()
     else for (let i = 0; i < FIT; i++) this.#send(kind === 2)
   }
@@ -70,6 +71,13 @@ export class HostilePeer {
       if (isPing) frames.unshift({ kind: 'ping', state: 'idle', silenceClass: this.#random.int(16) })
       const sealed = channel.seal(frames, this.#random.uniform() < 0.5, this.#random.uniform() < 0.2)
       if (flaps) this.#device.path.rebind()
+      if (sealed !== null) this.#device.path.send(sealed.bytes)
+    })
+  }
+
+  #say(frames: DeviceFrame[]): void {
+    this.#device.do(({ parts }) => {
+      const sealed = parts.channel.hasSession ? parts.channel.seal(frames, false, false) : null
       if (sealed !== null) this.#device.path.send(sealed.bytes)
     })
   }

@@ -26,6 +26,8 @@ export class Inspector {
   readonly #fail: (what: string) => void
   readonly #reach: ReachWatch
   readonly #consent: ConsentWatch
+  /** messages 1 that each device sent before the turmoil; the first may have been repeated */
+  readonly #first = new Map<DeviceNode, number>()
 
   constructor(house: House, contact: ContactModel, consent: ConsentWatch, fail: (what: string) => void) {
     this.#house = house
@@ -37,9 +39,10 @@ export class Inspector {
 
   /** From now on. */
   start(): void {
+    for (const device of this.#house.devices) this.#first.set(device, device.handshakes)
     this.#repeat(EVERY_S, () => this.#look())
     if (this.#house.scenario.every.consentS > 0) this.#repeat(LISTS_S, () => this.#consent.sample())
-    if (this.#house.scenario.isOneHandshake !== true) return
+    if (!this.#house.scenario.isOneHandshake) return
     this.#repeat(SAMPLE_S, () => {
       for (const device of this.#house.devices) this.#reach.sample(device)
     })
@@ -76,13 +79,16 @@ export class Inspector {
   }
 
   /**
-   * A key step costs no handshake, whatever is lost and whoever dies, and steps go on to the end. Who has no way at all
-   * for long gives the session up, as [R-9.2-3] wants.
+   * While both ends keep their stores one handshake is enough for ever, whatever is lost, whoever dies, and whatever
+   * other devices do; and key steps go on to the end. Who has no way at all for long gives the session up, as [R-9.2-3]
+   * wants.
    */
   #judgeSession(device: DeviceNode): void {
-    if (this.#house.scenario.isOneHandshake !== true) return
-    if (device.handshakes !== 1 && !this.#reach.wasCutOff(device))
-      this.#fail(`${device.name} sent ${device.handshakes} messages 1`)
+    if (!this.#house.scenario.isOneHandshake) return
+    const again = device.handshakes - this.#first.get(device)!
+    const isSettled = !this.#house.latecomers.includes(device) // of others the first one may be lost
+    if (isSettled && again > 0 && !this.#reach.wasCutOff(device))
+      this.#fail(`${device.name} sent ${again} messages 1 though it had a session`)
     if (this.#house.scenario.steps === undefined) return
     const epoch = device.machine?.parts.channel.view.epoch
     if (epoch !== undefined && epoch < LEAST_STEPS) this.#fail(`${device.name} is in epoch ${epoch}`)

@@ -84,7 +84,7 @@ export interface Scenario {
   /** when key steps are due, in place of an hour and a day */
   steps?: { everyS: number; keyEveryS: number }
   /** whether nothing in it is a reason for a second handshake of a device, unless it had no way at all for long */
-  isOneHandshake?: boolean
+  isOneHandshake: boolean
   /** whether a device that has a way to the server must find it: see `ReachWatch` */
   isReachable?: boolean
   /** whether everybody is always there and nothing is lost, so that each ping and ring is judged: see `ServiceWatch` */
@@ -149,6 +149,7 @@ const BASE: Scenario = {
   keepaliveS: 30,
   link: QUIET_LINK,
   every: NEVER,
+  isOneHandshake: true,
   storm: false,
   turmoilS: 320,
   calmS: CALM_S,
@@ -193,7 +194,6 @@ export const SCENARIOS: readonly Scenario[] = [
     tcpKeepaliveS: 90,
     link: { ...QUIET_LINK, lossRatio: 0.02, nat: CELLULAR },
     every: { ...NEVER, udpLimitS: 100, tcpTroubleS: 250, networkChangeS: 200 },
-    isOneHandshake: true,
     isReachable: true,
     turmoilS: 600,
   },
@@ -223,7 +223,6 @@ export const SCENARIOS: readonly Scenario[] = [
     link: { ...QUIET_LINK, lossRatio: 0.1, duplicateRatio: 0.05, jitterMs: 300 },
     every: { ...NEVER, ringS: 60, serverCrashS: 25, appKillS: 60, rebindS: 150 },
     steps: { everyS: 15, keyEveryS: 30 },
-    isOneHandshake: true,
     calmS: RESTART_CALM_S,
   },
   {
@@ -249,6 +248,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...BASE,
     name: 'old copies',
+    isOneHandshake: false, // the stores of both ends lose sessions
     keepaliveS: 45,
     link: { ...QUIET_LINK, lossRatio: 0.02 },
     every: {
@@ -302,6 +302,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...BASE,
     name: 'everything',
+    isOneHandshake: false, // as phones get old copies of their stores
     keepaliveS: 45,
     tcpKeepaliveS: 120,
     hostilePeers: 1,
@@ -346,6 +347,7 @@ export const SCENARIOS: readonly Scenario[] = [
 export const STORMS: readonly Scenario[] = [500, 10_000].map((devices) => ({
   ...BASE,
   name: `storm of ${devices}`,
+  isOneHandshake: false, // the server loses all sessions
   persons: devices,
   devicesPerPerson: 1,
   keepaliveS: 120,

@@ -113,8 +113,8 @@ export class World implements House {
       onCrash: () => this.later(0.5 + this.random.int(10), () => this.#startAgain()),
     }
     this.server = this.#parts.server(setting, emptyDisk())
+    this.#addPeers() // before the others, so that their records have neighbours
     for (let person = 1; person <= scenario.persons; person++) this.#addPerson(person)
-    this.#addPeers()
     this.#inspector = new Inspector(this, contact, this.#consent, fail)
   }
 

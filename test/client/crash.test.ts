@@ -1,6 +1,7 @@
 /** Kills the device before and after each save, with the older state on its flash, and looks at what follows. */
 import t from 'tap'
 import { hex } from '../../src/base/bytes.js'
+import { entryOf } from '../../src/client/list-edit.js'
 import { testCrypto } from '../support/crypto.js'
 import { APP } from './rig.js'
 import { Killed, Phone, World } from './world.js'
@@ -36,6 +37,7 @@ function ring(world: World, phone: Phone): void {
     id: 0x2222,
     ring: RING,
     app,
+    rotation: phone.machine ? (entryOf(phone.machine.parts.list.current, APP)?.rotation ?? 0) : 0,
     deadlineMs: now.wallMs + 60_000,
     ...content,
   })

@@ -16,6 +16,7 @@ import {
   type Transport,
   type TransportListener,
 } from '../../src/client/index.js'
+import { entryOf } from '../../src/client/list-edit.js'
 import { testCrypto } from '../support/crypto.js'
 import { APP } from './rig.js'
 import { freshAddress, type Party, Phone, World } from './world.js'
@@ -103,7 +104,7 @@ async function started(
   return { device, computer, phone, storage }
 }
 
-function notify(world: World, phone: Phone, ring = 0x52, deadlineInMs = 60_000): void {
+function notify(world: World, phone: Phone, device: Device, ring = 0x52, deadlineInMs = 60_000): void {
   const app = Uint8Array.from(Buffer.from(APP, 'hex'))
   const content = { title: 'Ann', body: '', url: '', payload: new Uint8Array(0) }
   const deadlineMs = world.now.wallMs + deadlineInMs
@@ -113,6 +114,7 @@ function notify(world: World, phone: Phone, ring = 0x52, deadlineInMs = 60_000):
     id,
     ring: new Uint8Array(16).fill(ring),
     app,
+    rotation: entryOf(device.list, APP)!.rotation,
     deadlineMs,
     ...content,
   })
@@ -141,7 +143,7 @@ t.test('connect, whenOnline, allow, a ring that is accepted, close', async (t) =
     rings.push(ring)
     ring.shown()
   })
-  notify(world, phone)
+  notify(world, phone, device)
   await run(world, 500)
   t.match(rings, [{ app: APP, title: 'Ann', id: '52'.repeat(16) }])
   const ended = (rings[0] as Ring).accept(new Uint8Array([1]))
@@ -287,8 +289,8 @@ t.test('removed or closed: every ring settles as unconfirmed', async (t) => {
     device.on('ring', (ring) => rings.push(ring))
     const told: string[] = []
     device.on('ring-ended', ({ ring, outcome: how }) => told.push(`${ring.slice(0, 2)} ${how}`))
-    notify(world, phone, 0x52)
-    notify(world, phone, 0x53)
+    notify(world, phone, device, 0x52)
+    notify(world, phone, device, 0x53)
     await run(world, 500)
     t.equal(rings.length, 2)
     const [answered, shown] = rings as [Ring, Ring]

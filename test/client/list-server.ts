@@ -88,8 +88,7 @@ export class ListServer {
       if (frame.index === 0) this.#parts = []
       this.#parts[frame.index] = frame.part.slice()
       if (frame.index < frame.count - 1) return []
-      const mayCommit =
-        frame.version > this.version && (frame.base === this.version || frame.version === frame.base + 1)
+      const mayCommit = frame.base >= this.version && frame.version > frame.base
       if (!mayCommit) return [{ kind: 'list-result', version: this.version, code: 1 }]
       this.sealed = concat(...this.#parts)
       this.version = frame.version

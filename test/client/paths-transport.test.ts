@@ -1,17 +1,19 @@
 /** UDP and WebSocket as one transport, against the real endpoint in virtual time. wire-spec §8.3 */
 import t from 'tap'
 import type { Device } from '../../src/client/index.js'
+import { entryOf } from '../../src/client/list-edit.js'
 import { APP } from './rig.js'
 import { type Setting, setting } from './two-paths.js'
 
 const MINUTE_MS = 60_000
 
-function notify({ world, phone }: Setting, ring: number): void {
+function notify({ world, phone, device }: Setting, ring: number): void {
   world.hub.send(phone.device.handle, {
     kind: 'notify',
     id: 0x2000 + ring,
     ring: new Uint8Array(16).fill(ring),
     app: Uint8Array.from(Buffer.from(APP, 'hex')),
+    rotation: entryOf(device.list, APP)!.rotation,
     deadlineMs: world.now.wallMs + MINUTE_MS,
     title: 'Ann',
     body: '',

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { hex } from '../../src/base/bytes.js'
+import { entryOf } from '../../src/client/list-edit.js'
 import { RingBook } from '../../src/client/ring-book.js'
 import { SeenRings } from '../../src/client/seen-rings.js'
 import { ServerClock } from '../../src/client/server-clock.js'
@@ -21,8 +22,14 @@ function ready(options: ConstructorParameters<typeof Rig>[1] = {}): Rig {
   rig.send(lists.state())
   rig.do((machine, now) => machine.allow(APP, {}, now))
   lists.serve()
+  rig.server.rotation = rotationOf(rig)
   rig.events.length = 0
   return rig
+}
+
+/** Of the pseudonym that is in force on the device. */
+function rotationOf({ machine }: Rig): number {
+  return entryOf(machine.parts.list.current, APP)!.rotation
 }
 
 function verdicts(packets: readonly Packet[]): { id: number; what: number; ask: boolean; reply: string | null }[] {
@@ -130,6 +137,7 @@ t.test('[R-12.2-1] a ring is not shown when the upper bound is past the deadline
     rig.deliver(rig.server.answer(first, lists.state()))
     rig.do((machine, now) => machine.allow(APP, {}, now))
     lists.serve()
+    rig.server.rotation = rotationOf(rig)
     rig.send(rig.server.notify({ deadlineMs: rig.wallMs + leftMs }))
     t.equal(rig.eventsOf('ring').length, isShown ? 1 : 0, `asked ${askedMs} ms before`)
     t.equal(rig.eventsOf('missed').length, isShown ? 0 : 1)
@@ -165,7 +173,7 @@ t.test('[R-12.2-1] a wall clock that is stepped moves no deadline', async (t) =>
     const sync = rig.takePacket()
     t.match(
       sync.frames.find(({ kind }) => kind === 'sync'),
-      { kind: 'sync', version: 1 },
+      { kind: 'sync', version: rig.machine.parts.list.version },
       'asks for the time',
     )
     t.equal(rig.eventsOf('ring-ended').length, 0)
@@ -245,20 +253,21 @@ t.test('[R-12.2-2] a ring that comes before the first STATE waits for it', async
   const notify = next.server.notify({ deadlineMs: next.wallMs + 30_000 })
   next.deliver(next.server.answer(first, notify))
   t.equal(next.eventsOf('ring').length, 0)
-  next.send(next.server.state({ version: 1 }))
+  next.send(next.server.state({ version: next.machine.parts.list.version }))
   t.equal(next.eventsOf('ring').length, 1)
 })
 
 t.test('[R-12.2-2] a ring that comes while a newer list is fetched waits for it', async (t) => {
   const rig = ready()
   const lists = new ListServer(rig)
-  lists.commit(rig.machine.parts.list.committed, 1)
+  lists.commit(rig.machine.parts.list.committed, rig.machine.parts.list.version)
   const other = 'bbbbbbbbbbbbbbbb'
   lists.change((list) => ({
     ...list,
     entries: [{ app: new Uint8Array(8).fill(0xbb), flags: 1, rotation: 0, windows: [] }],
   }))
-  rig.send(lists.state(), rig.server.notify({ app: new Uint8Array(8).fill(0xbb), deadlineMs: rig.wallMs + 30_000 }))
+  const names = { app: new Uint8Array(8).fill(0xbb), rotation: 0 }
+  rig.send(lists.state(), rig.server.notify({ ...names, deadlineMs: rig.wallMs + 30_000 }))
   t.equal(rig.eventsOf('ring').length, 0)
   lists.serve()
   t.match(rig.eventsOf('ring'), [{ app: other }])
@@ -287,7 +296,7 @@ t.test('[R-10-7] an application that our list does not show the person to is ref
   // Another device wrote this: revoked counts, whatever stands beside it.
   const lists = new ListServer(rig)
   const entry = { app: new Uint8Array(8).fill(0xaa), flags: 17, rotation: 1, windows: [] }
-  lists.commit({ ...EMPTY_LIST, entries: [entry] }, 7)
+  lists.commit({ ...EMPTY_LIST, entries: [entry] }, rig.machine.parts.list.version + 1)
   rig.send(lists.state())
   lists.serve()
   rig.send(rig.server.notify({ deadlineMs: rig.wallMs + 30_000 }))
@@ -295,6 +304,24 @@ t.test('[R-10-7] an application that our list does not show the person to is ref
   rig.send(rig.server.notify({ app: new Uint8Array(8).fill(1), deadlineMs: rig.wallMs + 30_000 }))
   t.equal(rig.eventsOf('ring').length, 0, 'one that was never in it')
   t.match(verdicts(rig.takePackets()), [{ what: 3 }])
+})
+
+t.test('[R-10-7] a ring by a pseudonym that is no longer in force, or not yet, is refused and not shown', async (t) => {
+  const rig = ready()
+  const { rotation } = rig.server
+  rig.do((machine, now) => machine.rotatePuid(APP, now)) // not yet committed
+  const inForce = rotationOf(rig)
+  t.ok(inForce > rotation)
+  rig.take()
+  for (const wrong of [rotation, inForce + 1, 0]) {
+    const notify = rig.server.notify({ rotation: wrong, deadlineMs: rig.wallMs + 30_000 })
+    rig.send(notify)
+    const refused = verdicts(rig.takePackets()).filter(({ what }) => what === 3)
+    t.ok(refused.some(({ id }) => id === notify.id))
+  }
+  t.equal(rig.eventsOf('ring').length, 0)
+  rig.send(rig.server.notify({ rotation: inForce, deadlineMs: rig.wallMs + 30_000 }))
+  t.equal(rig.eventsOf('ring').length, 1)
 })
 
 t.test('[R-10-7] a device that cannot open the newer list judges by its own, at first an empty one', async (t) => {
@@ -491,7 +518,7 @@ t.test('a ring that is held to the end of its wait lets go, whatever the fractio
     const outlet = { emit: nothing, ask: nothing, askAgain: nothing, askAlong: nothing, unask: nothing, save: nothing }
     const book = new RingBook(outlet, new ServerClock(), new SeenRings(), () => 'unknown', 0)
     const content = { title: '', body: '', url: '', payload: new Uint8Array(0) }
-    const names = { id: 300, ring: new Uint8Array(16), app: new Uint8Array(8), deadlineMs: 1e15 }
+    const names = { id: 300, ring: new Uint8Array(16), app: new Uint8Array(8), rotation: 7, deadlineMs: 1e15 }
     book.handleNotify({ kind: 'notify', ...names, ...content }, { monotonicMs: moment, wallMs: 0 })
     for (let rounds = 0; rounds < 3; rounds++) {
       const dueMs = book.nextTimeout()

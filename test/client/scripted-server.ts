@@ -68,6 +68,8 @@ export class ScriptedServer {
   boot: Uint8Array
   cid: Uint8Array = new Uint8Array(0)
   token: Uint8Array = new Uint8Array(0)
+  /** Of the pseudonym by which rings are sent. */
+  rotation = 0
   readonly #slab = new SessionSlab('server', 2)
   #slot: 0 | 1 = 0
   #sender: Sender
@@ -256,6 +258,7 @@ export class ScriptedServer {
       id: this.id(),
       ring: this.bytes(16),
       app: new Uint8Array(8).fill(0xaa),
+      rotation: this.rotation,
       deadlineMs: 0,
       title: 'Ann calls',
       body: '',

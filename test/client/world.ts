@@ -86,7 +86,7 @@ export class SmallHub {
     if (frame.index === 0) this.#parts = []
     this.#parts[frame.index] = frame.part.slice()
     if (frame.index < frame.count - 1) return
-    const mayCommit = frame.version > this.version && (frame.base === this.version || frame.version === frame.base + 1)
+    const mayCommit = frame.base >= this.version && frame.version > frame.base
     if (mayCommit) {
       this.sealed = concat(...this.#parts) as Uint8Array<ArrayBuffer>
       this.version = frame.version

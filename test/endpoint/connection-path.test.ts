@@ -19,6 +19,7 @@ const RING = {
   id: 4000,
   ring: new Uint8Array(16),
   app: new Uint8Array(8),
+  rotation: 7,
   deadlineMs: 1,
   title: 'Ben calls',
   body: '',

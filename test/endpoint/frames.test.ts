@@ -16,6 +16,7 @@ const notify = (id: number): ServerFrame => ({
   id,
   ring: new Uint8Array(16).fill(1),
   app: new Uint8Array(8).fill(2),
+  rotation: 7,
   deadlineMs: 9,
   title: 'Call',
   body: '',

@@ -37,11 +37,11 @@ t.test('frames, with cbor-x below them, work there as here', async (t) => {
     'the build of cbor-x for elsewhere',
   )
   const hex = 'const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");'
-  const notify = `{ kind: 'notify', id: 300, ring: new Uint8Array(16), app: new Uint8Array(8), deadlineMs: 1767225600000,
+  const notify = `{ kind: 'notify', id: 300, ring: new Uint8Array(16), app: new Uint8Array(8), rotation: 7, deadlineMs: 1767225600000,
     title: 'Ü\u{1f600}'.repeat(30), body: '', url: '', payload: new Uint8Array(3) }`
   const bytes = run(`${hex} return hex(m.encodeFrames([{ kind: 'pong', residue: 7 }, ${notify}], 's2d'))`)
   const title = Buffer.from('Ü\u{1f600}'.repeat(30)).toString('hex')
-  t.equal(bytes, `07891119012c50${'00'.repeat(16)}48${'00'.repeat(8)}1b0000019b76daa80078b4${title}606043000000`)
+  t.equal(bytes, `078a1119012c50${'00'.repeat(16)}48${'00'.repeat(8)}071b0000019b76daa80078b4${title}606043000000`)
   const back = run(`${hex} const frames = m.decodeFrames(m.encodeFrames([${notify}], 's2d'), 's2d');
     return [frames.length, frames[0].title, frames[0].deadlineMs, hex(frames[0].payload), frames[0].ring.length].join()`)
   t.equal(back, `1,${'Ü\u{1f600}'.repeat(30)},1767225600000,000000,16`)

@@ -206,26 +206,33 @@ t.test('a transfer is forgotten after a minute; the oldest gives way when there 
 })
 
 t.test('[R-10-3] mayCommit: by compare-and-set, or from a device ahead of a restored server', (t) => {
+  const ofNow = 1_000_000 * 65_536
+  const jump = 2 ** 32
   const table: [number, number, number, boolean][] = [
     [0, 0, 1, true],
     [5, 5, 6, true],
     [5, 5, 9, true],
     [5, 7, 8, true],
+    [5, 7, 9, true],
     [5, 5, 5, false],
+    [5, 7, 7, false],
+    [5, 7, 6, false],
     [5, 4, 5, false],
     [5, 4, 6, false],
     [5, 3, 9, false],
-    [5, 7, 9, false],
     [5, 5, 4, false],
-    [5, 5, 5 + 65_536, true],
-    [5, 5, 6 + 65_536, false],
-    [5, 4 + 65_536, 5 + 65_536, true],
-    [5, 5 + 65_536, 6 + 65_536, false],
+    [5, 5, ofNow + jump, true],
+    [5, 5, ofNow + jump + 1, false],
+    [ofNow + 7, ofNow + 7, ofNow + 7 + jump, true],
+    [ofNow + 7, ofNow + 7, ofNow + 8 + jump, false],
+    [5, ofNow + jump - 1, ofNow + jump, true],
+    [5, ofNow + jump, ofNow + jump + 1, false],
     [5, 2 ** 48 - 2, 2 ** 48 - 1, false],
     [0, 0, 2 ** 48 - 1, false],
   ]
   for (const [current, base, version, expected] of table) {
-    t.equal(mayCommit(current, base, version), expected, `${current}: ${base} -> ${version}`)
+    const now = { monotonicMs: 0, wallMs: 1_000_000_999 }
+    t.equal(mayCommit(current, base, version, now), expected, `${current}: ${base} -> ${version}`)
   }
   t.end()
 })

@@ -404,6 +404,17 @@ t.test('after a restart the device decides, and a refusal looks like no delivery
   t.end()
 })
 
+t.test('after a restart a ring by a pseudonym that is no longer in force goes out with its rotation', (t) => {
+  const { house, phone } = homely()
+  house.crash()
+  phone.contact('active', true)
+  for (const rotation of [5, 0]) house.ring(1, { to: [house.puid(1, APP, rotation)] })
+  house.advance(2000)
+  const rotations = new Set(phone.notifies.map(({ rotation }) => rotation))
+  t.same(rotations, new Set([0, 5]), 'the device compares it with its list [R-10-7]')
+  t.end()
+})
+
 t.test('after a restart the list decides when it comes: who is invisible is not rung', (t) => {
   const { house, phone } = homely()
   phone.putList(listFor([{}], { choice: 2 }))

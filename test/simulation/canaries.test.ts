@@ -2,13 +2,17 @@
 import t from 'tap'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import type { DeviceEvent } from '../../src/client/event.js'
+import { slotOf, workerOf } from '../../src/endpoint/device-handle.js'
 import type { EndpointEvent } from '../../src/endpoint/message.js'
 import type { Hub } from '../../src/hub/hub.js'
 import type { HubReply } from '../../src/hub/message.js'
+import { Offset } from '../../src/session/record.js'
+import type { SessionSlab } from '../../src/session/slab.js'
 import { DeviceNode, type DeviceSetting } from '../../src/sim/device-node.js'
 import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { SCENARIOS } from '../../src/sim/scenario.js'
 import { ServerNode } from '../../src/sim/server-node.js'
+import { ServerWatch } from '../../src/sim/server-watch.js'
 import { World, type WorldParts } from '../../src/sim/world.js'
 
 /** What a world finds within some seeds. */
@@ -145,6 +149,28 @@ t.test('a phone that handshakes whenever its network changes', async (t) => {
   t.match(finds('udp limited', device(Handshakes)), /sent \d+ messages 1/)
 })
 
+t.test('a server that spoils the record beside that of a session which ends', async (t) => {
+  class Careless extends ServerNode {
+    readonly #slabs: SessionSlab[] = []
+    override start(): void {
+      const { watch } = this.setting
+      const { start } = ServerWatch.prototype
+      watch.start = (workers, slots) => {
+        this.#slabs.splice(0, this.#slabs.length, ...start.call(watch, workers, slots))
+        return this.#slabs
+      }
+      super.start()
+    }
+    protected override tellHub(hub: Hub, event: EndpointEvent, now: { monotonicMs: number; wallMs: number }): void {
+      super.tellHub(hub, event, now)
+      if (event.kind !== 'ended') return
+      const neighbour = this.#slabs[workerOf(event.device)]!.view().at(slotOf(event.device) + 1)
+      neighbour.write(Offset.receiveKey, new Uint8Array(8).fill(0xff))
+    }
+  }
+  t.match(finds('hostile', server(Careless)), /sent \d+ messages 1/)
+})
+
 t.test('a server that is busy with strangers', async (t) => {
   class Busy extends ServerNode {
     #strangerMs = 0
@@ -211,7 +237,7 @@ t.test('a server that lets rings through, and phones that do not look at their o
   class Trusting extends DeviceNode {
     override start(): void {
       super.start()
-      this.machine!.parts.list.isVisible = () => true
+      this.machine!.parts.list.admitsRing = () => true
     }
   }
   const found = finds('consent', { ...server(Outdated), ...device(Trusting) })

@@ -52,6 +52,7 @@ export const SAMPLE_S2D: readonly ServerFrame[] = [
     id,
     ring: filled(4, 16),
     app,
+    rotation: 1_700_000_000,
     deadlineMs: STAMP_MS,
     title: 'Überfall',
     body: '\u{1f525}',

@@ -57,6 +57,7 @@ export const serverFrames: Record<Exclude<ServerFrame['kind'], 'pong'>, fc.Arbit
     id,
     ring: octets(16),
     app,
+    rotation: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
     deadlineMs: uint,
     title: text,
     body: text,

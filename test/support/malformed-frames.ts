@@ -70,7 +70,7 @@ export const MALFORMED_D2S: Record<string, string> = {
   'a type that is a text': '816161',
   'a type that is negative': '8120',
   'a type that is an array': '8180',
-  'a NOTIFY': `891119010050${'00'.repeat(16)}48${'00'.repeat(8)}0060606040`,
+  'a NOTIFY': `8a1119010050${'00'.repeat(16)}48${'00'.repeat(8)}000060606040`,
   'a NEW_CID': `841019010045${'00'.repeat(5)}4c${'00'.repeat(12)}`,
   'a PUID': `84181a48${'00'.repeat(8)}006161`,
   'a verdict without its code': '8201190100',

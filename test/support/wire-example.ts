@@ -83,6 +83,7 @@ const NOTIFY: NotifyFrame = {
   id: 0x1234,
   ring: filled(0xaa, 16),
   app: filled(0xbb, 8),
+  rotation: Math.trunc(STAMP_MS / 1000),
   deadlineMs: STAMP_MS + 90_000,
   title: 'Anna',
   body: 'is calling',
