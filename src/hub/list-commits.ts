@@ -2,7 +2,7 @@ import { concat, equalBytes } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
 import type { DeviceHandle } from '../endpoint/message.js'
 import type { ListFrame } from '../frame/frame.js'
-import { LIST_JUMP_MAX, LIST_PART_BYTES, LIST_VERSIONS_PER_S, ListResultCode } from '../packet/constants.js'
+import { LIST_JUMP_MAX, LIST_PART_BYTES, LIST_VERSIONS_PER_HOUR, ListResultCode } from '../packet/constants.js'
 import { type ListContext, type Sender, sendListResult, TRANSFER_MS, Transfers } from './list-channel.js'
 import type { StateFrames } from './state-frames.js'
 
@@ -24,7 +24,7 @@ interface Upload {
  * of its person.
  */
 export function mayCommit(current: number, base: number, version: number, { wallMs }: Now): boolean {
-  const ofNow = Math.trunc(wallMs / 1000) * LIST_VERSIONS_PER_S
+  const ofNow = Math.trunc(wallMs / 3_600_000) * LIST_VERSIONS_PER_HOUR
   return base >= current && version > base && version <= Math.max(current, ofNow) + LIST_JUMP_MAX
 }
 

@@ -92,9 +92,9 @@ export const LIST_PARTS_MAX = 32
 /** Parts of a list that is not whole are forgotten after so long without another. */
 export const LIST_PARTS_KEPT_MS = 60_000
 export const LIST_ENTRIES_MAX = 256
-/** Versions of lists for each second since 1970. wire-spec [R-10-1] */
-export const LIST_VERSIONS_PER_S = 65_536
-/** How far above the last version, and those of now, one may be: 65,536 seconds. wire-spec [R-10-3] */
+/** Versions of lists for each hour since 1970. wire-spec [R-10-1] */
+export const LIST_VERSIONS_PER_HOUR = 235_929_600
+/** How far above the last version, and those of now, one may be: 18 hours. wire-spec [R-10-3] */
 export const LIST_JUMP_MAX = 4_294_967_296
 /** Wait for LIST_RESULT or LIST_PART after the PONG; it doubles to the longest. wire-spec [R-10-3] */
 export const LIST_RETRY_FIRST_MS = 2_000

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import type { AppService } from '../../src/appservice/index.js'
 import { type CallClient, connectCalls } from '../../src/io/call-socket.js'
+import { bareWords } from '../support/bare-process.js'
 import { ROOT } from '../support/root.js'
 import { CLI, ServerProcess } from './process.js'
 
@@ -19,6 +20,9 @@ export const HANGS_MS = 300_000
 export async function commands(): Promise<typeof import('../../src/cli/commands/all.js').COMMANDS> {
   return (await import(`${pathToFileURL(join(ROOT, 'dist/cli/commands/all.js'))}`)).COMMANDS
 }
+
+/** Between two looks at a server that is to change: looks without a pause would keep it busy. */
+export const nextLook = (): Promise<void> => new Promise((done) => setTimeout(done, 50))
 
 /** A short path: sockets have names of at most about 100 characters. */
 export function folderOf(t: Test): string {
@@ -50,10 +54,8 @@ export class Talk {
   /** exit code; null after a signal */
   readonly ended: Promise<number | null>
 
-  /** Through `env`: the test runner hands its NODE_OPTIONS on to every process, which then takes three times as long. */
   constructor(t: Test, file: string, words: string[], env: Record<string, string> = {}) {
-    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
-    const child = spawn('env', ['-u', 'NODE_OPTIONS', ...variables, file, ...words], { stdio: 'pipe' })
+    const child = spawn('env', bareWords(file, words, env), { stdio: 'pipe' })
     this.#child = child
     child.stdin.on('error', () => {}) // it may have ended
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -8,7 +8,7 @@ import { connect as connectOver, MemoryStorage } from '../../src/client/index.js
 import { connect, DgramTransport, enrol, systemHost } from '../../src/client/node/index.js'
 import { Flag } from '../../src/packet/constants.js'
 import { flipped } from '../support/hostile-bytes.js'
-import { folderOf, HANGS_MS, serverIn } from './command.js'
+import { folderOf, HANGS_MS, nextLook, serverIn } from './command.js'
 import { pilotlight, type ServerProcess } from './process.js'
 import { UdpRelay } from './relay.js'
 
@@ -36,7 +36,10 @@ async function sendBad(t: Test, server: ServerProcess, all: readonly Uint8Array[
   for (let first = 0; first < all.length; first += ROW) {
     const row = all.slice(first, first + ROW)
     for (const bytes of row) socket.send(bytes)
-    while (sum(after) < sum(before) + first + row.length) after = await droppedAt(server)
+    while (sum(after) < sum(before) + first + row.length) {
+      await nextLook()
+      after = await droppedAt(server)
+    }
   }
   const byReason = new Map([...after].map(([reason, count]) => [reason, count - (before.get(reason) ?? 0)]))
   return { answers, byReason, dropped: sum(byReason) }

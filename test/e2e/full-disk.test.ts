@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { command, folderOf, HANGS_MS, json, refused, serverIn } from './command.js'
+import { command, folderOf, HANGS_MS, json, nextLook, refused, serverIn } from './command.js'
 import type { ServerProcess } from './process.js'
 
 /** A small disk of memory in a folder; why there is none, if there cannot be. */
@@ -35,6 +35,7 @@ async function readiness(server: ServerProcess, status: number): Promise<Respons
     const answer = await fetch(`${server.url}/readyz`)
     if (answer.status === status) return answer
     await answer.arrayBuffer()
+    await nextLook()
   }
 }
 
@@ -48,7 +49,7 @@ const numberOf = async (server: ServerProcess, name: string): Promise<number> =>
 
 /** Reads a number until it is so: what the main thread counts is read ten times a second at most. */
 async function reaches(server: ServerProcess, name: string, value: number): Promise<void> {
-  while ((await numberOf(server, name)) !== value);
+  while ((await numberOf(server, name)) !== value) await nextLook()
 }
 
 t.test('a full disk: not ready, told, and back by itself', { timeout: HANGS_MS }, async (t) => {

@@ -21,7 +21,7 @@ import { RowSealer, rowPlace } from '../../src/store/row-sealer.js'
 import { localStore } from '../store/folder.js'
 import { leaksIn, leaksInLog, needle, numberNeedle, type Secrets } from '../support/leaks.js'
 import { Receiver } from '../support/receiver.js'
-import { folderOf, HANGS_MS, PersonWatch } from './command.js'
+import { folderOf, HANGS_MS, nextLook, PersonWatch } from './command.js'
 import { ServerProcess } from './process.js'
 
 const PERSON = 0x5e3a91c7
@@ -176,7 +176,7 @@ t.test('neither files nor log nor backup say who uses what', { timeout: HANGS_MS
   const watch = new PersonWatch(t, service, puid)
   await watch.until('online')
   secrets.never.push(numberNeedle('rotation', rotationOf(device), false))
-  while ((await metric('grants_waiting')) !== '0');
+  while ((await metric('grants_waiting')) !== '0') await nextLook()
   look('the device has it')
 
   const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }
@@ -231,7 +231,7 @@ t.test('neither files nor log nor backup say who uses what', { timeout: HANGS_MS
   await device.revoke(app)
   await again.until('offline')
   t.equal((await service.presence(second)).cause, 'revoked')
-  while ((await metric('grants_waiting')) !== '0');
+  while ((await metric('grants_waiting')) !== '0') await nextLook()
   look('all is over')
   const backup = join(folder, 'backup')
   const admin = await connectCalls(join(data, 'pilotlight.sock'))

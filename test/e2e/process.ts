@@ -1,12 +1,11 @@
 /** A real server as its own process, and what tests do with it. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { promisify } from 'node:util'
+import { runBare, spawnBare } from '../support/bare-process.js'
 import { ROOT } from '../support/root.js'
 
-const run = promisify(execFile)
 export const CLI = join(ROOT, 'dist/cli/main.js')
 const CRYPTO = process.env['PILOTLIGHT_CRYPTO'] ?? 'native'
 
@@ -17,13 +16,13 @@ export interface Failure {
 
 /** Runs `pilotlight` and gives its JSON. */
 export async function pilotlight(...words: string[]): Promise<Record<string, string>> {
-  return JSON.parse((await run('node', [CLI, ...words, '--json'])).stdout)
+  return JSON.parse((await runBare('node', [CLI, ...words, '--json'])).stdout)
 }
 
 /** Runs `pilotlight`, which must fail. */
 export async function pilotlightFails(...words: string[]): Promise<Failure> {
   try {
-    await run('node', [CLI, ...words])
+    await runBare('node', [CLI, ...words])
   } catch (error) {
     const { code, stderr } = error as Failure
     return { code, stderr }
@@ -69,10 +68,8 @@ export class ServerProcess {
       '--json',
     ]
     words.push(...this.#more)
-    this.#child = spawn('node', [CLI, ...words], {
-      stdio: ['ignore', 'pipe', this.#logLevel === 'error' ? 'inherit' : 'pipe'],
-      env: { ...process.env, ...this.#env },
-    })
+    const stdio = ['ignore', 'pipe', this.#logLevel === 'error' ? 'inherit' : 'pipe'] as const
+    this.#child = spawnBare('node', [CLI, ...words], { stdio: [...stdio] }, this.#env)
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.log += text
     })

@@ -8,6 +8,7 @@ import { MemoryStorage } from '../../src/client/index.js'
 import { connect, enrol } from '../../src/client/node/index.js'
 import { OTHER_TLS, TEST_TLS } from '../sidecar/test-tls.js'
 import { eventsOf, type ReceivedEvent, Receiver, verifyWithOracle } from '../support/receiver.js'
+import { nextLook } from './command.js'
 import { pilotlight, ServerProcess } from './process.js'
 
 interface Scene {
@@ -121,7 +122,7 @@ t.test('kill -9 between the end of a ring and its delivery: told after the start
   t.same(eventsOf(again), eventsOf(first), 'the same after another kill')
   verifyWithOracle(again, made.json['secret'] as string)
   const waiting = async () => Number(/^pilotlight_webhook_waiting (\d+)/m.exec(await server.metrics())?.[1])
-  while ((await waiting()) > 0);
+  while ((await waiting()) > 0) await nextLook()
   const ringAndHang = async () => {
     await receiver.answer({ hang: true })
     const { id } = await service.ring({ to: puid, title: 'Ada calls again' })
@@ -135,7 +136,8 @@ t.test('kill -9 between the end of a ring and its delivery: told after the start
       () => true,
       () => false,
     )
-  ); // it takes no requests any more
+  )
+    await nextLook() // until it takes no requests any more
   await receiver.release()
   await stopped
   await server.start()
@@ -180,7 +182,7 @@ t.test('a restart is told first; rotation; the log and replay; 410 disables; the
   await (await service.ring({ to: puid, title: 'Ada calls', deadlineSeconds: 60 })).withdraw()
   t.match(await receiver.events(), [{ type: 'ring.ended', data: { state: 'withdrawn' } }])
   const disabled = async () => (await call('GET', '/v1/webhook')).json['disabled']
-  while ((await disabled()) === null);
+  while ((await disabled()) === null) await nextLook()
   t.match(await disabled(), { reason: 'gone' })
   t.match(await server.metrics(), /pilotlight_webhook_disabled 1\n/)
   await server.end('SIGKILL')

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Webhook } from 'standardwebhooks'
 import type { Test } from 'tap'
+import { spawnBare } from './bare-process.js'
 import { ROOT } from './root.js'
 
 /** A request as the endpoint got it. */
@@ -35,16 +36,14 @@ export class Receiver {
   }
 
   /**
-   * Starts one; it ends with the test. Through `env`: the test runner hands its NODE_OPTIONS on to every process.
+   * Starts one; it ends with the test.
    *
    * @param tls PEM texts, null for plain HTTP.
    */
   static async start(t: Test, tls: { cert: string; key: string } | null = null): Promise<Receiver> {
     const file = join(ROOT, 'test/support/receiver.mjs')
-    const child = spawn('env', ['-u', 'NODE_OPTIONS', 'node', file], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, ...(tls !== null && { PILOTLIGHT_TEST_CERT: tls.cert, PILOTLIGHT_TEST_KEY: tls.key }) },
-    })
+    const env = tls === null ? {} : { PILOTLIGHT_TEST_CERT: tls.cert, PILOTLIGHT_TEST_KEY: tls.key }
+    const child = spawnBare('node', [file], { stdio: ['pipe', 'pipe', 'inherit'] }, env)
     t.teardown(() => child.kill('SIGKILL'))
     const receiver = new Receiver(child, tls === null ? 'http' : 'https')
     receiver.port = JSON.parse((await receiver.#lines.next()).value).port
