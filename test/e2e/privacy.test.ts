@@ -206,7 +206,7 @@ t.test('neither files nor log nor backup say who uses what', { timeout: HANGS_MS
   t.equal((await accepted.outcome()).state, 'accepted')
   await receiver.next()
   look('an outcome waits for its webhook')
-  while ((await metric('webhook_waiting')) !== '0') await receiver.next()
+  while ((await metric('webhook_waiting')) !== '0') await nextLook()
   look('rings are over and told')
   const rows = openedRings(data, join(folder, 'stolen'))
   t.equal(rows.length, 2)
