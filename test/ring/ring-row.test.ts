@@ -133,6 +133,8 @@ t.test('the hash of a request tells apart what runs together, and forgets the ke
   const all: Partial<NewRing>[] = [
     {},
     { title: 'Ada call', body: 's' },
+    { title: 'a\0\0\0\0b', body: 'c' },
+    { title: 'a', body: 'b\0\0\0\0c' },
     { deadlineInMs: 3_000 },
     { to: ['p_1', 'p_2'] },
     { to: ['p_', '1'] },
