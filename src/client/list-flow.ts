@@ -344,10 +344,12 @@ export class ListFlow {
 
   /**
    * The server went on to another version: what is under way can only be refused. It may be the one that we commit, but
-   * another device's list can have that number too: fetched, it shows which of our edits it holds.
+   * another device's list can have that number too: fetched, it shows which of our edits it holds. A server that was
+   * restored has nothing newer any more to fetch.
    */
   #isOvertaken(version: number): boolean {
     if (this.#flow?.kind === 'visibility') return true
+    if (this.#flow?.kind === 'fetch') return version <= this.#replica.version
     return this.#flow?.kind === 'commit' && version !== this.#flow.base
   }
 

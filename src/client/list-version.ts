@@ -3,7 +3,7 @@ import type { Random } from '../base/random.js'
 import { LIST_VERSION_MAX, LIST_VERSIONS_PER_HOUR } from '../packet/constants.js'
 
 /**
- * Draws the version of a changed list. Nobody gives a number twice, also not where a server was restored from an old
+ * Draws the version of a changed list. No number is given twice, also not where a server was restored from an old
  * copy, or runs beside one: an hour later the change has the higher one, and within the hour chance tells them apart. Hours,
  * as the server stores versions, and seconds would tell rotations. wire-spec [R-10-1]
  *

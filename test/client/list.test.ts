@@ -10,6 +10,7 @@ import { openList } from '../../src/frame/sealed-list.js'
 import { testCrypto } from '../support/crypto.js'
 import { ListServer } from './list-server.js'
 import { APP, Rig, START_WALL_MS } from './rig.js'
+import type { Packet } from './scripted-server.js'
 
 const crypto = await testCrypto()
 const OTHER = 'bbbbbbbbbbbbbbbb'
@@ -324,6 +325,27 @@ t.test('[R-10-6] a higher version (the server was restored): ours goes up as it 
     { kind: 'visibility', version },
   ])
   t.match(lists.opened(keyOf(rig)), { status: 'c' })
+})
+
+t.test('[R-10-6] a list that a restored server has no more is not waited for', async (t) => {
+  const { rig, lists } = ready()
+  rig.do((machine, now) => machine.allow(APP, {}, now))
+  lists.serve()
+  const backup = { version: lists.version, sealed: lists.sealed }
+  lists.change((list) => ({ ...list, status: 'lost' }))
+  rig.send(lists.state())
+  const asking = rig.takePackets().at(-1) as Packet
+  t.ok(asking.frames.some(({ kind }) => kind === 'want-list'))
+  rig.deliver(rig.server.answer(asking)) // the part is lost
+  rig.do((machine, now) => machine.deny(APP, now)) // waits for the list
+  Object.assign(lists, backup)
+  rig.server.restart(1_700_000_500)
+  rig.send({ kind: 'challenge', challenge: rig.server.bytes(8) })
+  rig.server.confirm()
+  rig.send(forgetful(lists).state())
+  lists.serve()
+  t.ok(lists.version > backup.version)
+  t.match(lists.visible, { status: '', entries: [{ flags: 0 }] })
 })
 
 t.test('[R-10-1] with an edit that waits, a restored server gets a higher version than any', async (t) => {
