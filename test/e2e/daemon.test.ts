@@ -140,8 +140,8 @@ t.test('device run --daemon: one channel for all programs of a machine', { timeo
   })
 
   await t.test('a second process on the device or on the socket is refused in words', async (t) => {
-    const other = join(folder, 'other.json')
-    copyFileSync(file, other) // never gets to the server
+    const others = ['a.json', 'b.json', 'c.json'].map((name) => join(folder, name))
+    for (const other of others) copyFileSync(file, other) // never gets to the server
     const foreign = join(folder, 'foreign')
     writeFileSync(foreign, 'mine')
     const elsewhere = ['--socket', join(folder, 'elsewhere')]
@@ -149,14 +149,18 @@ t.test('device run --daemon: one channel for all programs of a machine', { timeo
       refused(t, run, { code: 'PL_DEVICE_BUSY', message: /another process runs this device/ }),
       refused(t, [...run, ...elsewhere, '--json'], { code: 'PL_DEVICE_BUSY' }),
     ])
-    const runOther = ['device', 'run', '--file', other, '--daemon', '--socket']
-    await Promise.all([
-      refused(t, [...runOther, socket], { code: 'PL_SOCKET_TAKEN', message: /another process listens/ }),
-      refused(t, [...runOther, foreign], { code: 'PL_DEVICE_FILE', message: /is no socket/ }),
-      refused(t, [...runOther, join(foreign, 'x')], { code: 'PL_DEVICE_FILE', message: /cannot be used \(ENOTDIR\)/ }),
-    ])
+    const taken = [
+      { path: socket, code: 'PL_SOCKET_TAKEN', message: /another process listens/ },
+      { path: foreign, code: 'PL_DEVICE_FILE', message: /is no socket/ },
+      { path: join(foreign, 'x'), code: 'PL_DEVICE_FILE', message: /cannot be used \(ENOTDIR\)/ },
+    ]
+    await Promise.all(
+      taken.map(({ path, ...refusal }, index) =>
+        refused(t, ['device', 'run', '--file', others[index]!, '--daemon', '--socket', path], refusal),
+      ),
+    )
     t.equal(readFileSync(foreign, 'utf8'), 'mine', 'what is there stays')
-    t.notOk(existsSync(`${other}.sock`), 'the first socket is taken away again')
+    for (const other of others) t.notOk(existsSync(`${other}.sock`), 'the first socket is taken away again')
   })
 
   await t.test('killed, it goes on in its session; told to end, it leaves', async (t) => {
