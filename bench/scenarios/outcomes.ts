@@ -9,8 +9,8 @@ import { PLACES, type Verdict } from './outcomes/book.js'
 import { type Facts, type Plan, runOutcomes } from './outcomes/run.js'
 import { SERVE_OPTIONS } from './outcomes/server.js'
 
-const FULL = { applications: 1_000, rings: 1_000, kills: 20 }
-const IN_ALL = { applications: '50', rings: '100', kills: '3' }
+const FULL = { applications: 1_000, rings: 1_000, kills: 20, 'read-every': 10 }
+const IN_ALL = { applications: '50', rings: '100', kills: '3', 'read-every': '1' }
 
 /** Rings through a real server that is killed again and again: each must end with one outcome, the same wherever it is read. */
 export const outcomes: Scenario = {
@@ -22,6 +22,11 @@ export const outcomes: Scenario = {
     applications: { type: 'string', placeholder: 'N', help: `applications; ${FULL.applications}` },
     rings: { type: 'string', placeholder: 'N', help: `rings of each application; ${FULL.rings}` },
     kills: { type: 'string', placeholder: 'N', help: `times that the server is killed and started; ${FULL.kills}` },
+    'read-every': {
+      type: 'string',
+      placeholder: 'N',
+      help: `of so many outcomes one is read with GET as well; ${FULL['read-every']}`,
+    },
   },
   wordsInAll: Object.entries(IN_ALL).flatMap(([name, value]) => [`--${name}`, value]),
   run,
@@ -32,6 +37,7 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
     applications: wholeNumber(values['applications'], 'applications', 1, FULL.applications),
     ringsEach: wholeNumber(values['rings'], 'rings', 1, FULL.rings),
     kills: wholeNumber(values['kills'], 'kills', 0, FULL.kills),
+    readEvery: wholeNumber(values['read-every'], 'read-every', 1, FULL['read-every']),
     seed: new SeededRandom(seed),
   }
   const { applications, ringsEach, kills } = plan
@@ -57,8 +63,15 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
       devicesDiffer: verdict.devicesDiffer,
       seconds: facts.seconds,
     },
-    parameters: { applications, ringsEach, kills, devices: facts.devices, serve: SERVE_OPTIONS },
-    tables: [outcomeTable(verdict), placeTable(verdict, facts), runTable(facts)],
+    parameters: {
+      applications,
+      ringsEach,
+      kills,
+      readEvery: plan.readEvery,
+      devices: facts.devices,
+      serve: SERVE_OPTIONS,
+    },
+    tables: [outcomeTable(verdict), placeTable(verdict, facts, plan.readEvery), runTable(facts)],
     exitCode: isGood ? 0 : 1,
   }
 }
@@ -72,13 +85,17 @@ function outcomeTable({ states, rings, outcomes: ended, duplicates, missing, fau
   }
 }
 
-function placeTable({ told, repeats, deviceEnds, devicesDiffer }: Verdict, { unsigned }: Facts): Table {
+function placeTable(
+  { told, repeats, deviceEnds, devicesDiffer }: Verdict,
+  { unsigned }: Facts,
+  readEvery: number,
+): Table {
   return {
     title: 'Where outcomes were read',
     columns: ['place', 'told', 'of these again, the same'],
     rows: [...PLACES.map((place) => [place, told[place] ?? 0, repeats[place] ?? 0]), ['devices', deviceEnds, null]],
     notes: [
-      'Every outcome must come by webhook and be read with GET; one application in twenty has a stream besides. Each field counts. ' +
+      `Every outcome must come by webhook, one in ${readEvery} is read with GET, and one application in twenty has a stream. Each field counts. ` +
         'One webhook in 400 is answered with 500, one in 400 with nothing, and comes again. ' +
         'After each kill and at the end outcomes that were told before are read again.',
       `Rings of which a device was told another end: ${devicesDiffer}. Webhooks with a wrong signature: ${unsigned}.`,

@@ -7,7 +7,7 @@ const ended = (id: string, state = 'accepted', more = {}) => ({ id, state, ended
 
 /** A book of three rings, `a` told as it should be. */
 function book(): OutcomeBook {
-  const made = new OutcomeBook(3)
+  const made = new OutcomeBook(3, () => true)
   made.open(0, 'a')
   made.tell('webhook', ended('a'))
   made.tell('read', ended('a'))
@@ -17,7 +17,7 @@ function book(): OutcomeBook {
 t.test('200 rings of 10 applications, two kills: one outcome each, the same by webhook and GET', async (t) => {
   const { result, exitCode } = await outcomes.run({
     action: null,
-    values: { applications: '10', rings: '20', kills: '2' },
+    values: { applications: '10', rings: '20', kills: '2', 'read-every': '1' },
     seed: '1',
     progress: (line) => t.comment(line),
   })

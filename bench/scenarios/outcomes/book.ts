@@ -7,9 +7,6 @@ export type Place = (typeof PLACES)[number]
 /** Final states of a ring. */
 export const ENDS = ['accepted', 'dismissed', 'missed', 'withdrawn', 'failed'] as const
 
-/** Places at which every ring must be told. */
-const REQUIRED = ['webhook', 'read'] as const
-
 /**
  * What each end on a device says of the outcome. A device says `missed` also when it stopped by its own bound of the
  * deadline before it heard an outcome, and `unconfirmed` when it never heard: neither claims anything.
@@ -36,7 +33,7 @@ export interface Verdict {
   outcomes: number
   /** outcomes that differ from another of the same ring, and rings that nobody sent: an idempotency key that counted twice */
   duplicates: number
-  /** rings that a place which must tell them did not */
+  /** rings that the webhook did not tell, or GET, of those that are read */
   missing: number
   states: Record<string, number>
   /** outcomes told again with the same content, by place */
@@ -71,9 +68,14 @@ export class OutcomeBook {
   readonly #faults: string[] = []
   #differing = 0
   #deviceEndCount = 0
+  readonly #isRead: (number: number) => boolean
 
-  /** @param rings their numbers are below this. */
-  constructor(rings: number) {
+  /**
+   * @param rings  their numbers are below this.
+   * @param isRead whether the outcome of this ring must be read with GET.
+   */
+  constructor(rings: number, isRead: (number: number) => boolean) {
+    this.#isRead = isRead
     this.#hashes = new Int32Array(rings)
     this.#states = new Uint8Array(rings)
     this.#places = new Uint8Array(rings)
@@ -148,7 +150,8 @@ export class OutcomeBook {
     const states: Record<string, number> = Object.fromEntries(ENDS.map((end) => [end, 0]))
     let [missing, devicesDiffer] = [0, 0]
     for (const [id, number] of this.#numbers) {
-      const absent = REQUIRED.filter((place) => !this.isTold(number, place))
+      const required: readonly Place[] = this.#isRead(number) ? ['webhook', 'read'] : ['webhook']
+      const absent = required.filter((place) => !this.isTold(number, place))
       if (absent.length > 0) {
         missing++
         this.#note(`ring ${number} (${id}) was not told by ${absent.join(' and ')}`)

@@ -11,7 +11,7 @@ export interface RingingApp {
 
 /** Requests that make rings, at a time. */
 const SENDERS = 128
-/** Rings that have not been told by webhook and read; no more are sent meanwhile. */
+/** Rings that are not settled; no more are sent meanwhile. */
 const OPEN_MAX = 1_500
 /** Requests that read outcomes, at a time. */
 const READERS = 48
@@ -43,6 +43,7 @@ export class RingDriver {
   readonly #caller: Caller
   readonly #book: OutcomeBook
   readonly #settled: Uint8Array
+  readonly #isRead: (number: number) => boolean
   readonly #toRead: number[] = []
   readonly #ids = new Map<number, string>()
   #settledCount = 0
@@ -57,16 +58,18 @@ export class RingDriver {
     seed: SeededRandom
     caller: Caller
     book: OutcomeBook
+    isRead: (number: number) => boolean
   }) {
     this.#apps = parts.apps
     this.#rings = parts.rings
     this.#seed = parts.seed
     this.#caller = parts.caller
     this.#book = parts.book
+    this.#isRead = parts.isRead
     this.#settled = new Uint8Array(parts.rings)
   }
 
-  /** Rings that were told by webhook and read. */
+  /** Rings that were told by webhook, and read if they are to be. */
   get settled(): number {
     return this.#settledCount
   }
@@ -99,8 +102,7 @@ export class RingDriver {
   tell(place: Place, ring: ToldRing): void {
     const number = this.#book.tell(place, ring)
     if (number === null || place !== 'webhook') return
-    this.#toRead.push(number)
-    if (this.#readerCount < READERS) void this.#read()
+    this.#settle(number)
   }
 
   /**
@@ -133,14 +135,22 @@ export class RingDriver {
     const id = String(json['id'])
     this.#ids.set(number, id)
     this.#book.open(number, id)
-    if (this.#book.isTold(number, 'webhook')) this.#queueEarly(number)
+    if (this.#book.isTold(number, 'webhook')) this.#settle(number) // it came before the answer
     if (deed === 'withdraw') await this.#caller.call('DELETE', `/v1/rings/${id}`, auth(app))
   }
 
-  /** Its webhook came before the answer to its sender. */
-  #queueEarly(number: number): void {
+  /** The webhook told it; to be read with GET, or done. */
+  #settle(number: number): void {
+    if (!this.#isRead(number)) return this.#count(number)
     this.#toRead.push(number)
     if (this.#readerCount < READERS) void this.#read()
+  }
+
+  #count(number: number): void {
+    if (this.#settled[number] === 1) return
+    this.#settled[number] = 1
+    this.#settledCount++
+    this.nudge()
   }
 
   async #read(): Promise<void> {
@@ -149,10 +159,7 @@ export class RingDriver {
       for (;;) {
         const number = this.#toRead.shift()
         if (number === undefined) break
-        if (!(await this.#get(number, 'read')) || this.#settled[number] === 1) continue
-        this.#settled[number] = 1
-        this.#settledCount++
-        this.nudge()
+        if (await this.#get(number, 'read')) this.#count(number)
       }
     } catch (error) {
       this.#failed = error

@@ -13,6 +13,8 @@ export interface Plan {
   applications: number
   ringsEach: number
   kills: number
+  /** of so many outcomes one is read with GET */
+  readEvery: number
   seed: SeededRandom
 }
 
@@ -72,7 +74,7 @@ class Run {
     this.#rings = plan.applications * plan.ringsEach
     this.#progress = progress
     this.#server = new Server(folder)
-    this.#book = new OutcomeBook(this.#rings)
+    this.#book = new OutcomeBook(this.#rings, this.#isRead)
     this.#caller = new Caller(() => this.#server.url)
     this.#people = new People((number, end) => this.#book.tellDevice(number, end))
     this.#receiver = new Receiver((ring) => this.#driver?.tell('webhook', ring))
@@ -119,6 +121,12 @@ class Run {
     }
   }
 
+  /** Goes through all applications. */
+  readonly #isRead = (number: number): boolean => {
+    const { applications, readEvery } = this.#plan
+    return (number + Math.floor(number / applications)) % readEvery === 0
+  }
+
   async close(): Promise<void> {
     this.#streams.close()
     await this.#server.kill()
@@ -159,6 +167,7 @@ class Run {
       seed: this.#plan.seed.fork('deeds'),
       caller: this.#caller,
       book: this.#book,
+      isRead: this.#isRead,
     })
   }
 
