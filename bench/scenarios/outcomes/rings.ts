@@ -141,8 +141,8 @@ export class RingDriver {
 
   /** The webhook told it; to be read with GET, or done. */
   #settle(number: number): void {
-    if (!this.#isRead(number)) return this.#count(number)
-    this.#toRead.push(number)
+    if (this.#isRead(number)) this.#toRead.push(number)
+    else this.#count(number)
     if (this.#readerCount < READERS) void this.#read()
   }
 
