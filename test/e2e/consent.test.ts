@@ -343,6 +343,27 @@ t.test('what is wrong is refused, and never redirects to a stranger', async (t) 
     body: new URLSearchParams({ grant_type: 'authorization_code', ...badSecret }),
   })
   t.match(unauthorized.headers.get('www-authenticate') ?? '', 'Basic', 'RFC 6749 §5.2')
+  const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
+  const own = basic(app['id'], app['apiKey'])
+  const twoWays: [string, Record<string, string>][] = [
+    [own, { client_id: other.json['id'] }],
+    [own, { client_secret: app['apiKey'] }],
+    [basic(app['id'], ''), {}],
+    ['Basic !', { client_id: app['id'] }],
+    [`Bearer ${app['apiKey']}`, { client_id: app['id'] }],
+  ]
+  for (const [authorization, more] of twoWays) {
+    const answer = await fetch(`${browser.url}/oauth/token`, {
+      method: 'POST',
+      headers: { authorization },
+      body: new URLSearchParams({ grant_type: 'authorization_code', code, code_verifier: verifier, ...more }),
+    })
+    t.match(
+      [answer.status, await answer.json()],
+      [401, { error: 'invalid_client' }],
+      `${authorization} ${Object.keys(more)}`,
+    )
+  }
   t.match(await browser.exchange({ ...fields, grant_type: 'password' }), { json: { error: 'unsupported_grant_type' } })
   t.equal((await browser.exchange(fields)).status, 200)
   t.match(await browser.exchange(fields), { status: 400, json: { error: 'invalid_grant' } }, 'once')

@@ -94,11 +94,15 @@ export function tokenRoutes(app: App, context: Context): void {
   )
 }
 
-/** Who says they ask: by HTTP Basic, or by fields (RFC 6749 §2.3.1). */
+/** Who says they ask: by HTTP Basic, or by fields; not in two ways, and not as two clients (RFC 6749 §2.3). */
 function clientOf(request: FastifyRequest, form: Record<string, unknown>): { id: string; secret: string } {
-  const basic = /^basic +([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? '')?.[1]
-  if (basic === undefined) return { id: fieldOf(form, 'client_id'), secret: fieldOf(form, 'client_secret') }
+  const asked = { id: fieldOf(form, 'client_id'), secret: fieldOf(form, 'client_secret') }
+  const { authorization } = request.headers
+  if (authorization === undefined) return asked
+  const basic = /^basic +([A-Za-z0-9+/=]+)$/i.exec(authorization)?.[1] ?? ''
   const [id = '', secret = ''] = Buffer.from(basic, 'base64').toString('utf8').split(':').map(decoded)
+  const isOneWay = secret !== '' && asked.secret === '' && (asked.id === '' || asked.id === id)
+  if (!isOneWay) throw new Problem('invalid-client')
   return { id, secret }
 }
 
