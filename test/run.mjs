@@ -1,26 +1,36 @@
-// `npm test -- [--crypto noble|native] [tap's own arguments] [test/...]`: runs the compiled tests, with one
-// crypto provider if named. Tests are named by source file or folder; without names all run.
-import { spawnSync } from 'node:child_process'
+// `npm test -- [--crypto noble|native] [test/...]`: runs the compiled tests, with one crypto provider if named. Tests
+// are named by source file or folder; without names all run. TAP goes to stdout.
+//
+// By tap's own `spawn` and not by its command line: that gives each process, and each process and worker started by it,
+// loaders for TypeScript and mocks, which take longer than most tests.
 import { readdirSync } from 'node:fs'
+import { t } from 'tap'
+
+/** Of one file. */
+const TIMEOUT_S = 600
 
 const words = process.argv.slice(2).map((word) => word.replace(/\/$/, ''))
 const at = words.indexOf('--crypto')
-const env = { ...process.env }
 if (at >= 0) {
   const [, name] = words.splice(at, 2)
-  if (name !== 'noble' && name !== 'native') {
-    console.error('--crypto takes noble or native')
-    process.exit(2)
-  }
-  env.PILOTLIGHT_CRYPTO = name
+  if (name !== 'noble' && name !== 'native') fail('--crypto takes noble or native')
+  process.env.PILOTLIGHT_CRYPTO = name
 }
 // By the sources: what was compiled from a test that is gone stays in the folder.
 const sources = readdirSync('test', { recursive: true }).map((name) => `test/${name}`)
 const tests = sources.filter((file) => file.endsWith('.test.ts')).sort()
-const named = words.filter((word) => sources.includes(word))
-const isNamed = (file) => named.some((name) => file === name || file.startsWith(`${name}/`))
-const files = tests.filter((file) => named.length === 0 || isNamed(file))
-const compiled = files.map((file) => `build-test/${file.replace(/\.ts$/, '.js')}`)
-const rest = words.filter((word) => !named.includes(word))
-const reporter = rest.some((word) => /^(-R|--reporter)/.test(word)) ? [] : ['--reporter=tap']
-process.exit(spawnSync('tap', [...reporter, ...rest, ...compiled], { env, stdio: 'inherit' }).status ?? 1)
+for (const word of words) if (!sources.includes(word)) fail(`no test file or folder ${word}`)
+const isNamed = (file) => words.some((word) => file === word || file.startsWith(`${word}/`))
+
+process.env.TAP_TIMEOUT = `${TIMEOUT_S}`
+t.setTimeout(0)
+t.jobs = 3
+for (const file of tests.filter((file) => words.length === 0 || isNamed(file))) {
+  const compiled = `build-test/${file.replace(/\.ts$/, '.js')}`
+  t.spawn(process.execPath, ['--enable-source-maps', compiled], { buffered: true, timeout: TIMEOUT_S * 1000 }, file)
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`)
+  process.exit(2)
+}

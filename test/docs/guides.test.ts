@@ -28,10 +28,9 @@ t.test('docs/guides', async (t) => {
   writeFileSync(join(bin, 'pilotlight'), `#!/bin/sh\nexec node '${CLI}' "$@"\n`, { mode: 0o755 })
   const shell = GUIDES.flatMap((guide) => [`echo "# ${guide} $KEY $PUID"`, ...blocks(guide, 'sh'), 'echo'])
   t.ok(shell.length >= 15)
-  const { NODE_OPTIONS: _runner, ...env } = process.env
   const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', ['KEY= PUID=', ...shell].join('\n')], {
     cwd: folder,
-    env: { ...env, URL: server.url, PILOTLIGHT_DATA: folder, PATH: `${bin}:${process.env['PATH']}` },
+    env: { ...process.env, URL: server.url, PILOTLIGHT_DATA: folder, PATH: `${bin}:${process.env['PATH']}` },
   })
   const [, first = '', errors = '', polling = '', ringing = '', pool = ''] = stdout.split(/^# .*$/m)
   t.match(JSON.parse(first.slice(first.lastIndexOf('{'))), { state: /offline|unknown/ })

@@ -9,7 +9,6 @@ import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import type { AppService } from '../../src/appservice/index.js'
 import { type CallClient, connectCalls } from '../../src/io/call-socket.js'
-import { bareWords } from '../support/bare-process.js'
 import { ROOT } from '../support/root.js'
 import { CLI, ServerProcess } from './process.js'
 
@@ -55,7 +54,7 @@ export class Talk {
   readonly ended: Promise<number | null>
 
   constructor(t: Test, file: string, words: string[], env: Record<string, string> = {}) {
-    const child = spawn('env', bareWords(file, words, env), { stdio: 'pipe' })
+    const child = spawn(file, words, { stdio: 'pipe', env: { ...process.env, ...env } })
     this.#child = child
     child.stdin.on('error', () => {}) // it may have ended
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

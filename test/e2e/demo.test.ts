@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { runBare } from '../support/bare-process.js'
 import { ROOT } from '../support/root.js'
+import { runProcess } from '../support/run-process.js'
 
 t.test('the demo tells the whole main job as one JSON object', { timeout: 600_000 }, async (t) => {
   const main = join(ROOT, 'dist/cli/demo/main.js')
-  const { stdout } = await runBare('node', [main, '--once', '--json'])
+  const { stdout } = await runProcess('node', [main, '--once', '--json'])
   const result = JSON.parse(stdout)
   t.match(result, {
     ok: true,

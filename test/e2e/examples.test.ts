@@ -1,11 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import ts from 'typescript'
-import { runBare, spawnBare } from '../support/bare-process.js'
 import { ROOT } from '../support/root.js'
+import { runProcess } from '../support/run-process.js'
 
 const CLI = join(ROOT, 'dist/cli/main.js')
 const EXAMPLES = readdirSync(join(ROOT, 'examples')).filter((name) => name.endsWith('.ts'))
@@ -43,23 +44,23 @@ t.test('the smallest device and the smallest AppService meet', async (t) => {
   }
   const data = ['--data', join(folder, 'server')]
   const options = ['--host', '127.0.0.1', '--udp-port', '0', '--http-port', '0', '--json', '--log-level', 'error']
-  const server = spawnBare('node', [CLI, 'serve', ...data, ...options], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const server = spawn('node', [CLI, 'serve', ...data, ...options], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => server.kill('SIGKILL'))
   const { http } = JSON.parse(await lines(server)('{'))
   const url = http[0]
   const pilotlight = async (...words: string[]): Promise<Record<string, string>> =>
-    JSON.parse((await runBare('node', [CLI, ...words, ...data, '--json'])).stdout)
+    JSON.parse((await runProcess('node', [CLI, ...words, ...data, '--json'])).stdout)
   const { code } = await pilotlight('account', 'add', 'Ada')
   const { app, apiKey } = await pilotlight('app', 'add', 'chat')
 
-  const device = spawnBare('node', [join(folder, 'device.mjs'), url, code!, app!], {
+  const device = spawn('node', [join(folder, 'device.mjs'), url, code!, app!], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.teardown(() => device.kill('SIGKILL'))
   const deviceLine = lines(device)
   const puid = (await deviceLine('PUID: ')).slice('PUID: '.length)
-  const { stdout } = await runBare('node', [join(folder, 'appservice.mjs'), url, apiKey!, puid])
+  const { stdout } = await runProcess('node', [join(folder, 'appservice.mjs'), url, apiKey!, puid])
   t.equal(stdout, 'the person is online\nthe ring was accepted\n')
   t.equal(await deviceLine('rings'), 'rings: Ben calls')
   t.equal(await deviceLine('ended'), 'ended: accepted')

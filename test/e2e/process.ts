@@ -1,10 +1,12 @@
 /** A real server as its own process, and what tests do with it. */
+
 import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { runBare, spawnBare } from '../support/bare-process.js'
 import { ROOT } from '../support/root.js'
+import { runProcess } from '../support/run-process.js'
 
 export const CLI = join(ROOT, 'dist/cli/main.js')
 const CRYPTO = process.env['PILOTLIGHT_CRYPTO'] ?? 'native'
@@ -16,13 +18,13 @@ export interface Failure {
 
 /** Runs `pilotlight` and gives its JSON. */
 export async function pilotlight(...words: string[]): Promise<Record<string, string>> {
-  return JSON.parse((await runBare('node', [CLI, ...words, '--json'])).stdout)
+  return JSON.parse((await runProcess('node', [CLI, ...words, '--json'])).stdout)
 }
 
 /** Runs `pilotlight`, which must fail. */
 export async function pilotlightFails(...words: string[]): Promise<Failure> {
   try {
-    await runBare('node', [CLI, ...words])
+    await runProcess('node', [CLI, ...words])
   } catch (error) {
     const { code, stderr } = error as Failure
     return { code, stderr }
@@ -69,7 +71,7 @@ export class ServerProcess {
     ]
     words.push(...this.#more)
     const stdio = ['ignore', 'pipe', this.#logLevel === 'error' ? 'inherit' : 'pipe'] as const
-    this.#child = spawnBare('node', [CLI, ...words], { stdio: [...stdio] }, this.#env)
+    this.#child = spawn('node', [CLI, ...words], { stdio: [...stdio], env: { ...process.env, ...this.#env } })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.log += text
     })

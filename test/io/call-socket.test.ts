@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -5,7 +6,6 @@ import { join, relative } from 'node:path'
 import t from 'tap'
 import { CallError, connectCalls, serveCalls } from '../../src/io/call-socket.js'
 import { folderOf } from '../e2e/command.js'
-import { spawnBare } from '../support/bare-process.js'
 
 t.test('calls, errors and lines told', async (t) => {
   const file = join(folderOf(t), 's.sock')
@@ -58,7 +58,7 @@ t.test('one listener only, and a dead one is replaced', async (t) => {
   await listener.close()
   // The relative path: the system cuts a socket's path at 107 bytes, and the checkout may lie deep.
   const script = `require('net').createServer().listen(${JSON.stringify(relative('', file))}, () => console.log('up'))`
-  const child = spawnBare(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(child.stdout!, 'data')
   child.kill('SIGKILL')
   await once(child, 'exit')

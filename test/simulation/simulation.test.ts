@@ -5,8 +5,8 @@ import { nobleCrypto } from '../../src/crypto/noble.js'
 import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { SCENARIOS, STORMS } from '../../src/sim/scenario.js'
 import { World } from '../../src/sim/world.js'
-import { runBare } from '../support/bare-process.js'
 import { ROOT } from '../support/root.js'
+import { runProcess } from '../support/run-process.js'
 
 const MAIN = join(ROOT, 'dist/sim/main.js')
 const crypto = idealCrypto
@@ -46,7 +46,7 @@ t.test('500 devices that come back at once are all on line again', async (t) => 
 
 t.test('200 seeds break no promise', { timeout: 1_400_000 }, async (t) => {
   const halves = ['1', '101'].map((from) =>
-    runBare('node', [MAIN, '--seeds', '100', '--from', from, '--json'], { cwd: ROOT }).catch((error) => error),
+    runProcess('node', [MAIN, '--seeds', '100', '--from', from, '--json'], { cwd: ROOT }).catch((error) => error),
   )
   for (const { stdout, stderr } of await Promise.all(halves)) {
     const result = JSON.parse(stdout)

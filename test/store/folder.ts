@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,6 @@ import { unpackDevices } from '../../src/store/device-pack.js'
 import { type Engine, openEngine } from '../../src/store/engine.js'
 import { openStore, type StoreOptions } from '../../src/store/open.js'
 import type { Boot, Enrolment, Store } from '../../src/store/store.js'
-import { spawnBare } from '../support/bare-process.js'
 
 /** A moment in 2026 for tests that need one. */
 export const NOW = 1_780_000_000_000
@@ -96,5 +96,5 @@ export async function enrolled(store: Store, account: string, seed: number): Pro
 /** Starts another file of this folder as a process of its own. */
 export function child(file: string, ...args: string[]): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url))
-  return spawnBare(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+  return spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
 }

@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Webhook } from 'standardwebhooks'
 import type { Test } from 'tap'
-import { spawnBare } from './bare-process.js'
 import { ROOT } from './root.js'
 
 /** A request as the endpoint got it. */
@@ -43,7 +43,7 @@ export class Receiver {
   static async start(t: Test, tls: { cert: string; key: string } | null = null): Promise<Receiver> {
     const file = join(ROOT, 'test/support/receiver.mjs')
     const env = tls === null ? {} : { PILOTLIGHT_TEST_CERT: tls.cert, PILOTLIGHT_TEST_KEY: tls.key }
-    const child = spawnBare('node', [file], { stdio: ['pipe', 'pipe', 'inherit'] }, env)
+    const child = spawn('node', [file], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } })
     t.teardown(() => child.kill('SIGKILL'))
     const receiver = new Receiver(child, tls === null ? 'http' : 'https')
     receiver.port = JSON.parse((await receiver.#lines.next()).value).port

@@ -33,9 +33,7 @@ export class Server {
     if (!existsSync(CLI)) throw new BenchError(`${CLI} is not there: npm run build`, 1)
     const where = ['--host', '127.0.0.1', '--udp-port', this.#udpPort, '--http-port', this.#httpPort]
     const words = ['serve', '--data', this.#folder, ...where, ...SERVE_OPTIONS, '--log-level', 'error', '--json']
-    // Through `env`: the loaders of a test runner are not for the server.
-    const node = ['-u', 'NODE_OPTIONS', process.execPath]
-    const child = spawn('env', [...node, CLI, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [CLI, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#child = child
     for await (const line of createInterface({ input: child.stdout })) {
       const ready = JSON.parse(line)
