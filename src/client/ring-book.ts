@@ -22,7 +22,7 @@ const WAKE_CLOCK_MS = 2000
 /** Rings open at once; more are acked and not shown. Of one datagram each, so 70 KB at most. */
 const OPEN_MAX = 64
 
-/** OUTCOMEs for notify ids that we do not know yet: a NOTIFY that comes after its OUTCOME is not shown. */
+/** OUTCOMEs of rings that we do not know yet: a NOTIFY that comes after its OUTCOME is not shown. */
 const EARLY_OUTCOMES = 16
 const EARLY_OUTCOME_MS = 60_000
 
@@ -37,8 +37,6 @@ interface OpenRing extends SeenRing {
   state: RingState
   /** id of the last NOTIFY that brought it: verdicts name this one */
   notify: number
-  /** ids of all that brought it: an OUTCOME may name any, after a restart of the server also an earlier one */
-  notifies: Set<number>
   payload: Uint8Array
   /** of the pseudonym that the sender used */
   rotation: number
@@ -73,7 +71,7 @@ export class RingBook {
   readonly #seen: SeenRings
   /** By ring, hex. */
   readonly #open = new Map<string, OpenRing>()
-  #earlyOutcomes: { notify: number; atMs: number }[] = []
+  #earlyOutcomes: { ring: string; atMs: number }[] = []
 
   /**
    * @param seen    rings shown before, from the store; this book adds to it.
@@ -102,11 +100,10 @@ export class RingBook {
     if (open !== undefined) {
       const isNewName = open.notify !== frame.id
       open.notify = frame.id
-      open.notifies.add(frame.id)
       if (isNewName && open.state === 'answered') this.#sendVerdict(open)
       return
     }
-    if (this.#seen.has(id) || this.#endedEarly(frame.id, now) || this.#open.size >= OPEN_MAX) return
+    if (this.#seen.has(id) || this.#endedEarly(id, now) || this.#open.size >= OPEN_MAX) return
     const ring: OpenRing = {
       state: 'held',
       ring: id,
@@ -118,7 +115,6 @@ export class RingBook {
       rotation: frame.rotation,
       deadlineMs: frame.deadlineMs,
       notify: frame.id,
-      notifies: new Set([frame.id]),
       heldUntilMs: now.monotonicMs + HELD_MAX_MS,
       stopAtMs: Infinity,
       verdict: 0,
@@ -130,14 +126,15 @@ export class RingBook {
     this.#judge(ring, now)
   }
 
-  /** Takes an OUTCOME. One for an unknown NOTIFY does nothing but keep that NOTIFY, should it come late, from being shown. */
+  /** Takes an OUTCOME. Of a ring that is not known it does nothing but keep it, should it come late, from being shown. */
   handleOutcome(frame: OutcomeFrame, now: Now): void {
-    for (const ring of this.#open.values()) {
-      if (!ring.notifies.has(frame.notify)) continue
-      this.#end(ring, frame.what)
+    const id = hex(frame.ring)
+    const open = this.#open.get(id)
+    if (open !== undefined) {
+      this.#end(open, frame.what)
       return
     }
-    this.#earlyOutcomes.push({ notify: frame.notify, atMs: now.monotonicMs })
+    this.#earlyOutcomes.push({ ring: id, atMs: now.monotonicMs })
     if (this.#earlyOutcomes.length > EARLY_OUTCOMES) this.#earlyOutcomes.shift()
   }
 
@@ -328,9 +325,9 @@ export class RingBook {
     return offset === null ? ring.heldUntilMs : ring.deadlineMs + VERDICT_AFTER_DEADLINE_MS - offset
   }
 
-  #endedEarly(notify: number, now: Now): boolean {
+  #endedEarly(ring: string, now: Now): boolean {
     this.#earlyOutcomes = this.#earlyOutcomes.filter((early) => now.monotonicMs - early.atMs < EARLY_OUTCOME_MS)
-    return this.#earlyOutcomes.some((early) => early.notify === notify)
+    return this.#earlyOutcomes.some((early) => early.ring === ring)
   }
 }
 

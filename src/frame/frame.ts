@@ -178,8 +178,8 @@ export type OutcomeCode = 0 | 1 | 2 | 3 | 4
 export interface OutcomeFrame {
   kind: 'outcome'
   id: number
-  /** id of the NOTIFY */
-  notify: number
+  /** 16 B, as in NOTIFY */
+  ring: Uint8Array
   what: OutcomeCode
 }
 export interface StateFrame {

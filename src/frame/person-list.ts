@@ -114,7 +114,7 @@ function faultOf(list: PersonList): string | null {
     if (previous !== undefined && compareApps(previous.app, entry.app) >= 0)
       return 'an application twice or out of order'
     if (!isInteger(entry.flags, 0, Number.MAX_SAFE_INTEGER)) return 'flags out of range'
-    if (!isInteger(entry.rotation, 0, Number.MAX_SAFE_INTEGER)) return 'rotation out of range'
+    if (!isInteger(entry.rotation, 0, 0xffff_ffff)) return 'rotation out of range'
     if (!entry.windows.every(isWindow)) return 'a window out of range'
     items += entry.windows.length * 4
   }

@@ -1,10 +1,8 @@
 import type { Now } from '../base/time.js'
 import type { VisibilityFrame } from '../frame/frame.js'
 import { ListAssembler } from '../frame/list-parts.js'
-import { decodePersonList, type PersonList } from '../frame/person-list.js'
+import { decodePersonList } from '../frame/person-list.js'
 import { LIST_PART_BYTES, ListResultCode } from '../packet/constants.js'
-import { ROTATION_MAX } from '../presence/puid.js'
-import type { HeldList } from '../presence/visibility.js'
 import { type ListContext, type Sender, sendListResult, TRANSFER_MS, Transfers } from './list-channel.js'
 import type { StateFrames } from './state-frames.js'
 
@@ -56,7 +54,7 @@ export class ListVisibility {
       sendListResult(outbox, sender.device, current, ListResultCode.conflict)
       return false
     }
-    const list = heldListOf(plaintext)
+    const list = decodePersonList(plaintext)
     if (list === null) {
       this.#context.count('visibilityInvalid')
       return false
@@ -67,10 +65,4 @@ export class ListVisibility {
     sendListResult(outbox, sender.device, version, ListResultCode.applied)
     return true
   }
-}
-
-/** The list of a plaintext, or null if it breaks wire-spec §10, or names a rotation that fits no PUID. */
-function heldListOf(plaintext: Uint8Array): HeldList | null {
-  const list: PersonList | null = decodePersonList(plaintext)
-  return list?.entries.every(({ rotation }) => rotation <= ROTATION_MAX) === true ? list : null
 }

@@ -115,7 +115,7 @@ export class RingDelivery {
 
   /**
    * The leg that a verdict is about, or null. A device answers by the id of any NOTIFY that brought the ring; of a ring
-   * that was loaded also by one that went out before the restart. The outcome then names that id. [R-12.2-5]
+   * that was loaded also by one that went out before the restart. [R-12.2-5]
    *
    * @param person whose device it is.
    */
@@ -124,12 +124,7 @@ export class RingDelivery {
     if (leg?.notify === id) return leg
     const target = ring.record.targets.findIndex((who) => who.person === person && isFor(who, device))
     if (target < 0 || !this.mayHaveId(ring, device, id)) return null
-    if (leg === undefined) return this.#addLeg(ring, target, device, id)
-    this.stopLeg(leg)
-    leg.notify = id
-    leg.outcome = 0
-    leg.isTold = false
-    return leg
+    return leg ?? this.#addLeg(ring, target, device, id)
   }
 
   /** Whether a NOTIFY of this ring with this id went out to the device, or may have before the restart. */
@@ -170,7 +165,7 @@ export class RingDelivery {
       if (!this.#people.isInContact(leg.device)) continue
       leg.outcome = this.#channel.newId(leg.device)
       const what = outcomeFor(ring.record, leg)
-      const frame = { kind: 'outcome', id: leg.outcome, notify: leg.notify, what } as const
+      const frame = { kind: 'outcome', id: leg.outcome, ring: ring.record.id, what } as const
       this.#channel.send(leg.device, [frame], this.#tellUntilMs(ring), this.#ownerOf(ring))
     }
   }
@@ -189,7 +184,7 @@ export class RingDelivery {
         const leg = this.#addLeg(ring, target, device, id)
         do leg.outcome = this.#channel.newId(device)
         while (leg.outcome === id)
-        const outcome = { kind: 'outcome', id: leg.outcome, notify: id, what: OutcomeWhat.missed } as const
+        const outcome = { kind: 'outcome', id: leg.outcome, ring: ring.record.id, what: OutcomeWhat.missed } as const
         const frames = [this.#notify(ring, target, id), outcome]
         this.#channel.send(device, frames, this.#tellUntilMs(ring), this.#ownerOf(ring))
       }

@@ -121,7 +121,7 @@ function notify(world: World, phone: Phone, device: Device, ring = 0x52, deadlin
 }
 
 function outcome(world: World, phone: Phone, ring: number, what: 0 | 1 | 2 | 3 | 4): void {
-  world.hub.send(phone.device.handle, { kind: 'outcome', id: 0x3000 + ring, notify: 0x2000 + ring, what })
+  world.hub.send(phone.device.handle, { kind: 'outcome', id: 0x3000 + ring, ring: new Uint8Array(16).fill(ring), what })
 }
 
 t.test('connect, whenOnline, allow, a ring that is accepted, close', async (t) => {

@@ -74,7 +74,7 @@ t.test('a ring is told with all it brings, acked, shown, accepted with a reply, 
   const accepted = rig.takePacket()
   t.match(verdicts([accepted]), [{ id: notify.id, what: 0, ask: true, reply: '0102' }])
   t.equal(accepted.bytes.length, 128, '[R-7-6] padded, as it holds a reply')
-  rig.deliver(rig.server.answer(accepted, { kind: 'outcome', id: 700, notify: notify.id, what: 0 }))
+  rig.deliver(rig.server.answer(accepted, { kind: 'outcome', id: 700, ring: notify.ring, what: 0 }))
   t.match(rig.events.at(-1), { kind: 'ring-ended', ring, outcome: 'accepted' })
   rig.advance(20_000)
   t.equal(verdicts(rig.takePackets()).length, 0)
@@ -86,7 +86,7 @@ t.test('[R-12.2-2] a ring is shown once, whatever the number of NOTIFYs, also un
   const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
   for (let i = 0; i < 5; i++) rig.send(notify)
   rig.send({ ...notify, id: rig.server.id() })
-  rig.send({ kind: 'outcome', id: 700, notify: notify.id + 1, what: 4 })
+  rig.send({ kind: 'outcome', id: 700, ring: rig.server.bytes(16), what: 4 })
   rig.send(notify)
   rig.send({ ...notify, id: rig.server.id() })
   t.equal(rig.eventsOf('ring').length, 1)
@@ -356,7 +356,7 @@ t.test('[R-12.2-3] accepted and dismissed are repeated in asking packets until O
       rig.advance(1000)
     }
     t.same(times, [0, 1000, 3000, 7000, 15_000, 23_000, 31_000, 39_000])
-    rig.send({ kind: 'outcome', id: 700, notify: notify.id, what: what === 0 ? 1 : 2 })
+    rig.send({ kind: 'outcome', id: 700, ring: notify.ring, what: what === 0 ? 1 : 2 })
     t.match(rig.eventsOf('ring-ended'), [{ outcome: what === 0 ? 'answered-elsewhere' : 'dismissed' }])
     rig.advance(60_000)
     t.equal(verdicts(rig.takePackets()).length, 0)
@@ -428,7 +428,7 @@ t.test('[R-12.2-4] OUTCOME stops a ring; each outcome has its word', async (t) =
     const rig = ready()
     const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
     rig.send(notify)
-    rig.send({ kind: 'outcome', id: 700, notify: notify.id, what })
+    rig.send({ kind: 'outcome', id: 700, ring: notify.ring, what })
     t.match(rig.eventsOf('ring-ended'), [{ ring: ringOf(notify), outcome: words[what] }])
     t.equal(rig.eventsOf('missed').length, what === 3 ? 1 : 0)
     rig.advance(60_000)
@@ -436,30 +436,33 @@ t.test('[R-12.2-4] OUTCOME stops a ring; each outcome has its word', async (t) =
   }
 })
 
-t.test('[R-12.2-4] an OUTCOME may name any NOTIFY that brought the ring', async (t) => {
+t.test('[R-12.2-4] an OUTCOME ends the ring by whatever NOTIFY it came', async (t) => {
   const rig = ready()
   const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
   rig.send(notify)
   rig.send({ ...notify, id: notify.id + 1 })
-  rig.send({ kind: 'outcome', id: 700, notify: notify.id, what: 1 })
+  rig.send({ kind: 'outcome', id: 700, ring: notify.ring, what: 1 })
   t.match(rig.eventsOf('ring-ended'), [{ ring: ringOf(notify), outcome: 'answered-elsewhere' }])
 })
 
-t.test('[R-12.2-4] an OUTCOME for an unknown id is acked; its NOTIFY, should it come late, is not shown', async (t) => {
-  const rig = ready()
-  const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
-  rig.send({ kind: 'outcome', id: 700, notify: notify.id, what: 4 })
-  rig.advance(200)
-  t.match(rig.takePacket().frames.at(-1), { kind: 'ack', id: 700 })
-  rig.send(notify)
-  t.equal(rig.eventsOf('ring').length, 0)
-})
+t.test(
+  '[R-12.2-4] an OUTCOME of an unknown ring is acked; its NOTIFY, should it come late, is not shown',
+  async (t) => {
+    const rig = ready()
+    const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
+    rig.send({ kind: 'outcome', id: 700, ring: notify.ring, what: 4 })
+    rig.advance(200)
+    t.match(rig.takePacket().frames.at(-1), { kind: 'ack', id: 700 })
+    rig.send(notify)
+    t.equal(rig.eventsOf('ring').length, 0)
+  },
+)
 
 t.test('a ring that is withdrawn while it waits for the clock is never shown', async (t) => {
   const next = ready().restarted()
   const notify = next.server.notify({ deadlineMs: next.wallMs + 30_000 })
   next.deliver(next.server.answer(next.takePacket(), notify))
-  next.send({ kind: 'outcome', id: 700, notify: notify.id, what: 4 })
+  next.send({ kind: 'outcome', id: 700, ring: notify.ring, what: 4 })
   next.send(next.server.state({ version: 1 }))
   t.equal(next.eventsOf('ring').length + next.eventsOf('ring-ended').length, 0)
 })
@@ -469,7 +472,7 @@ t.test('a ring that is withdrawn while its mark is stored is never shown', async
   rig.holdsSaves = true
   const notify = rig.server.notify({ deadlineMs: rig.wallMs + 30_000 })
   rig.send(notify)
-  rig.send({ kind: 'outcome', id: 700, notify: notify.id, what: 4 })
+  rig.send({ kind: 'outcome', id: 700, ring: notify.ring, what: 4 })
   rig.save()
   t.equal(rig.eventsOf('ring').length + rig.eventsOf('ring-ended').length, 0)
 })
@@ -480,7 +483,7 @@ t.test('a ring that ran out here but was answered on another device leaves the m
   rig.send(notify)
   rig.advance(5001)
   t.equal(rig.machine.parts.seen.missed.length, 1)
-  rig.send({ kind: 'outcome', id: 700, notify: notify.id, what: 1 })
+  rig.send({ kind: 'outcome', id: 700, ring: notify.ring, what: 1 })
   t.equal(rig.machine.parts.seen.missed.length, 0)
   t.equal(rig.eventsOf('ring-ended').length, 1)
 })
@@ -490,7 +493,7 @@ t.test(
   async (t) => {
     const rig = ready()
     const notify = rig.server.notify({ deadlineMs: rig.wallMs - 5000 })
-    rig.send(notify, { kind: 'outcome', id: 700, notify: notify.id, what: 3 })
+    rig.send(notify, { kind: 'outcome', id: 700, ring: notify.ring, what: 3 })
     t.equal(rig.eventsOf('ring').length + rig.eventsOf('ring-ended').length, 0)
     t.match(rig.eventsOf('missed'), [{ ring: ringOf(notify) }])
   },

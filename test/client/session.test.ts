@@ -390,7 +390,7 @@ t.test('[R-7.3-1] every reliable frame is acked, also repeats, within 200 ms', a
   const frames: ServerFrame[] = [
     rig.server.state(),
     rig.server.notify({ deadlineMs: rig.wallMs + 60_000 }),
-    { kind: 'outcome', id: rig.server.id(), notify: 999, what: 3 },
+    { kind: 'outcome', id: rig.server.id(), ring: rig.server.bytes(16), what: 3 },
     { kind: 'server-key', id: rig.server.id(), key: rig.server.bytes(32) },
     {
       kind: 'key-offer',

@@ -10,7 +10,7 @@ import { addressOf, Pair, WORKER } from '../support/pair.js'
 const crypto = await testCrypto()
 const A = addressOf(1)
 const PING = { kind: 'ping', state: 'active', silenceClass: 4 } as const
-const outcome = (id: number): ServerFrame => ({ kind: 'outcome', id, notify: 300, what: 0 })
+const outcome = (id: number): ServerFrame => ({ kind: 'outcome', id, ring: new Uint8Array(16), what: 0 })
 
 t.test('send: all frames in one packet, to the proven address', async (t) => {
   const pair = new Pair(crypto)

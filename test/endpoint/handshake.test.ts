@@ -208,7 +208,7 @@ t.test('[R-4.2-2] the session is committed before the first packet is answered',
 })
 
 t.test('[R-4.2-2] the old session ends with the commit, its frames wait on under the new keys', async (t) => {
-  const outcome = { kind: 'outcome', id: 4000, notify: 300, what: 0 } as const
+  const outcome = { kind: 'outcome', id: 4000, ring: new Uint8Array(16), what: 0 } as const
   const isOutcome = ({ kind }: { kind: string }): boolean => kind === 'outcome'
   for (const waitMs of [1000, 10]) {
     const pair = new Pair(crypto)

@@ -28,7 +28,7 @@ const entry = fc
   .record({
     app: fc.uint8Array({ minLength: 8, maxLength: 8 }),
     flags: fc.nat(15),
-    rotation: fc.maxSafeNat(),
+    rotation: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
     windows: fc.array(window, { maxLength: 4 }),
   })
   .map((value) => ({ ...value }))
@@ -74,6 +74,7 @@ t.test('a list that breaks a rule is not encoded', async (t) => {
     'one application twice': { entries: [one, one] },
     'a short application id': { entries: [{ ...one, app: new Uint8Array(7) }] },
     'negative flags': { entries: [{ ...one, flags: -1 }] },
+    'a rotation that fits no PUID': { entries: [{ ...one, rotation: 2 ** 32 }] },
     'half a rotation': { entries: [{ ...one, rotation: 0.5 }] },
     'no days': { entries: [{ ...one, windows: [{ days: 0, start: 0, end: 0 }] }] },
     'eight days': { entries: [{ ...one, windows: [{ days: 128, start: 0, end: 0 }] }] },

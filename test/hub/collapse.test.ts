@@ -19,7 +19,7 @@ t.test('the old one is withdrawn with reason replaced, its devices stop, the new
   t.match(house.readRing(foreign, OTHER_APP), { state: 'delivered' })
   for (const phone of phones) {
     t.equal(phone.notifies.length, 5)
-    t.match(phone.outcomes, [{ notify: phone.notifies[0]?.id, what: 4 }])
+    t.match(phone.outcomes, [{ ring: phone.notifies[0]?.ring, what: 4 }])
   }
   t.equal(house.take('ring-change').filter(({ ring }) => ring.state === 'withdrawn').length, 1)
   phones[0]?.verdict(0)

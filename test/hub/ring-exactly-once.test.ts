@@ -140,12 +140,12 @@ class Witness {
   }
 
   #outcome(phone: Phone, outcome: OutcomeFrame): void {
-    const others = phone.outcomes.filter(({ notify, what }) => notify === outcome.notify && what !== outcome.what)
+    const name = hex(outcome.ring)
+    const others = phone.outcomes.filter(({ ring, what }) => hex(ring) === name && what !== outcome.what)
     if (others.length > 0) this.faults.push(`two outcomes on a device: ${outcome.what} and ${others[0]?.what}`)
-    const notify = phone.notifies.find(({ id }) => id === outcome.notify)
-    if (notify === undefined) return
-    const state = this.#onDisk(hex(notify.ring))
-    if (this.#hasLeft(hex(notify.ring), phone.person, outcome.what)) return
+    if (!phone.notifies.some(({ ring }) => hex(ring) === name)) return
+    const state = this.#onDisk(name)
+    if (this.#hasLeft(name, phone.person, outcome.what)) return
     const expected: Record<number, readonly string[]> = {
       0: ['accepted'],
       1: ['accepted', 'dismissed', 'queued', 'sent', 'delivered', 'missed', 'withdrawn'],
@@ -184,10 +184,9 @@ class Witness {
       const ring = this.house.readRing(name)
       if (ring === null || !isTerminal(ring.state)) this.faults.push(`${name} ended as ${ring?.state}`)
       else if ((this.#ends.get(name) ?? ring.state) !== ring.state) this.faults.push(`${name} changed its end`)
-      const accepted = this.house.phones.flatMap((phone) => {
-        const ids = phone.notifies.filter((notify) => hex(notify.ring) === name).map(({ id }) => id)
-        return phone.outcomes.some(({ notify, what }) => what === 0 && ids.includes(notify)) ? [phone] : []
-      })
+      const accepted = this.house.phones.filter(({ outcomes }) =>
+        outcomes.some(({ ring: told, what }) => what === 0 && hex(told) === name),
+      )
       if (accepted.length > 1) this.faults.push(`${name} accepted by ${accepted.length} devices`)
       if (accepted.length > 0 && ring?.state !== 'accepted')
         this.faults.push(`${name} is ${ring?.state}, told accepted`)

@@ -131,7 +131,7 @@ t.test('after a restart a verdict finds its ring under any of the ids that it ma
   t.notOk(again.handleVerdict(DEVICE, PERSON + 1, { kind: 'verdict', id, what: 0, deviceClass: 1, reply: null }, now()))
   t.ok(again.handleVerdict(DEVICE, PERSON, { kind: 'verdict', id, what: 0, deviceClass: 1, reply: null }, now()))
   commit(again)
-  t.match(sent.at(-1), { kind: 'outcome', notify: id, what: 0 })
+  t.match(sent.at(-1), { kind: 'outcome', ring: readRingRow(row)?.id, what: 0 })
   again.handleGet(2, APP, hex(readRingRow(row)?.id as Uint8Array), 0, now())
   t.equal(answers.at(-1)?.state, 'accepted')
   t.equal(state.dropped, 0)

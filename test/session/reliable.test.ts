@@ -2,7 +2,7 @@ import t from 'tap'
 import type { ReliableFrame } from '../../src/frame/frame.js'
 import { ReliableQueue } from '../../src/session/reliable.js'
 
-const outcome = (id: number): ReliableFrame => ({ kind: 'outcome', id, notify: 300, what: 0 })
+const outcome = (id: number): ReliableFrame => ({ kind: 'outcome', id, ring: new Uint8Array(16), what: 0 })
 const state = (id: number): ReliableFrame => ({ kind: 'state', id, version: 0, flags: 0 })
 const ids = (frames: readonly { frame: ReliableFrame }[]): number[] => frames.map(({ frame }) => frame.id)
 

@@ -59,7 +59,7 @@ export const SAMPLE_S2D: readonly ServerFrame[] = [
     url: 'https://example.org/',
     payload: part,
   },
-  { kind: 'outcome', id, notify: 256, what: 1 },
+  { kind: 'outcome', id, ring: filled(4, 16), what: 1 },
   { kind: 'state', id, version: 2 ** 48 - 1, flags: 1 },
   { kind: 'list-part', version: 7, index: 0, count: 32, part },
   { kind: 'list-result', version: 7, code: 1 },

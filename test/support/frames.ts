@@ -3,6 +3,7 @@ import type { DeviceFrame, Frame, ServerFrame } from '../../src/frame/frame.js'
 import { ID_MAX, ID_MIN } from '../../src/frame/frame-layout.js'
 
 const octets = (minLength: number, maxLength = minLength) => fc.uint8Array({ minLength, maxLength })
+const rotation = fc.integer({ min: 0, max: 2 ** 32 - 1 })
 const uint = fc.oneof(fc.nat(30), fc.nat(70_000), fc.nat(2 ** 32 - 1), fc.maxSafeNat())
 const id = fc.integer({ min: ID_MIN, max: ID_MAX })
 const version = uint.map((n) => n % 2 ** 48)
@@ -40,7 +41,7 @@ export const deviceFrames: Record<Exclude<DeviceFrame['kind'], 'ping'>, fc.Arbit
   'want-list': frame<Of<'want-list'>>('want-list', { index: uint }),
   'key-request': frame<Of<'key-request'>>('key-request', { nonce }),
   'key-sealed': frame<Of<'key-sealed'>>('key-sealed', { request: uint, sealed: octets(80) }),
-  'puid-request': frame<Of<'puid-request'>>('puid-request', { app, rotation: uint }),
+  'puid-request': frame<Of<'puid-request'>>('puid-request', { app, rotation }),
   granted: frame<Of<'granted'>>('granted', { grant: octets(16), what: fc.constantFrom(0, 1) }),
   close: frame<Of<'close'>>('close', { code: uint }),
   probe: frame<Of<'probe'>>('probe', { delayS: uint }),
@@ -57,14 +58,14 @@ export const serverFrames: Record<Exclude<ServerFrame['kind'], 'pong'>, fc.Arbit
     id,
     ring: octets(16),
     app,
-    rotation: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+    rotation,
     deadlineMs: uint,
     title: text,
     body: text,
     url: text,
     payload: octets(0, 80),
   }),
-  outcome: frame<Of<'outcome'>>('outcome', { id, notify: id, what: fc.constantFrom(0, 1, 2, 3, 4) }),
+  outcome: frame<Of<'outcome'>>('outcome', { id, ring: octets(16), what: fc.constantFrom(0, 1, 2, 3, 4) }),
   state: frame<Of<'state'>>('state', { id, version, flags: uint }),
   'list-part': fc.tuple(version, part).map(([version, rest]) => ({ kind: 'list-part', version, ...rest })),
   'list-result': frame<Of<'list-result'>>('list-result', { version, code: fc.constantFrom(0, 1, 2) }),
