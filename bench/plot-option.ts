@@ -33,10 +33,12 @@ export interface DrawnPlot {
 export function plotOption(plot: Plot): DrawnPlot {
   const isDots = plot.kind === 'dots'
   const categories = categoriesOf(plot)
-  const legendRows = legendRowsOf(plot.lines)
-  const below = 54 + legendRows * LEGEND_ROW_PX
+  const markPx = plot.lines.some((line) => hasLine(plot, line)) ? LEGEND_MARK_PX : 12
+  const legendRows = legendRowsOf(plot.lines, markPx)
+  const below = 46 + legendRows * LEGEND_ROW_PX
   const height = isDots ? 16 + rowPx(plot) * categories.length + below : HEIGHT + legendRows * LEGEND_ROW_PX
-  const [across, upwards] = isDots ? [plot.y, plot.x] : [plot.x, plot.y]
+  const [x, y] = [whole(plot.x, plot, 'x'), whole(plot.y, plot, 'y')]
+  const [across, upwards] = isDots ? [y, x] : [x, y]
   const left = isDots ? 18 + widestPx(categories) : 70
   return {
     width: WIDTH,
@@ -52,7 +54,7 @@ export function plotOption(plot: Plot): DrawnPlot {
         left: 'center',
         selectedMode: false,
         width: WIDTH - 40,
-        itemWidth: plot.lines.some((line) => hasLine(plot, line)) ? LEGEND_MARK_PX : 12,
+        itemWidth: markPx,
         itemHeight: 12,
         itemGap: LEGEND_ROW_PX - 14,
         textStyle: { fontSize: FONT_PX, color: INK, fontFamily: FONT },
@@ -63,6 +65,19 @@ export function plotOption(plot: Plot): DrawnPlot {
       series: plot.lines.flatMap((line, index) => lineOptions(plot, line, index)),
     },
   }
+}
+
+/** A logarithmic axis of whole decades around its points; ECharts would begin one too early. Bars do not begin at their end. */
+function whole(axis: PlotAxis, { kind, lines }: Plot, of: 'x' | 'y'): PlotAxis {
+  if (axis.scale !== 'log') return axis
+  const points = lines.flatMap(({ points }) => points)
+  const numbers = points.flatMap(({ x, y, low, high }) => (of === 'x' ? [x] : [y, low, high])).map(Number)
+  const positive = numbers.filter((number) => number > 0 && number < Infinity)
+  if (positive.length === 0) return axis
+  const below = Math.log10(Math.min(...positive)) - (kind === 'bars' ? 0.1 : -1e-9)
+  const above = Math.log10(Math.max(...positive)) - 1e-9
+  const min = 10 ** Math.floor(below)
+  return { min, max: 10 ** Math.max(Math.ceil(above), Math.floor(below) + 1), ...axis }
 }
 
 /** Every category of the x axis, in the order in which it first comes. */
@@ -131,7 +146,7 @@ function lineOptions(plot: Plot, line: PlotLine, index: number): object[] {
   }
   const shown =
     plot.kind === 'bars' && line.role !== 'guide'
-      ? { ...base, type: 'bar', barGap: '8%', barCategoryGap: '28%', itemStyle: { color }, ...stack(plot) }
+      ? { ...base, type: 'bar', clip: true, barGap: '8%', barCategoryGap: '28%', itemStyle: { color }, ...stack(plot) }
       : {
           ...marks,
           type: 'line',
@@ -225,11 +240,11 @@ function barShift(bars: number, index: number): number {
   return (index - (bars - 1) / 2) * barWidth * 1.08
 }
 
-function legendRowsOf(lines: readonly PlotLine[]): number {
+function legendRowsOf(lines: readonly PlotLine[], markPx: number): number {
   if (lines.length < 2) return 0
   let [rows, usedPx] = [1, 0]
   for (const { name } of lines) {
-    const itemPx = LEGEND_MARK_PX + 5 + widestPx([name]) + LEGEND_ROW_PX - 14
+    const itemPx = markPx + 5 + widestPx([name]) + LEGEND_ROW_PX - 14
     if (usedPx + itemPx > WIDTH - 40) [rows, usedPx] = [rows + 1, 0]
     usedPx += itemPx
   }

@@ -142,6 +142,8 @@ t.test('an SVG is whole, names axes with units and every line, and is the same e
     t.equal(tagsLeftOpen(svg), '', `${plot.kind}: tags are closed in order`)
   }
   t.match(plotSvg(GROWTH), /<title>Cost per ping &lt;is&gt; flat<\/title>/)
+  t.match(plotSvg(GROWTH), />1k</)
+  t.notMatch(plotSvg(GROWTH), />100</, 'an axis from 1,000 devices on begins there')
   t.match(plotSvg(GROWTH), /stroke="#d55e00"/, 'ours in its colour')
 })
 

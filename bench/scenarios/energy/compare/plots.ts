@@ -41,7 +41,7 @@ function fileNat(row: CompareRow): string {
 function energyPlot(rows: readonly CompareRow[], span: string): Plot {
   return {
     name: `joules-${fileNat(rows[0]!)}`,
-    title: `Energy of ${span} of each channel behind ${shortNat(rows[0]!)}, by radio`,
+    title: `Energy of ${span} of each channel behind ${shortNat(rows[0]!)}, ${rows.length === 1 ? rows[0]!.profile : 'by radio'}`,
     kind: 'dots',
     x: { label: 'channel', unit: null, scale: 'category' },
     y: { label: 'energy above idle and other traffic', unit: 'J/day', scale: 'log' },
