@@ -26,11 +26,11 @@ export function tableText({ columns, rows }: Pick<Table, 'columns' | 'rows'>): s
 }
 
 function scenarioLines(scenario: ScenarioRecord, withPlots: boolean): string[] {
-  const { name, action, repetitions, tables, plots, faults } = scenario
+  const { files, repetitions, tables, plots, faults } = scenario
   const count = repetitions.length > 1 ? ` (first of ${repetitions.length} repetitions; spread in result.json)` : ''
   return [
     '',
-    `## ${name}${action === null ? '' : ` ${action}`}${count}`,
+    `## ${files.replaceAll('-', ' ')}${count}`,
     ...faults.flatMap((fault) => ['', `WRONG: ${fault}`]),
     ...(withPlots ? plots.flatMap((plot) => plotLines(scenario, plot)) : []),
     ...tables.flatMap((table) => [

@@ -13,7 +13,7 @@ export function compareTables(rows: readonly CompareRow[], channels: readonly Ch
   const nats = [...new Set(rows.map(({ nat }) => nat))]
   const radio = rows.some(({ profile }) => profile === SHOWN_ALONE) ? SHOWN_ALONE : rows[0]!.profile
   return [
-    cheaperTable(rows),
+    cheaperTable(rows, facts),
     ...nats.map((nat) => fullTable(rows.find((row) => row.nat === nat && row.profile === radio)!)),
     ...nats.map((nat) => energyTable(nat, rows, facts)),
     channelTable(channels),
@@ -66,7 +66,7 @@ export function compareSeries(rows: readonly CompareRow[]): Series {
 }
 
 /** The unfavourable cases. */
-function cheaperTable(rows: readonly CompareRow[]): Table {
+function cheaperTable(rows: readonly CompareRow[], { days }: Facts): Table {
   const cases = rows.flatMap(({ nat, channels }) =>
     channels
       .filter(({ toOurs, channel }) => toOurs !== null && toOurs.ratio < 1 && !channel.startsWith('pilotlight'))
@@ -75,7 +75,7 @@ function cheaperTable(rows: readonly CompareRow[]): Table {
   const keyOf = ({ nat, score }: (typeof cases)[number]) => `${nat} ${score.channel}`
   const groups = [...new Set(cases.map(keyOf))].map((key) => cases.filter((each) => keyOf(each) === key))
   return {
-    title: `Where another channel needs fewer joules than Pilotlight: ${cases.length} cases in ${rows.length} rows`,
+    title: `Where another channel needs fewer joules than Pilotlight: ${cases.length} cases in ${rows.length} rows of ${days} ${days === 1 ? 'day' : 'days'}`,
     columns: ['NAT', 'channel', 'radios', 'of', 'lowest ratio', 'its reachability', 'ours there'],
     rows: groups.map((group) => {
       const lowest = group.reduce((a, b) => (b.score.toOurs!.ratio < a.score.toOurs!.ratio ? b : a))
