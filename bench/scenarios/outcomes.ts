@@ -11,6 +11,7 @@ import { SERVE_OPTIONS } from './outcomes/server.js'
 
 const FULL = { applications: 1_000, rings: 1_000, kills: 20, 'read-every': 10 }
 const IN_ALL = { applications: '50', rings: '100', kills: '3', 'read-every': '1' }
+const IN_SMOKE = { applications: '10', rings: '20', kills: '1', 'read-every': '1' }
 
 /** Rings through a real server that is killed again and again: each must end with one outcome, the same wherever it is read. */
 export const outcomes: Scenario = {
@@ -28,7 +29,9 @@ export const outcomes: Scenario = {
       help: `of so many outcomes one is read with GET as well; ${FULL['read-every']}`,
     },
   },
-  wordsInAll: Object.entries(IN_ALL).flatMap(([name, value]) => [`--${name}`, value]),
+  wordsInAll: [wordsOf(IN_ALL)],
+  wordsInSmoke: [wordsOf(IN_SMOKE)],
+  checkSmoke,
   run,
 }
 
@@ -74,6 +77,18 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
     tables: [outcomeTable(verdict), placeTable(verdict, facts, plan.readEvery), runTable(facts)],
     exitCode: isGood ? 0 : 1,
   }
+}
+
+function wordsOf(options: Readonly<Record<string, string>>): string[] {
+  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
+}
+
+/** The verdict of this scenario is made of counts alone. */
+function checkSmoke({ result, exitCode }: Outcome): string[] {
+  const { rings, outcomes, duplicates, missing } = result as Record<string, number>
+  const isWhole = rings === outcomes && rings === Number(IN_SMOKE.applications) * Number(IN_SMOKE.rings)
+  if (exitCode === 0 && isWhole) return []
+  return [`${rings} rings, ${outcomes} outcomes, ${duplicates} duplicates, ${missing} missing`]
 }
 
 function outcomeTable({ states, rings, outcomes: ended, duplicates, missing, faults }: Verdict): Table {
