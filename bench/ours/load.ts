@@ -14,9 +14,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { BenchError } from '../bench-error.js'
+import { cpuMicros } from '../process-usage.js'
 import { endWithUs } from './children.js'
 import type { LoadAnswer, LoadAsk, LoadCalls, LoadOptions } from './load-process.js'
-import { cpuMicrosOf } from './process-facts.js'
 
 /** Starts a load process and opens its lanes. @throws BenchError. */
 export async function openLoad(options: LoadOptions): Promise<Load> {
@@ -60,7 +60,7 @@ export class Load {
 
   /** CPU time of the process until now, us; null where the kernel does not tell. */
   cpuMicros(): number | null {
-    return cpuMicrosOf(this.pid)
+    return cpuMicros(this.pid)
   }
 
   /** See `LoadCalls`. One call at a time, but for `counts`. @throws BenchError. */

@@ -1,14 +1,14 @@
 /** `pilotlight serve` as a process on a given folder, stopped or killed and started again on the same ports. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { BenchError } from '../bench-error.js'
 import { ROOT } from '../models/load.js'
-import { endWithUs } from './children.js'
+import { type Child, nodeWords, startProgram } from '../peers/program.js'
+import { cpuMicros } from '../process-usage.js'
 import type { Target } from './lanes.js'
-import { cpuMicrosOf, type MemoryFacts, memoryOf } from './process-facts.js'
+import { type MemoryFacts, memoryOf } from './process-memory.js'
 
 const CLI = join(ROOT, 'dist', 'cli', 'main.js')
 
@@ -27,7 +27,7 @@ export interface ServerPlan {
 /** A server of ours. */
 export class OursServer {
   readonly #plan: ServerPlan
-  #child: ChildProcess | null = null
+  #child: Child | null = null
   #udpPort = 0
   #httpPort = 0
 
@@ -61,20 +61,16 @@ export class OursServer {
     const { folder, host = '127.0.0.1', options = [], core = null } = this.#plan
     const ports = ['--udp-port', String(this.#udpPort), '--http-port', String(this.#httpPort)]
     const words = ['serve', '--data', folder, '--host', host, ...ports, ...options, '--log-level', 'error', '--json']
-    const pinned = core === null ? [] : ['taskset', '-c', String(core)]
-    // Through `env`: the loaders of a test runner are not for the server. Both exec, so the pid is the server's.
-    const command = ['-u', 'NODE_OPTIONS', ...pinned, process.execPath, CLI, ...words]
     const startMs = performance.now()
-    const child = spawn('env', command, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = startProgram(nodeWords(CLI, ...words), { core, stdio: ['ignore', 'pipe'] })
     this.#child = child
-    endWithUs(child)
-    for await (const line of createInterface({ input: child.stdout })) {
+    for await (const line of createInterface({ input: child.process.stdout! })) {
       const ready = JSON.parse(line)
       this.#httpPort = Number(new URL(ready.http[0]).port)
       this.#udpPort = Number(/:(\d+)$/.exec(ready.udp[0])?.[1] ?? 0)
       return (performance.now() - startMs) / 1000
     }
-    throw new BenchError('the server did not start', 1)
+    throw new BenchError(`the server did not start: ${child.said()}`, 1)
   }
 
   /** SIGTERM: everything is written. @returns seconds until it is gone. */
@@ -89,7 +85,7 @@ export class OursServer {
 
   /** CPU time until now, us, all threads. @throws BenchError where the kernel does not tell. */
   cpuMicros(): number {
-    return told(cpuMicrosOf(this.pid))
+    return told(cpuMicros(this.pid))
   }
 
   /** Memory now. @throws BenchError where the kernel does not tell. */
@@ -110,9 +106,9 @@ export class OursServer {
   }
 
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number> {
-    const child = this.#child
+    const child = this.#child?.process
     this.#child = null
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return 0
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return 0
     const startMs = performance.now()
     const ended = once(child, 'exit')
     child.kill(signal)

@@ -1,5 +1,5 @@
-/** What the kernel knows of a process: memory and CPU time. Linux only; null where it cannot be read. */
-import { readdirSync, readFileSync } from 'node:fs'
+/** What the kernel knows of memory and limits. Linux only; null where it cannot be read. */
+import { readFileSync } from 'node:fs'
 
 /** Memory of a process, bytes. */
 export interface MemoryFacts {
@@ -16,22 +16,6 @@ export function memoryOf(pid: number): MemoryFacts | null {
   const status = textOf(`/proc/${pid}/status`)
   if (status === null) return null
   return { rssBytes: kilobytes(status, 'VmRSS'), anonymousBytes: kilobytes(status, 'RssAnon') }
-}
-
-/** CPU time of all threads of a process that run now, user and system, us. */
-export function cpuMicrosOf(pid: number): number | null {
-  let tasks: string[]
-  try {
-    tasks = readdirSync(`/proc/${pid}/task`)
-  } catch {
-    return null
-  }
-  let nanos = 0
-  for (const task of tasks) {
-    const schedstat = textOf(`/proc/${pid}/task/${task}/schedstat`)
-    nanos += Number(schedstat?.split(' ')[0] ?? 0)
-  }
-  return nanos / 1000
 }
 
 /** Open-file limit of a process. */
