@@ -1,7 +1,8 @@
 import type { Scenario } from '../scenario.js'
 import { energy } from './energy.js'
 import { keepalive } from './keepalive.js'
+import { memory } from './memory.js'
 import { outcomes } from './outcomes.js'
 
 /** Every scenario, in the order in which `LIST` shows and `all` runs them. */
-export const SCENARIOS: readonly Scenario[] = [energy, keepalive, outcomes]
+export const SCENARIOS: readonly Scenario[] = [energy, keepalive, memory, outcomes]
