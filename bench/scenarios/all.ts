@@ -1,8 +1,11 @@
 import type { Scenario } from '../scenario.js'
 import { energy } from './energy.js'
+import { growth } from './growth.js'
 import { keepalive } from './keepalive.js'
 import { memory } from './memory.js'
 import { outcomes } from './outcomes.js'
+import { restart } from './restart.js'
+import { storm } from './storm.js'
 
 /** Every scenario, in the order in which `LIST` shows and `all` runs them. */
-export const SCENARIOS: readonly Scenario[] = [energy, keepalive, memory, outcomes]
+export const SCENARIOS: readonly Scenario[] = [energy, growth, keepalive, memory, outcomes, restart, storm]
