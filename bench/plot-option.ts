@@ -124,7 +124,7 @@ function lineOptions(plot: Plot, line: PlotLine, index: number): object[] {
   const marks = {
     ...base,
     symbol: line.role === 'guide' ? 'none' : symbol,
-    symbolSize: line.role === 'ours' ? 11 : 9,
+    symbolSize: line.role === 'ours' ? 14 : 9,
     itemStyle: { color, opacity: 1 },
     ...(plot.kind === 'dots' ? { symbolOffset: [0, dodgePx(plot, line)] } : {}),
     z: z + 1,
@@ -141,7 +141,8 @@ function lineOptions(plot: Plot, line: PlotLine, index: number): object[] {
           z,
         }
   const hasSpread = line.points.some(({ low, high }) => low !== undefined && high !== undefined)
-  return hasSpread ? [spreadOption(plot, line, index, color), shown] : [shown]
+  // The legend takes its mark from the first of a name.
+  return hasSpread ? [shown, spreadOption(plot, line, index, color)] : [shown]
 }
 
 /** Whether the points of a line are joined. */
@@ -237,5 +238,5 @@ function legendRowsOf(lines: readonly PlotLine[]): number {
 
 /** A text's width, about: no font can be asked. */
 function widestPx(texts: readonly string[]): number {
-  return Math.ceil(Math.max(0, ...texts.map((text) => text.length * FONT_PX * 0.56)))
+  return Math.ceil(Math.max(0, ...texts.map((text) => text.length * FONT_PX * 0.53)))
 }

@@ -13,8 +13,8 @@ export function reportText({ machine, seed, scenarios }: RunRecord, { withPlots 
 }
 
 /** The file of a plot or series, as the report names it. */
-export function plotFile({ name, action }: Pick<ScenarioRecord, 'name' | 'action'>, of: { name: string }, end: string) {
-  return `${[name, ...(action === null ? [] : [action]), of.name].join('-')}.${end}`
+export function plotFile({ files }: Pick<ScenarioRecord, 'files'>, { name }: { name: string }, end: string): string {
+  return `${files}-${name}.${end}`
 }
 
 /** A Markdown table. */

@@ -16,6 +16,8 @@ export interface RunRecord {
 export interface ScenarioRecord {
   name: string
   action: string | null
+  /** what names of its files begin with: name and action, and a number if they come again */
+  files: string
   parameters: object
   /** result of each repetition, with the seed that gives it again */
   repetitions: { seed: string; result: object }[]
@@ -46,10 +48,12 @@ export async function runPlan(plan: RunInvocation, progress: (line: string) => v
   let exitCode: 0 | 1 = 0
   for (const planned of plan.scenarios) {
     const { scenario, action } = planned
+    const title = uniqueTitle(planned, record.scenarios)
+    const head = { name: scenario.name, action, files: title.replaceAll(' ', '-') }
     const runs = await repeatOrFault(planned, plan, progress)
     if (typeof runs === 'string') {
       exitCode = 1
-      record.scenarios.push({ ...NOTHING, name: scenario.name, action, faults: [runs] })
+      record.scenarios.push({ ...NOTHING, ...head, faults: [runs] })
       progress(`smoke: ${titleOf(planned)}: ${runs}`)
       continue
     }
@@ -59,8 +63,7 @@ export async function runPlan(plan: RunInvocation, progress: (line: string) => v
     if (plan.isSmoke ? faults.length > 0 : runs.some(({ outcome }) => outcome.exitCode === 1)) exitCode = 1
     for (const fault of faults) progress(`smoke: ${titleOf(planned)}: ${fault}`)
     record.scenarios.push({
-      name: scenario.name,
-      action,
+      ...head,
       parameters: first.parameters,
       repetitions: runs.map(({ seed, outcome }) => ({ seed, result: outcome.result })),
       spread: spreadOf(results),
@@ -70,7 +73,7 @@ export async function runPlan(plan: RunInvocation, progress: (line: string) => v
       faults,
     })
     const isOnly = plan.scenarios.filter((each) => each.scenario === scenario).length === 1
-    printed[isOnly ? scenario.name : titleOf(planned)] = medianOf(results)
+    printed[isOnly ? scenario.name : title] = medianOf(results)
   }
   const [only, ...more] = Object.values(printed)
   return { record, exitCode, printed: plan.scenarios.length === 1 && more.length === 0 ? (only ?? {}) : printed }
@@ -88,6 +91,12 @@ async function repeatOrFault(planned: PlannedRun, plan: RunInvocation, progress:
   } catch (error) {
     return `it ended with ${error instanceof BenchError ? error.message : (error as Error).stack}`
   }
+}
+
+/** `energy compare`, and `energy compare 2` if that ran before. */
+function uniqueTitle(planned: PlannedRun, before: readonly ScenarioRecord[]): string {
+  const same = before.filter(({ name, action }) => name === planned.scenario.name && action === planned.action).length
+  return same === 0 ? titleOf(planned) : `${titleOf(planned)} ${same + 1}`
 }
 
 function titleOf({ scenario, action }: PlannedRun): string {

@@ -12,7 +12,7 @@ export interface Spread {
 
 /** The value below which a share `share` (0 to 1) of the numbers lies, between neighbours by proportion. */
 export function quantile(numbers: readonly number[], share: number): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
+  const sorted = Float64Array.from(numbers).sort()
   const at = share * (sorted.length - 1)
   const [low, high] = [sorted[Math.floor(at)]!, sorted[Math.ceil(at)]!]
   return low + (high - low) * (at - Math.floor(at))

@@ -4,6 +4,8 @@
 export interface NatDistribution {
   name: string
   transport: 'udp' | 'tcp'
+  /** UDP only: the distribution of TCP in the same kind of place; the two are a row of the tables */
+  tcp?: string
   source: string
   /** weights are relative; in order of lifetime */
   lifetimesS: readonly { lifetimeS: number; weight: number }[]

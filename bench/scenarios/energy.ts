@@ -5,6 +5,7 @@ import { radioUsage } from '../models/radio.js'
 import { radioPackets } from '../pcap/direction.js'
 import { parsePcap } from '../pcap/pcap.js'
 import type { Outcome, Request, Scenario } from '../scenario.js'
+import { COMPARE_OPTIONS, checkCompare, compare } from './energy/compare.js'
 import { publishedFigures, validateAll } from './energy/validate.js'
 import { validationPlots } from './energy/validation-plots.js'
 import { validationTables } from './energy/validation-tables.js'
@@ -12,8 +13,10 @@ import { validationTables } from './energy/validation-tables.js'
 /** Radio state machines, driven by a capture, or held to published figures. */
 export const energy: Scenario = {
   name: 'energy',
-  summary: 'joules of a capture on a radio profile; `validate` holds the models to published figures',
-  actions: ['validate'],
+  summary:
+    'joules of a capture on a radio profile; `validate` holds the models to published figures; ' +
+    '`compare` takes a day of phones through each channel, radio x NAT',
+  actions: ['validate', 'compare'],
   options: {
     pcap: { type: 'string', placeholder: 'FILE', help: 'a capture in pcap format' },
     profile: { type: 'string', placeholder: 'NAME', help: 'radio profile: a file in bench/models/radio' },
@@ -22,14 +25,21 @@ export const energy: Scenario = {
       placeholder: 'ADDRESS',
       help: "the device's IP address, where the capture does not tell",
     },
+    ...COMPARE_OPTIONS,
   },
-  wordsInAll: [['validate']],
-  wordsInSmoke: [['validate']],
+  wordsInAll: [['validate'], ['compare'], ['compare', '--days', '7']],
+  wordsInSmoke: [['validate'], ['compare', '--phones', '2', '--profile', 'lte-verizon-2020']],
   checkSmoke,
-  run: async (request) => (request.action === 'validate' ? validate(request) : charge(request)),
+  run: async (request) => {
+    if (request.action === 'compare') return compare(request)
+    return request.action === 'validate' ? validate(request) : charge(request)
+  },
 }
 
 function charge({ values, progress }: Request): Outcome {
+  for (const option of Object.keys(COMPARE_OPTIONS)) {
+    if (values[option] !== undefined) throw new BenchError(`--${option} says nothing without compare`)
+  }
   const [file, name, device] = [text(values['pcap']), text(values['profile']), text(values['device'])]
   if (file === null) throw new BenchError('energy needs --pcap FILE and --profile NAME, or the action validate')
   if (name === null) throw new BenchError('--pcap needs --profile NAME')
@@ -56,7 +66,7 @@ function charge({ values, progress }: Request): Outcome {
 }
 
 function validate({ values, seed }: Request): Outcome {
-  for (const option of ['pcap', 'profile', 'device']) {
+  for (const option of ['pcap', 'profile', 'device', ...Object.keys(COMPARE_OPTIONS)]) {
     if (values[option] !== undefined) throw new BenchError(`--${option} says nothing to validate`)
   }
   const rows = validateAll(seed)
@@ -71,7 +81,11 @@ function validate({ values, seed }: Request): Outcome {
   }
 }
 
-function checkSmoke({ result, exitCode }: Outcome): string[] {
+function checkSmoke(outcome: Outcome, action: string | null): readonly string[] {
+  return action === 'compare' ? checkCompare(outcome) : checkValidate(outcome)
+}
+
+function checkValidate({ result, exitCode }: Outcome): string[] {
   const { passed, out, skipped } = result as Record<string, number>
   const isWhole = (passed ?? 0) + (skipped ?? 0) === publishedFigures().length
   return exitCode === 0 && isWhole ? [] : [`${passed} figures are met, ${out} are out, ${skipped} skipped`]

@@ -229,7 +229,7 @@ t.test('a policy hears what a device hears, and nothing else', async (t) => {
 })
 
 t.test('lives: same seed, same life; lifetimes in strata; order of time', async (t) => {
-  const [nat] = natPairs()
+  const nat = natPairs().find(({ udp }) => udp.name === 'udp.cgn.cellular')
   const [a, b] = [drawLives(nat!, 20, 3, 'x'), drawLives(nat!, 20, 3, 'x')]
   t.same(
     a.map(({ events }) => events),
@@ -243,6 +243,19 @@ t.test('lives: same seed, same life; lifetimes in strata; order of time', async 
   t.equal(homes.filter((lifetimeS) => lifetimeS === 15).length, 1, '5 % of 20')
   t.equal(homes.filter((lifetimeS) => lifetimeS <= 30).length, 5)
   t.equal(drawLifetimeS(nat!.udp, 0.999), 300)
+})
+
+t.test('each distribution of UDP that names one of TCP is a row', async (t) => {
+  t.same(
+    natPairs().map(({ name }) => name),
+    [
+      'ipv6.firewall+tcp.cpe',
+      'udp.cgn.cellular+tcp.cellular',
+      'udp.cgn.fixed+tcp.cpe',
+      'udp.cpe.bidir+tcp.cpe',
+      'udp.cpe.oneway+tcp.cpe',
+    ],
+  )
 })
 
 t.test('the ladder goes from 15 s to 60 min in steps of 1.25, on both transports', async (t) => {

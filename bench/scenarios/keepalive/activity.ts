@@ -4,15 +4,20 @@
  * one simulation serves all profiles, and regular pings are one count.
  */
 
+import type { RadioPacket } from '../../models/radio.js'
+
 /** Own packets in the shapes that occur, and `other` applications' traffic. Rows of the tables below. */
-export const ACTIVITIES = ['other', 'ping', 'exchange', 'retries', 'connect'] as const
+export const ACTIVITIES = ['other', 'ping', 'exchange', 'retries', 'connect', 'ring'] as const
 export type Activity = (typeof ACTIVITIES)[number]
 
+/** Packets of each activity: offset in s from its begin, bytes of the IP packet, direction. */
+export type ActivityPackets = Readonly<Record<Activity, readonly RadioPacket[]>>
+
 /**
- * Packets of each activity: offset in s from its begin, bytes of the IP packet, direction. A ping is 24 B of UDP payload
+ * Packets of each activity, alike for all rivals: offset in s from its begin, bytes of the IP packet, direction. A ping is 24 B of UDP payload
  * and an IPv4 header, padded to 60 B for all rivals alike: its size decides nothing (energy-nat.md 0).
  */
-export const ACTIVITY_PACKETS: Record<Activity, readonly { atS: number; bytes: number; up: boolean }[]> = {
+export const ACTIVITY_PACKETS: ActivityPackets = {
   other: [{ atS: 0, bytes: 1400, up: false }],
   ping: [{ atS: 0, bytes: 60, up: true }],
   exchange: [
@@ -21,7 +26,7 @@ export const ACTIVITY_PACKETS: Record<Activity, readonly { atS: number; bytes: n
   ],
   // TCP's retransmissions to a NAT that says nothing: 1, 2, 4 s apart (RFC 6298)
   retries: [0, 1, 3, 7].map((atS) => ({ atS, bytes: 60, up: true })),
-  // TCP, then TLS 1.3 with the request, then the answer
+  // TCP, then TLS 1.3 with the request, then the answer: 0.7 s until the session has moved
   connect: [
     { atS: 0, bytes: 60, up: true },
     { atS: 0.2, bytes: 60, up: false },
@@ -29,6 +34,10 @@ export const ACTIVITY_PACKETS: Record<Activity, readonly { atS: number; bytes: n
     { atS: 0.45, bytes: 1400, up: false },
     { atS: 0.46, bytes: 200, up: true },
     { atS: 0.7, bytes: 200, up: false },
+  ],
+  ring: [
+    { atS: 0, bytes: 200, up: false },
+    { atS: 0.05, bytes: 60, up: true },
   ],
 }
 
@@ -39,8 +48,13 @@ export const PAUSE_BINS = PAUSE_MAX_S / PAUSE_STEP_S + 1
 /** Own packets this close belong to one wake-up. */
 const WAKEUP_PAUSE_S = 10
 
-/** s from the first to the last packet; `other` has its own length each time. */
-export const ACTIVITY_S: readonly number[] = ACTIVITIES.map((name) => ACTIVITY_PACKETS[name].at(-1)!.atS)
+/** s from the first to the last packet of each activity; `other` has its own length each time. */
+export function activityDurationsS(packets: ActivityPackets): readonly number[] {
+  return ACTIVITIES.map((name) => packets[name].at(-1)?.atS ?? 0)
+}
+
+/** Those of ACTIVITY_PACKETS. */
+export const ACTIVITY_S = activityDurationsS(ACTIVITY_PACKETS)
 const OTHER = ACTIVITIES.indexOf('other')
 
 /** What `charge` needs of a log. */
@@ -64,6 +78,16 @@ export class ActivityLog {
   readonly counts = new Float64Array(ACTIVITIES.length)
   /** lives that ended with each activity */
   readonly lasts = new Float64Array(ACTIVITIES.length)
+  readonly #durationsS: readonly number[]
+
+  constructor(packets = ACTIVITY_PACKETS) {
+    this.#durationsS = activityDurationsS(packets)
+  }
+
+  /** s that an activity takes. */
+  durationS(activity: number): number {
+    return this.#durationsS[activity]!
+  }
 
   /** The log in short, once it is complete. */
   get totals(): ActivityCounts {
@@ -79,7 +103,7 @@ export class ActivityLog {
   /** An activity of the channel. */
   addOwn(activity: number, atS: number): void {
     if (atS - this.#lastOwnEndS > WAKEUP_PAUSE_S) this.wakeups[pauseBin(atS - this.#lastOtherEndS)]! += 1
-    const endS = atS + ACTIVITY_S[activity]!
+    const endS = atS + this.durationS(activity)
     this.#lastOwnEndS = Math.max(this.#lastOwnEndS, endS)
     this.#add(activity, atS, endS)
   }
@@ -96,12 +120,12 @@ export class ActivityLog {
     }
     if (left > 1) {
       this.addOwn(activity, nextS)
-      const pause = pauseBin(everyS - ACTIVITY_S[activity]!)
+      const pause = pauseBin(everyS - this.durationS(activity))
       this.pauses[(activity * ACTIVITIES.length + activity) * PAUSE_BINS + pause]! += left - 2
       this.counts[activity]! += left - 2
       this.wakeups[PAUSE_BINS - 1]! += left - 2
       nextS += (left - 1) * everyS
-      this.#lastEndS = nextS - everyS + ACTIVITY_S[activity]!
+      this.#lastEndS = nextS - everyS + this.durationS(activity)
       this.#lastOwnEndS = this.#lastEndS
     }
     this.addOwn(activity, nextS)
@@ -132,9 +156,10 @@ export class ActivityLog {
 /** The bins that are not empty, to charge a log to many radios. */
 function filledBins(counts: Float64Array): { index: number; count: number }[] {
   const filled: { index: number; count: number }[] = []
-  counts.forEach((count, index) => {
+  for (let index = 0; index < counts.length; index++) {
+    const count = counts[index]!
     if (count > 0) filled.push({ index, count })
-  })
+  }
   return filled
 }
 

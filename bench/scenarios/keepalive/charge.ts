@@ -1,7 +1,15 @@
 /** Joules and wake-ups of a life on a radio profile, from its activity log. */
 import { powerByState, radioUsage, variantsOf } from '../../models/radio.js'
 import { meanPowerMilliwatts, promotionS, type RadioProfile, tailS } from '../../models/radio-profile.js'
-import { ACTIVITIES, ACTIVITY_PACKETS, ACTIVITY_S, type ActivityCounts, PAUSE_BINS, PAUSE_STEP_S } from './activity.js'
+import {
+  ACTIVITIES,
+  ACTIVITY_PACKETS,
+  type ActivityCounts,
+  type ActivityPackets,
+  activityDurationsS,
+  PAUSE_BINS,
+  PAUSE_STEP_S,
+} from './activity.js'
 
 /** The bill for one log. */
 export interface Charge {
@@ -22,7 +30,13 @@ export class RadioMeter {
   /** extra joules of the pause between two activities, by the index of `ActivityLog.pauses`; NaN: not computed yet */
   readonly #pauseJoules = new Float64Array(ACTIVITIES.length * ACTIVITIES.length * PAUSE_BINS).fill(Number.NaN)
 
-  constructor(profile: RadioProfile) {
+  readonly #packets: ActivityPackets
+  readonly #durationsS: readonly number[]
+
+  /** @param packets those of the logs that it charges. */
+  constructor(profile: RadioProfile, packets = ACTIVITY_PACKETS) {
+    this.#packets = packets
+    this.#durationsS = activityDurationsS(packets)
     this.#profile = profile
     this.#lanes = lanesOf(profile)
     this.#idleWatts = powerByState(profile).get(profile.idle.state)! / 1000
@@ -50,7 +64,7 @@ export class RadioMeter {
     const pair = (index - bin) / PAUSE_BINS
     const [before, after] = [Math.floor(pair / ACTIVITIES.length), pair % ACTIVITIES.length]
     if (bin >= Math.min(this.#idleFromBin, PAUSE_BINS - 1)) return this.#alone[before]!
-    const atS = ACTIVITY_S[before]! + bin * PAUSE_STEP_S
+    const atS = this.#durationsS[before]! + bin * PAUSE_STEP_S
     const both = this.#joulesAboveIdle([
       { activity: before, atS: 0 },
       { activity: after, atS },
@@ -61,7 +75,7 @@ export class RadioMeter {
 
   #joulesAboveIdle(activities: readonly { activity: number; atS: number }[]): number {
     const packets = activities.flatMap(({ activity, atS }) =>
-      ACTIVITY_PACKETS[ACTIVITIES[activity]!].map((packet) => ({ ...packet, atS: packet.atS + atS })),
+      this.#packets[ACTIVITIES[activity]!].map((packet) => ({ ...packet, atS: packet.atS + atS })),
     )
     return this.#lanes.reduce((sum, { share, profile, promotionJoules }) => {
       const { joules, secondsByState, changes } = radioUsage(profile, packets)

@@ -31,6 +31,8 @@ export const LIFE_ASSUMPTIONS = {
   syncEveryDayS: 900,
   syncEveryNightS: 3600,
   syncS: [1, 4],
+  /** where there are rings, they come between these hours */
+  ringHours: [7, 23],
   /** NATs lose mappings before their time (energy-nat.md 3: load-dependent early eviction; the rate is ours) */
   evictionsPerDay: 0.2,
   /** of symmetric networks, those whose probe socket sees another timer; half of them half the main one, half double */
@@ -38,8 +40,6 @@ export const LIFE_ASSUMPTIONS = {
   /** independent loss of one UDP packet, each way (the rate of issue 3); TCP repairs it */
   lossRatio: 0.01,
   roundTripS: 0.2,
-  /** TCP and TLS until the session has moved */
-  connectS: 0.7,
 } as const
 
 /** One network as it truly is. */
@@ -63,6 +63,8 @@ export type LifeEvent =
   | { kind: 'radio'; atS: number; untilS: number }
   /** the NAT forgets all mappings */
   | { kind: 'eviction'; atS: number }
+  /** somebody rings */
+  | { kind: 'ring'; atS: number }
 
 export interface Life {
   /** of the world that the phone meets: losses; policies draw from it in their own order */
@@ -81,8 +83,10 @@ export interface NatPair {
 /**
  * Lives of `phones` phones. Lifetimes of the networks where phones come back are drawn in strata: over all phones each
  * lifetime comes as often as its weight says, so that few phones stand for many.
+ *
+ * @param ringsPerDay rings that come to each phone; the rest of a life is the same with any number of them.
  */
-export function drawLives(nat: NatPair, phones: number, days: number, seed: string): Life[] {
+export function drawLives(nat: NatPair, phones: number, days: number, seed: string, ringsPerDay = 0): Life[] {
   const random = new SeededRandom(`keepalive/${seed}`)
   const strata = ['home', 'work', 'way'].map((role) => ({
     role,
@@ -101,7 +105,8 @@ export function drawLives(nat: NatPair, phones: number, days: number, seed: stri
       return drawNetwork(identity, nat, strangers.fork(identity), strangers.uniform(), strangers.uniform())
     }
     const stays = drawStays(days, own.fork('stays'), { home: home!, work: work!, way: way!, stranger })
-    return { noise: own.fork('noise'), events: lifeEvents(stays, days, own.fork('events')), endS: days * DAY_S }
+    const events = [...lifeEvents(stays, days, own.fork('events')), ...drawRings(ringsPerDay, days, own.fork('rings'))]
+    return { noise: own.fork('noise'), events: events.sort((a, b) => a.atS - b.atS), endS: days * DAY_S }
   })
 }
 
@@ -186,6 +191,15 @@ function lifeEvents(stays: { fromS: number; network: Network }[], days: number, 
     if (isOnline(atS, atS)) events.push({ kind: 'eviction', atS })
   }
   return events.sort((a, b) => a.atS - b.atS)
+}
+
+/** By day, as many every day. */
+function drawRings(perDay: number, days: number, random: SeededRandom): LifeEvent[] {
+  const [fromHour, untilHour] = LIFE_ASSUMPTIONS.ringHours
+  return Array.from({ length: perDay * days }, (_, index) => ({
+    kind: 'ring',
+    atS: Math.floor(index / perDay) * DAY_S + HOUR_S * (fromHour + (untilHour - fromHour) * random.uniform()),
+  }))
 }
 
 /** Other applications' traffic, without overlap, in order. */

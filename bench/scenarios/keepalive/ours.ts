@@ -118,6 +118,14 @@ export class PilotlightPolicy implements KeepalivePolicy {
     this.#probe()
   }
 
+  /** The ack of a ring pings and asks, if half the interval is over. */
+  handleTraffic(nowS: number): void {
+    this.#now = nowAt(nowS)
+    if (this.#waitsFor !== null) return
+    if (this.#keepalive.rides(this.#now.monotonicMs)) this.#ping(this.#policy.carrier)
+    else this.#keepalive.handleSent(this.#now.monotonicMs)
+  }
+
   handleTimeout(nowS: number): void {
     this.#now = nowAt(nowS)
     if (this.#keepalive.isDue(this.#now.monotonicMs)) this.#ping(this.#policy.carrier)

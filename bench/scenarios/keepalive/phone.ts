@@ -15,6 +15,20 @@ export interface Reach {
   reachableS: number
 }
 
+/** What became of the rings that came while there was a network, and what was sent. */
+export interface Told {
+  /** rings that came with a network there */
+  rings: number
+  /** of these, those that found the mapping alive */
+  ringsReached: number
+  /** that waited for the phone's next contact, those without a network too */
+  ringsLate: number
+  /** own activities, by transport and index of ACTIVITIES */
+  sent: Record<Transport, number[]>
+  /** exchanges on a new mapping of UDP: the server sees another address */
+  moves: number
+}
+
 /** Something that comes back, at `atS`. */
 interface Awaited<T> {
   atS: number
@@ -29,6 +43,14 @@ export class Phone {
   readonly #noise: SeededRandom
   readonly #kind: RadioKind
   readonly reach: Reach = { onlineS: 0, reachableS: 0 }
+  readonly told: Told = {
+    rings: 0,
+    ringsReached: 0,
+    ringsLate: 0,
+    sent: { udp: ACTIVITIES.map(() => 0), tcp: ACTIVITIES.map(() => 0) },
+    moves: 0,
+  }
+  #ringsWaiting = 0
   #nowS = 0
   #network: Network | null = null
   /** Which mapping the server sends to; null: none since this network began. */
@@ -102,7 +124,48 @@ export class Phone {
       this.#resetAtS = Infinity
       this.#diesAtS.udp = Math.min(this.#diesAtS.udp, this.#nowS)
       this.#diesAtS.tcp = Math.min(this.#diesAtS.tcp, this.#nowS)
-    } else this.#changeNetwork(event.kind === 'network' ? event.network : null)
+    } else if (event.kind === 'ring') this.#ring()
+    else this.#changeNetwork(event.kind === 'network' ? event.network : null)
+  }
+
+  #ring(): void {
+    if (this.#network === null) {
+      this.#ringsWaiting++
+      return
+    }
+    this.told.rings++
+    const isAlive = this.#current !== null && this.#diesAtS[this.#current] >= this.#nowS
+    if (!isAlive) {
+      this.#ringsWaiting++
+      return
+    }
+    this.told.ringsReached++
+    this.#takeRing()
+  }
+
+  /** It came, and its acknowledgement went. */
+  #takeRing(): void {
+    const transport = this.#current!
+    this.#own('ring', transport)
+    if (transport === 'tcp') this.#refreshTcp()
+    else {
+      this.#udpIsReplied = true
+      this.#diesAtS.udp = this.#nowS + this.#network!.udpLifetimeS
+    }
+    this.#policy.handleTraffic?.(this.#nowS)
+  }
+
+  /** The server hears from the phone again: rings that waited come now. */
+  #takeWaiting(): void {
+    for (; this.#ringsWaiting > 0; this.#ringsWaiting--) {
+      this.told.ringsLate++
+      this.#takeRing()
+    }
+  }
+
+  #own(activity: Activity, transport: Transport): void {
+    this.told.sent[transport][ACTIVITY[activity]]! += 1
+    this.#log.addOwn(ACTIVITY[activity], this.#nowS)
   }
 
   /** A new address, or none: the server must hear from the phone before it can reach it. */
@@ -128,19 +191,20 @@ export class Phone {
     }
     if (what === 'silence') this.#policy.handleSilence(this.#nowS)
     else this.#policy.handleAnswer({ transport, moved: what === 'moved' }, this.#nowS)
+    if (what !== 'silence') this.#takeWaiting()
   }
 
   #handleReset(): void {
     this.#resetAtS = Infinity
-    this.#log.addOwn(ACTIVITY.ping, this.#nowS)
+    this.#own('ping', 'tcp')
     this.#policy.handleReset(this.#nowS)
   }
 
   #handleProbe(): void {
     const { action, what } = this.#probe!
     this.#probe = null
-    if (what) this.#log.addOwn(ACTIVITY.ping, this.#nowS)
     const { transport, delayS } = action
+    if (what) this.#own('ping', transport)
     this.#policy.handleProbe({ transport, delayS, answered: what }, this.#nowS)
   }
 
@@ -159,19 +223,19 @@ export class Phone {
   #connect(): void {
     this.#resetAtS = Infinity
     this.#diesAtS.tcp = -Infinity
-    this.#log.addOwn(ACTIVITY.connect, this.#nowS)
-    this.#await('connected', 'tcp', LIFE_ASSUMPTIONS.connectS)
+    this.#own('connect', 'tcp')
+    this.#await('connected', 'tcp', this.#log.durationS(ACTIVITY.connect))
   }
 
   #pingTcp({ asks, waitS }: Extract<Action, { kind: 'ping' }>): void {
     if (this.#diesAtS.tcp < this.#nowS) {
-      this.#log.addOwn(ACTIVITY.retries, this.#nowS)
+      this.#own('retries', 'tcp')
       if (asks) this.#await('silence', 'tcp', waitS)
       return
     }
     this.#current = 'tcp'
     this.#refreshTcp()
-    this.#log.addOwn(ACTIVITY.exchange, this.#nowS)
+    this.#own('exchange', 'tcp')
     if (asks) this.#await('answer', 'tcp', LIFE_ASSUMPTIONS.roundTripS)
   }
 
@@ -183,6 +247,7 @@ export class Phone {
 
   #pingUdp({ asks, waitS }: Extract<Action, { kind: 'ping' }>, network: Network): void {
     const isNew = this.#diesAtS.udp < this.#nowS
+    const isFirst = this.#diesAtS.udp === -Infinity
     const lost = this.#drawLoss(asks)
     if (isNew) this.#udpIsReplied = false
     // Lost on the radio: the NAT has not seen it.
@@ -191,7 +256,8 @@ export class Phone {
       this.#current = 'udp'
       this.#diesAtS.udp = this.#nowS + (this.#udpIsReplied ? network.udpLifetimeS : network.udpUnrepliedLifetimeS)
     }
-    this.#log.addOwn(asks && lost === null ? ACTIVITY.exchange : ACTIVITY.ping, this.#nowS)
+    this.#own(asks && lost === null ? 'exchange' : 'ping', 'udp')
+    if (isNew && lost !== 'up' && (isFirst || !network.portPreserved)) this.told.moves++
     if (!asks) return
     if (lost !== null) this.#await('silence', 'udp', waitS)
     else this.#await(isNew && !network.portPreserved ? 'moved' : 'answer', 'udp', LIFE_ASSUMPTIONS.roundTripS)
@@ -203,8 +269,7 @@ export class Phone {
     const udpLifetimeS = primed ? network.udpLifetimeS : network.udpUnrepliedLifetimeS
     const lifetimeS = transport === 'udp' ? udpLifetimeS * network.probeTimerRatio : network.tcpLifetimeS
     const answered = delayS <= lifetimeS && (transport === 'tcp' || survivesUdp)
-    const activity = transport === 'tcp' ? ACTIVITY.connect : primed ? ACTIVITY.exchange : ACTIVITY.ping
-    this.#log.addOwn(activity, this.#nowS)
+    this.#own(transport === 'tcp' ? 'connect' : primed ? 'exchange' : 'ping', transport)
     this.#probe = { action, atS: this.#nowS + delayS + (answered ? 0 : waitS), what: answered }
   }
 
@@ -212,7 +277,7 @@ export class Phone {
   #skipSteady(firstS: number, untilS: number): boolean {
     const steady = this.#policy.steadyPings?.() ?? null
     const network = this.#network
-    if (steady === null || network === null) return false
+    if (steady === null || network === null || this.#ringsWaiting > 0) return false
     const { transport, intervalS, asks } = steady
     const lifetimeS = transport === 'tcp' ? network.tcpLifetimeS : network.udpLifetimeS
     if (transport === 'tcp' && (intervalS > lifetimeS || this.#diesAtS.tcp < firstS)) return false
@@ -232,7 +297,10 @@ export class Phone {
       this.#untilLoss -= count
       this.#diesAtS.udp = lastS + lifetimeS
     } else this.#refreshTcp()
-    this.#log.addOwnSteady(asks ? ACTIVITY.exchange : ACTIVITY.ping, firstS, intervalS, count)
+    const activity = asks ? ACTIVITY.exchange : ACTIVITY.ping
+    this.told.sent[transport][activity]! += count
+    if (transport === 'udp' && intervalS > lifetimeS && !network.portPreserved) this.told.moves += count
+    this.#log.addOwnSteady(activity, firstS, intervalS, count)
     this.#policy.handleSteadyPings!(lastS)
     return true
   }

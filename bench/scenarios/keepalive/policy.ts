@@ -69,6 +69,8 @@ export interface KeepalivePolicy {
   handleProbe(probe: { transport: Transport; delayS: number; answered: boolean }, nowS: number): void
   /** Another application's traffic has just woken the radio: a packet now costs next to nothing. */
   handleRadioUp(nowS: number): void
+  /** A ring came on the live mapping, and was acknowledged. Optional: policies whose timers it does not touch. */
+  handleTraffic?(nowS: number): void
   handleTimeout(nowS: number): void
   /** When `handleTimeout` is due; Infinity for never. */
   nextTimeout(): number

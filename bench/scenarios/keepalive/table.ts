@@ -1,4 +1,5 @@
 /** Simulates every policy on every NAT once, charges every radio, and picks the best rival of each row. */
+import { BenchError } from '../../bench-error.js'
 import { loadNatDistributions } from '../../models/load.js'
 import { reachedInTimeShare } from '../../models/push.js'
 import type { RadioProfile } from '../../models/radio-profile.js'
@@ -11,15 +12,6 @@ import type { PolicySpec, RadioFacts } from './policy.js'
 /** A ring counts if it is there this soon; issue 3. */
 export const RING_S = 3
 export const REACHABILITY_MIN = 0.99
-
-/** UDP and TCP of the same kind of place. TCP on fixed-line CGN and IPv6 has no published distribution: that of CPE. */
-const NAT_PAIRS: readonly (readonly [udp: string, tcp: string])[] = [
-  ['udp.cgn.cellular', 'tcp.cellular'],
-  ['udp.cgn.fixed', 'tcp.cpe'],
-  ['udp.cpe.oneway', 'tcp.cpe'],
-  ['udp.cpe.bidir', 'tcp.cpe'],
-  ['ipv6.firewall', 'tcp.cpe'],
-]
 
 /** One policy in one row. */
 export interface Score {
@@ -59,14 +51,20 @@ export interface TableSize {
   seed: string
 }
 
-/** The NATs of the table. */
+/**
+ * UDP and TCP of the same kind of place: a pair for each distribution of UDP that names one of TCP. TCP on fixed-line CGN
+ * and IPv6 has no published distribution: that of CPE.
+ *
+ * @throws BenchError if one names what is not there.
+ */
 export function natPairs(): NatPair[] {
   const distributions = loadNatDistributions()
-  return NAT_PAIRS.map(([udp, tcp]) => ({
-    name: `${udp}+${tcp}`,
-    udp: distributions.get(udp)!,
-    tcp: distributions.get(tcp)!,
-  }))
+  return [...distributions.values()].flatMap((udp) => {
+    if (udp.tcp === undefined) return []
+    const tcp = distributions.get(udp.tcp)
+    if (tcp === undefined) throw new BenchError(`bench/models/nat/${udp.name}.json: no distribution "${udp.tcp}"`)
+    return [{ name: `${udp.name}+${tcp.name}`, udp, tcp }]
+  })
 }
 
 /** @param ours null: the rows have none. */
@@ -79,8 +77,8 @@ export function keepaliveRows(
 ): Row[] {
   const meters = new Map(profiles.map((profile) => [profile, new RadioMeter(profile)]))
   const simulations = new Simulations()
-  return natPairs().flatMap((nat, index) => {
-    progress(`keepalive: ${nat.name} (${index + 1} of ${NAT_PAIRS.length})`)
+  return natPairs().flatMap((nat, index, { length }) => {
+    progress(`keepalive: ${nat.name} (${index + 1} of ${length})`)
     const lives = drawLives(nat, size.phones, size.days, size.seed)
     const silent = logOtherTraffic(lives)
     const score = (spec: PolicySpec, profile: RadioProfile): Score => {

@@ -93,6 +93,11 @@ export abstract class BeatingPolicy implements KeepalivePolicy {
 
   handleRadioUp(_nowS: number): void {}
 
+  /** Traffic is as good as a beat. */
+  handleTraffic(nowS: number): void {
+    if (this.#waitsFor === null) this.#nextBeatS = nowS + this.intervalS
+  }
+
   handleTimeout(nowS: number): void {
     if (nowS >= this.otherNextTimeout()) this.otherTimeout(nowS)
     if (nowS >= this.#nextBeatS) this.#beat(nowS, this.#asks)
