@@ -1,12 +1,13 @@
 /**
- * `npm run bench -- LIST|<scenario> [options] [--json] [--out DIR]`: see `npm run bench -- help`. Results go to stdout,
+ * `npm run bench -- LIST|all|smoke|<scenario> [options] [--json] [--out DIR]`: see `npm run bench -- help`. Results go to stdout,
  * progress and complaints to stderr. Exit codes: 0, 1 the scenario found something wrong, 2 called wrongly.
  */
 import { BenchError } from './bench-error.js'
+import { writeRun } from './folder.js'
 import { helpText, listText } from './help.js'
 import { parseWords } from './options.js'
 import { reportText } from './report.js'
-import { runPlan, writeRun } from './run.js'
+import { type FinishedRun, runPlan } from './run.js'
 import { SCENARIOS } from './scenarios/all.js'
 
 // A reader that went away (`| head`) is no failure.
@@ -26,8 +27,19 @@ async function main(words: string[]): Promise<number> {
   if (invocation.kind === 'list') return print(listText(SCENARIOS, invocation.json))
   const run = await runPlan(invocation, (line) => process.stderr.write(`${line}\n`))
   if (invocation.out !== null) writeRun(invocation.out, run)
-  print(invocation.json ? JSON.stringify(run.printed) : reportText(run.record))
+  print(invocation.json ? JSON.stringify(run.printed) : invocation.isSmoke ? smokeText(run) : reportText(run.record))
   return run.exitCode
+}
+
+/** A line for each run, then what was wrong. */
+function smokeText({ record: { scenarios } }: FinishedRun): string {
+  const lines = scenarios.map(
+    ({ name, action, faults }) => `${faults.length === 0 ? 'ok   ' : 'WRONG'} ${name} ${action ?? ''}`,
+  )
+  return [
+    ...lines.map((line) => line.trimEnd()),
+    ...scenarios.flatMap(({ name, faults }) => faults.map((fault) => `${name}: ${fault}`)),
+  ].join('\n')
 }
 
 function print(text: string): 0 {

@@ -6,17 +6,33 @@ import type { Request, Scenario, ScenarioOption } from './scenario.js'
 /** Options that every scenario has. */
 export const COMMON_OPTIONS: Readonly<Record<string, ScenarioOption>> = {
   json: { type: 'boolean', placeholder: '', help: 'print one JSON object and nothing else' },
-  out: { type: 'string', placeholder: 'DIR', help: 'write result.json and report.md into this folder' },
+  out: {
+    type: 'string',
+    placeholder: 'DIR',
+    help: 'write result.json, report.md, plots (SVG) and CSV files into this folder',
+  },
   seed: { type: 'string', placeholder: 'TEXT', help: 'what all random numbers come from; 1 if not given' },
   repeat: { type: 'string', placeholder: 'N', help: 'repetitions, each with a seed of its own; 1 if not given' },
   help: { type: 'boolean', placeholder: '', help: 'show this' },
 }
 
 /** What the words ask for. */
-export type Invocation =
-  | { kind: 'list'; json: boolean }
-  | { kind: 'help'; scenario: Scenario | null }
-  | { kind: 'run'; scenarios: readonly PlannedRun[]; json: boolean; out: string | null; seed: string; repeat: number }
+export type Invocation = { kind: 'list'; json: boolean } | { kind: 'help'; scenario: Scenario | null } | RunInvocation
+
+/** Scenarios to run. */
+export interface RunInvocation {
+  kind: 'run'
+  /** small runs whose counts are checked */
+  isSmoke: boolean
+  scenarios: readonly PlannedRun[]
+  json: boolean
+  out: string | null
+  seed: string
+  repeat: number
+}
+
+/** Names that stand for several scenarios. */
+const MANY = ['all', 'smoke']
 
 /** One scenario with its own words. */
 export interface PlannedRun {
@@ -33,20 +49,21 @@ export function parseWords(words: readonly string[], scenarios: readonly Scenari
   const [name = '', ...rest] = words
   if (name.toLowerCase() === 'list') return { kind: 'list', json: readCommon(rest).json }
   if (name === '' || name === 'help' || name === '--help') return { kind: 'help', scenario: null }
-  const names = ['LIST', 'all', ...scenarios.map((scenario) => scenario.name)]
+  const names = ['LIST', ...MANY, ...scenarios.map((scenario) => scenario.name)]
   const scenario = scenarios.find((candidate) => candidate.name === name) ?? null
-  if (scenario === null && name !== 'all') {
+  if (scenario === null && !MANY.includes(name)) {
     throw new BenchError(`no scenario "${name}"; there are ${names.join(', ')}`)
   }
   const { values, positionals } = readWords(rest, { ...COMMON_OPTIONS, ...scenario?.options })
   const common = commonValues(values)
   if (values['help'] === true) return { kind: 'help', scenario }
+  if (scenario === null && positionals.length > 0) throw new BenchError(`"${positionals[0]}" says nothing to ${name}`)
+  const isSmoke = name === 'smoke'
   const planned =
     scenario === null
-      ? scenarios.map((each) => plannedInAll(each))
+      ? scenarios.flatMap((each) => plannedInMany(each, isSmoke ? each.wordsInSmoke : each.wordsInAll))
       : [{ scenario, action: readAction(scenario, positionals), values }]
-  if (scenario === null && positionals.length > 0) throw new BenchError(`"${positionals[0]}" says nothing to all`)
-  return { kind: 'run', scenarios: planned, ...common }
+  return { kind: 'run', isSmoke, scenarios: planned, ...common }
 }
 
 /** A whole number of at least `from`. @throws BenchError naming the option. */
@@ -57,10 +74,12 @@ export function wholeNumber(value: string | boolean | undefined, option: string,
   throw new BenchError(`--${option} must be a whole number from ${from} on, not "${value}"`)
 }
 
-/** How `all` runs a scenario. */
-function plannedInAll(scenario: Scenario): PlannedRun {
-  const { values, positionals } = readWords(scenario.wordsInAll, scenario.options)
-  return { scenario, action: readAction(scenario, positionals), values }
+/** How `all` or `smoke` runs a scenario. */
+function plannedInMany(scenario: Scenario, runs: readonly (readonly string[])[]): PlannedRun[] {
+  return runs.map((words) => {
+    const { values, positionals } = readWords(words, scenario.options)
+    return { scenario, action: readAction(scenario, positionals), values }
+  })
 }
 
 function readCommon(words: readonly string[]) {

@@ -1,15 +1,20 @@
 import type { RunRecord, ScenarioRecord } from './run.js'
-import type { Table } from './scenario.js'
+import type { Plot, Table } from './scenario.js'
 
-/** `report.md`: where it was measured, then each scenario's tables. */
-export function reportText({ machine, seed, scenarios }: RunRecord): string {
+/** `report.md`: where it was measured, then each scenario's plots and tables. */
+export function reportText({ machine, seed, scenarios }: RunRecord, { withPlots = false } = {}): string {
   return [
     '# Bench report',
     '',
     `${machine.cpu}, ${machine.cores} cores, ${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB, ${machine.os}, ` +
       `Node ${machine.node}, commit ${machine.commit ?? 'unknown'}, seed ${seed}, ${machine.startedAt}.`,
-    ...scenarios.flatMap(scenarioLines),
+    ...scenarios.flatMap((scenario) => scenarioLines(scenario, withPlots)),
   ].join('\n')
+}
+
+/** The file of a plot or series, as the report names it. */
+export function plotFile({ name, action }: Pick<ScenarioRecord, 'name' | 'action'>, of: { name: string }, end: string) {
+  return `${[name, ...(action === null ? [] : [action]), of.name].join('-')}.${end}`
 }
 
 /** A Markdown table. */
@@ -20,11 +25,14 @@ export function tableText({ columns, rows }: Pick<Table, 'columns' | 'rows'>): s
   return [line(columns), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...cells.map(line)].join('\n')
 }
 
-function scenarioLines({ name, action, repetitions, tables }: ScenarioRecord): string[] {
-  const count = repetitions.length === 1 ? '' : ` (first of ${repetitions.length} repetitions; spread in result.json)`
+function scenarioLines(scenario: ScenarioRecord, withPlots: boolean): string[] {
+  const { name, action, repetitions, tables, plots, faults } = scenario
+  const count = repetitions.length > 1 ? ` (first of ${repetitions.length} repetitions; spread in result.json)` : ''
   return [
     '',
     `## ${name}${action === null ? '' : ` ${action}`}${count}`,
+    ...faults.flatMap((fault) => ['', `WRONG: ${fault}`]),
+    ...(withPlots ? plots.flatMap((plot) => plotLines(scenario, plot)) : []),
     ...tables.flatMap((table) => [
       '',
       `### ${table.title}`,
@@ -32,6 +40,16 @@ function scenarioLines({ name, action, repetitions, tables }: ScenarioRecord): s
       tableText(table),
       ...(table.notes ?? []).flatMap((note) => ['', note]),
     ]),
+  ]
+}
+
+function plotLines(scenario: ScenarioRecord, plot: Plot): string[] {
+  const { title, caption } = plot
+  return [
+    '',
+    `![${title.replaceAll(/[[\]]/g, '')}](${plotFile(scenario, plot, 'svg')})`,
+    '',
+    `**${title}.** ${caption === undefined ? '' : `${caption} `}[CSV](${plotFile(scenario, plot, 'csv')})`,
   ]
 }
 

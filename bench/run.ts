@@ -1,11 +1,8 @@
 /** Runs scenarios, repetition by repetition, and keeps all that is needed to trust and repeat them. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { BenchError } from './bench-error.js'
 import { type Machine, machineFacts } from './machine.js'
-import type { Invocation, PlannedRun } from './options.js'
-import { reportText } from './report.js'
-import type { Outcome, Table } from './scenario.js'
+import type { PlannedRun, RunInvocation } from './options.js'
+import type { Outcome, Plot, Series, Table } from './scenario.js'
 import { medianOf, type Spread, spreadOf } from './statistics.js'
 
 /** What `result.json` holds. */
@@ -24,30 +21,43 @@ export interface ScenarioRecord {
   repetitions: { seed: string; result: object }[]
   /** of every number in the result, by its path: median, quartiles, range over the repetitions */
   spread: Record<string, Spread>
-  /** of the first repetition */
+  /** of the first repetition, as are plots and series */
   tables: readonly Table[]
+  plots: readonly Plot[]
+  series: readonly Series[]
+  /** what a smoke run found wrong */
+  faults: readonly string[]
 }
 
 /** A finished run. */
 export interface FinishedRun {
   record: RunRecord
-  /** what `--json` prints: the result; of several repetitions, the first with each number at its median */
+  /**
+   * What `--json` prints: the result; of several repetitions, the first with each number at its median. Of several
+   * scenarios, an object by name, and by `name action` where a scenario runs more than once.
+   */
   printed: object
   exitCode: 0 | 1
 }
 
-type Plan = Extract<Invocation, { kind: 'run' }>
-
-export async function runPlan(plan: Plan, progress: (line: string) => void): Promise<FinishedRun> {
+export async function runPlan(plan: RunInvocation, progress: (line: string) => void): Promise<FinishedRun> {
   const record: RunRecord = { machine: machineFacts(), seed: plan.seed, scenarios: [] }
   const printed: Record<string, object> = {}
   let exitCode: 0 | 1 = 0
   for (const planned of plan.scenarios) {
     const { scenario, action } = planned
-    const runs = await repeat(planned, plan, progress)
+    const runs = await repeatOrFault(planned, plan, progress)
+    if (typeof runs === 'string') {
+      exitCode = 1
+      record.scenarios.push({ ...NOTHING, name: scenario.name, action, faults: [runs] })
+      progress(`smoke: ${titleOf(planned)}: ${runs}`)
+      continue
+    }
     const results = runs.map(({ outcome }) => outcome.result)
     const first = runs[0]!.outcome
-    if (runs.some(({ outcome }) => outcome.exitCode === 1)) exitCode = 1
+    const faults = plan.isSmoke ? runs.flatMap(({ outcome }) => scenario.checkSmoke(outcome, action)) : []
+    if (plan.isSmoke ? faults.length > 0 : runs.some(({ outcome }) => outcome.exitCode === 1)) exitCode = 1
+    for (const fault of faults) progress(`smoke: ${titleOf(planned)}: ${fault}`)
     record.scenarios.push({
       name: scenario.name,
       action,
@@ -55,27 +65,38 @@ export async function runPlan(plan: Plan, progress: (line: string) => void): Pro
       repetitions: runs.map(({ seed, outcome }) => ({ seed, result: outcome.result })),
       spread: spreadOf(results),
       tables: first.tables,
+      plots: first.plots ?? [],
+      series: first.series ?? [],
+      faults,
     })
-    printed[scenario.name] = medianOf(results)
+    const isOnly = plan.scenarios.filter((each) => each.scenario === scenario).length === 1
+    printed[isOnly ? scenario.name : titleOf(planned)] = medianOf(results)
   }
-  const [only] = plan.scenarios
-  return { record, exitCode, printed: plan.scenarios.length === 1 ? printed[only!.scenario.name]! : printed }
+  const [only, ...more] = Object.values(printed)
+  return { record, exitCode, printed: plan.scenarios.length === 1 && more.length === 0 ? (only ?? {}) : printed }
 }
 
-/** Writes `result.json` and `report.md`. @throws BenchError if the folder cannot be written. */
-export function writeRun(folder: string, { record }: FinishedRun): void {
+/** What stands in the record of a scenario that threw. */
+const NOTHING = { parameters: {}, repetitions: [], spread: {}, tables: [], plots: [], series: [] }
+
+/** Throws as `repeat` does; but `smoke` goes on after a scenario that threw: then its message. */
+async function repeatOrFault(planned: PlannedRun, plan: RunInvocation, progress: (line: string) => void) {
+  if (!plan.isSmoke) return repeat(planned, plan, progress)
   try {
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'result.json'), `${JSON.stringify(record, null, 2)}\n`)
-    writeFileSync(join(folder, 'report.md'), `${reportText(record)}\n`)
+    progress(`smoke: ${titleOf(planned)}`)
+    return await repeat(planned, plan, progress)
   } catch (error) {
-    throw new BenchError(`--out ${folder} cannot be written: ${(error as Error).message}`, 1)
+    return `it ended with ${error instanceof BenchError ? error.message : (error as Error).stack}`
   }
+}
+
+function titleOf({ scenario, action }: PlannedRun): string {
+  return action === null ? scenario.name : `${scenario.name} ${action}`
 }
 
 async function repeat(
   { scenario, action, values }: PlannedRun,
-  plan: Plan,
+  plan: RunInvocation,
   progress: (line: string) => void,
 ): Promise<{ seed: string; outcome: Outcome }[]> {
   const runs = []

@@ -29,11 +29,68 @@ export interface Table {
   notes?: readonly string[]
 }
 
+/** One axis of a plot. */
+export interface PlotAxis {
+  /** what it shows, e.g. `devices` */
+  label: string
+  /** e.g. `J/day`; null where there is none */
+  unit: string | null
+  scale: 'linear' | 'log' | 'category'
+  /** where it begins and ends; by default around the points */
+  min?: number
+  max?: number
+}
+
+/** One point of a plot. */
+export interface PlotPoint {
+  /** a text on an axis of categories */
+  x: number | string
+  /** null: there is none here */
+  y: number | null
+  /** quartiles or an interval around `y`, drawn as a bar */
+  low?: number
+  high?: number
+}
+
+/** Points that belong together: one entry of the legend. */
+export interface PlotLine {
+  name: string
+  points: readonly PlotPoint[]
+  /** `ours` is drawn heavier, `guide` thin and grey: a bound or a target; `dots` has marks and no line, also in a `line` plot */
+  role?: 'ours' | 'guide' | 'dots'
+}
+
+/** One figure, written as an SVG and a CSV file. */
+export interface Plot {
+  /** of the file, without ending: `a-z0-9-`; unique in its scenario */
+  name: string
+  /** a sentence: what one sees */
+  title: string
+  /** `dots`: the categories of x stand one below the other, and y goes to the right */
+  kind: 'line' | 'points' | 'bars' | 'dots'
+  x: PlotAxis
+  y: PlotAxis
+  lines: readonly PlotLine[]
+  /** what a reader must know: stands below the plot in the report */
+  caption?: string
+}
+
+/** Numbers for other programs, written as a CSV file. Plots and tables need no series: they are written as CSV anyway. */
+export interface Series {
+  /** of the file, without ending: `a-z0-9-`; unique in its scenario */
+  name: string
+  /** with units: `time s`, `energy J` */
+  columns: readonly string[]
+  rows: readonly (readonly (string | number | null)[])[]
+}
+
 /** What one run found. */
 export interface Outcome {
   /** printed by `--json`; numbers in it are compared between repetitions */
   result: object
   tables: readonly Table[]
+  plots?: readonly Plot[]
+  series?: readonly Series[]
   /** all that the result depends on beside the seed */
   parameters: object
   /** 1: the scenario itself says that something is wrong */
@@ -46,8 +103,15 @@ export interface Scenario {
   /** words that may follow the name; the first is taken where none is given and no option asks for another */
   actions: readonly string[]
   options: Readonly<Record<string, ScenarioOption>>
-  /** how `all` runs it */
-  wordsInAll: readonly string[]
+  /** how `all` runs it: the words of each run */
+  wordsInAll: readonly (readonly string[])[]
+  /** how `smoke` runs it, the same: a few seconds each */
+  wordsInSmoke: readonly (readonly string[])[]
+  /**
+   * What is wrong with an outcome of a smoke run, a line each; none: all is well. It looks at counts, keys and bytes, never at
+   * times, and it alone decides: `exitCode` is not looked at beside it.
+   */
+  checkSmoke(outcome: Outcome, action: string | null): readonly string[]
   /** @throws BenchError with exit code 2 if an option makes no sense. */
   run(request: Request): Promise<Outcome>
 }

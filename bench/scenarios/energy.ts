@@ -5,7 +5,8 @@ import { radioUsage } from '../models/radio.js'
 import { radioPackets } from '../pcap/direction.js'
 import { parsePcap } from '../pcap/pcap.js'
 import type { Outcome, Request, Scenario } from '../scenario.js'
-import { validateAll } from './energy/validate.js'
+import { publishedFigures, validateAll } from './energy/validate.js'
+import { validationPlots } from './energy/validation-plots.js'
 import { validationTables } from './energy/validation-tables.js'
 
 /** Radio state machines, driven by a capture, or held to published figures. */
@@ -22,7 +23,9 @@ export const energy: Scenario = {
       help: "the device's IP address, where the capture does not tell",
     },
   },
-  wordsInAll: ['validate'],
+  wordsInAll: [['validate']],
+  wordsInSmoke: [['validate']],
+  checkSmoke,
   run: async (request) => (request.action === 'validate' ? validate(request) : charge(request)),
 }
 
@@ -63,8 +66,15 @@ function validate({ values, seed }: Request): Outcome {
     result: { passed, out, skipped, rows },
     parameters: { table: 'bench/models/validation.json' },
     tables: validationTables(rows),
+    plots: validationPlots(rows),
     exitCode: out === 0 ? 0 : 1,
   }
+}
+
+function checkSmoke({ result, exitCode }: Outcome): string[] {
+  const { passed, out, skipped } = result as Record<string, number>
+  const isWhole = (passed ?? 0) + (skipped ?? 0) === publishedFigures().length
+  return exitCode === 0 && isWhole ? [] : [`${passed} figures are met, ${out} are out, ${skipped} skipped`]
 }
 
 function read(file: string): Uint8Array {

@@ -5,6 +5,7 @@ import type { Outcome, Request, Scenario, Table } from '../scenario.js'
 import { acceptedProfiles } from './energy/accepted.js'
 import { LIFE_ASSUMPTIONS } from './keepalive/life.js'
 import { OURS, OURS_WITH_LESS } from './keepalive/ours.js'
+import { keepalivePlots } from './keepalive/plots.js'
 import { RIVALS } from './keepalive/rivals/all.js'
 import { keepaliveRows, natPairs, REACHABILITY_MIN, RING_S, type Row, type Score } from './keepalive/table.js'
 import { ratiosOf, verdictOf, verdictText } from './keepalive/verdict.js'
@@ -25,7 +26,9 @@ export const keepalive: Scenario = {
     days: { type: 'string', placeholder: 'N', help: `days of each phone; ${FULL.days}` },
     rivals: { type: 'boolean', placeholder: '', help: 'every rival of each row in the JSON, not the best alone' },
   },
-  wordsInAll: [],
+  wordsInAll: [[]],
+  wordsInSmoke: [['--quick', '--phones', '1', '--days', '1']],
+  checkSmoke,
   run: async (request) => run(request),
 }
 
@@ -64,8 +67,19 @@ function run({ values, seed, progress }: Request): Outcome {
       lessTable(rows),
       ...(values['rivals'] === true ? rows.map(rivalTable) : []),
     ],
+    plots: keepalivePlots(rows),
     exitCode: verdict.within === verdict.counted ? 0 : 1,
   }
+}
+
+function checkSmoke({ result }: Outcome): string[] {
+  const { rows } = result as { rows: { nat: string; ours: Omit<Score, 'policy'> | null }[] }
+  const expected = natPairs().length * QUICK_PROFILES.length
+  const silent = rows.filter(({ ours }) => ours === null || !(ours.wakeupsPerDay > 0 && ours.reachability > 0))
+  return [
+    ...(rows.length === expected ? [] : [`${rows.length} rows, not ${expected}`]),
+    ...silent.map(({ nat }) => `ours does nothing on ${nat}`),
+  ]
 }
 
 function chooseProfiles(

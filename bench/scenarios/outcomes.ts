@@ -11,6 +11,7 @@ import { SERVE_OPTIONS } from './outcomes/server.js'
 
 const FULL = { applications: 1_000, rings: 1_000, kills: 20 }
 const IN_ALL = { applications: '50', rings: '100', kills: '3' }
+const IN_SMOKE = { applications: '10', rings: '20', kills: '1' }
 
 /** Rings through a real server that is killed again and again: each must end with one outcome, the same wherever it is read. */
 export const outcomes: Scenario = {
@@ -23,7 +24,9 @@ export const outcomes: Scenario = {
     rings: { type: 'string', placeholder: 'N', help: `rings of each application; ${FULL.rings}` },
     kills: { type: 'string', placeholder: 'N', help: `times that the server is killed and started; ${FULL.kills}` },
   },
-  wordsInAll: Object.entries(IN_ALL).flatMap(([name, value]) => [`--${name}`, value]),
+  wordsInAll: [wordsOf(IN_ALL)],
+  wordsInSmoke: [wordsOf(IN_SMOKE)],
+  checkSmoke,
   run,
 }
 
@@ -61,6 +64,18 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
     tables: [outcomeTable(verdict), placeTable(verdict, facts), runTable(facts)],
     exitCode: isGood ? 0 : 1,
   }
+}
+
+function wordsOf(options: Readonly<Record<string, string>>): string[] {
+  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
+}
+
+/** The verdict of this scenario is made of counts alone. */
+function checkSmoke({ result, exitCode }: Outcome): string[] {
+  const { rings, outcomes, duplicates, missing } = result as Record<string, number>
+  const isWhole = rings === outcomes && rings === Number(IN_SMOKE.applications) * Number(IN_SMOKE.rings)
+  if (exitCode === 0 && isWhole) return []
+  return [`${rings} rings, ${outcomes} outcomes, ${duplicates} duplicates, ${missing} missing`]
 }
 
 function outcomeTable({ states, rings, outcomes: ended, duplicates, missing, faults }: Verdict): Table {

@@ -28,7 +28,13 @@ export const wire: Scenario = {
   options: {
     peers: { type: 'string', placeholder: 'A,B', help: 'peers to capture; all' },
   },
-  wordsInAll: [],
+  wordsInAll: [[]],
+  wordsInSmoke: [[]],
+  checkSmoke: ({ result }) => {
+    const { pingBytes, pongBytes, peers } = result as { pingBytes: number; pongBytes: number; peers: object }
+    const isGood = pingBytes === 24 && pongBytes === 19 && Object.keys(peers).length > 0
+    return isGood ? [] : [`wire: a ping of ${pingBytes} B, a pong of ${pongBytes} B`]
+  },
   run,
 }
 

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { BenchError } from '../../bench/bench-error.js'
+import { writeRun } from '../../bench/folder.js'
 import { helpText, listText } from '../../bench/help.js'
 import { parseWords } from '../../bench/options.js'
 import { reportText } from '../../bench/report.js'
-import { runPlan, writeRun } from '../../bench/run.js'
+import { runPlan } from '../../bench/run.js'
 import type { Scenario } from '../../bench/scenario.js'
 import { SCENARIOS } from '../../bench/scenarios/all.js'
-import { medianOf, quantile, spreadOf } from '../../bench/statistics.js'
 
 const quiet = () => {}
 
@@ -21,7 +21,7 @@ async function bench(...words: string[]) {
 
 t.test('words that make no sense are told so, with exit code 2', async (t) => {
   const wrong: [words: string, message: RegExp][] = [
-    ['nothing', /no scenario "nothing"; there are LIST, all, energy, keepalive, outcomes/],
+    ['nothing', /no scenario "nothing"; there are LIST, all, smoke, energy, keepalive, outcomes/],
     ['energy --colour', /Unknown option '--colour'/],
     ['energy verify', /energy has no action "verify"; there are validate/],
     ['energy validate twice', /"twice" is one word too many/],
@@ -72,7 +72,9 @@ const dice: Scenario = {
   summary: 'for tests',
   actions: [],
   options: {},
-  wordsInAll: [],
+  wordsInAll: [[]],
+  wordsInSmoke: [[]],
+  checkSmoke: () => [],
   run: async ({ seed }) => ({
     result: { name: seed, rows: [{ number: seed.length, nothing: null }] },
     parameters: { sides: 6 },
@@ -98,17 +100,10 @@ t.test('repetitions have seeds of their own, and a folder keeps them all', async
   t.same(result.scenarios[0].parameters, { sides: 6 })
   for (const key of ['cpu', 'cores', 'node', 'commit', 'packages', 'startedAt']) t.ok(key in result.machine, key)
   const report = readFileSync(join(folder, 'report.md'), 'utf8')
-  t.equal(report, `${reportText(run.record)}\n`)
+  t.equal(report, `${reportText(run.record, { withPlots: true })}\n`)
   t.match(report, /## dice \(first of 3 repetitions/)
   t.match(report, /\| 7 {4}\| 0\.3333 \|/)
   const file = join(folder, 'file')
   writeFileSync(file, '')
   t.throws(() => writeRun(join(file, 'x'), run), BenchError)
-})
-
-t.test('quantiles, and medians of results that differ in shape', async (t) => {
-  t.equal(quantile([4, 1, 3, 2], 0.5), 2.5)
-  t.equal(quantile([1], 0.9), 1)
-  t.same(Object.keys(spreadOf([{ a: 1, b: { c: 2 } }, { a: 3 }])), ['a'])
-  t.same(medianOf([{ a: 1, b: 5 }, { a: 3 }, { a: 2 }]), { a: 2, b: 5 })
 })

@@ -1,0 +1,23 @@
+/** The folder of a run: `result.json`, `report.md`, an SVG of each plot, and a CSV of all that a plot or table shows. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BenchError } from './bench-error.js'
+import { csvFiles } from './csv.js'
+import { plotSvg } from './plot.js'
+import { plotFile, reportText } from './report.js'
+import type { FinishedRun } from './run.js'
+
+/** Writes all files of a run. @throws BenchError if the folder cannot be written. */
+export function writeRun(folder: string, { record }: FinishedRun): void {
+  try {
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'result.json'), `${JSON.stringify(record, null, 2)}\n`)
+    writeFileSync(join(folder, 'report.md'), `${reportText(record, { withPlots: true })}\n`)
+    for (const scenario of record.scenarios) {
+      for (const plot of scenario.plots) writeFileSync(join(folder, plotFile(scenario, plot, 'svg')), plotSvg(plot))
+      for (const { name, text } of csvFiles(scenario)) writeFileSync(join(folder, name), text)
+    }
+  } catch (error) {
+    throw new BenchError(`--out ${folder} cannot be written: ${(error as Error).message}`, 1)
+  }
+}
