@@ -4,7 +4,8 @@ import { keepalive } from './keepalive.js'
 import { load } from './load.js'
 import { memory } from './memory.js'
 import { outcomes } from './outcomes.js'
+import { ring } from './ring.js'
 import { wire } from './wire.js'
 
 /** Every scenario, in the order in which `LIST` shows and `all` runs them. */
-export const SCENARIOS: readonly Scenario[] = [wire, load, memory, energy, keepalive, outcomes]
+export const SCENARIOS: readonly Scenario[] = [wire, load, ring, memory, energy, keepalive, outcomes]
