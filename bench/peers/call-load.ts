@@ -18,14 +18,17 @@ export interface CallFacts {
   answeredPerSecond: number
   calls: number
   lost: number
-  p50Ms: number
-  p99Ms: number
-  p999Ms: number
-  maxMs: number
+  /** null where nothing was answered */
+  p50Ms: number | null
+  p99Ms: number | null
+  p999Ms: number | null
+  maxMs: number | null
 }
 
 /** Without any answer for so long the rest is lost, ms. */
 const SILENCE_MS = 3_000
+/** Of all runs of this process, so that a late answer is never taken for one of the next run. */
+let lastToken = 0
 
 export class CallLoad {
   readonly #links: readonly Link[]
@@ -69,6 +72,21 @@ export class CallLoad {
   }
 }
 
+/** What time it is, and what comes again and again; a test has its own. */
+export interface Clock {
+  nowMs(): number
+  /** @returns what ends it. */
+  every(ms: number, run: () => void): () => void
+}
+
+const SYSTEM_CLOCK: Clock = {
+  nowMs: () => performance.now(),
+  every: (ms, run) => {
+    const timer = setInterval(run, ms)
+    return () => clearInterval(timer)
+  },
+}
+
 /** Sends each call when it is due, whatever became of those before it. Coordinated omission has no place here. */
 export class ScheduledCalls {
   readonly #plan: CallPlan
@@ -76,39 +94,46 @@ export class ScheduledCalls {
   readonly #call: (device: number, token: string) => void
   readonly #histogram: RecordableHistogram = createHistogram()
   readonly #dueMs = new Map<string, number>()
+  readonly #clock: Clock
   #sent = 0
   #answered = 0
   #lastMs = 0
 
   /** @param devices numbered from 1. */
-  constructor(plan: CallPlan, devices: number, call: (device: number, token: string) => void) {
+  constructor(
+    plan: CallPlan,
+    devices: number,
+    call: (device: number, token: string) => void,
+    clock: Clock = SYSTEM_CLOCK,
+  ) {
+    this.#clock = clock
     this.#plan = plan
     this.#devices = devices
     this.#call = call
   }
 
-  /** @param listen is given what takes the answers. */
-  async run(listen: (onAnswer: (token: string) => void) => void): Promise<CallFacts> {
+  /** @param listen is given what takes the answers, with the moment at which each came if that is not now. */
+  async run(listen: (onAnswer: (token: string, atMs?: number) => void) => void): Promise<CallFacts> {
     const { perSecond, calls } = this.#plan
-    const startMs = performance.now()
+    const startMs = this.#clock.nowMs()
     this.#lastMs = startMs
     await new Promise<void>((resolve) => {
-      listen((token) => {
-        if (this.#take(token) && this.#answered === calls) resolve()
+      listen((token, atMs = this.#clock.nowMs()) => {
+        if (this.#take(token, atMs) && this.#answered === calls) resolve()
       })
-      const timer = setInterval(() => {
-        const nowMs = performance.now()
+      const stop = this.#clock.every(1, () => {
+        const nowMs = this.#clock.nowMs()
         while (this.#sent < calls && startMs + (this.#sent * 1000) / perSecond <= nowMs) {
           this.#send(startMs + (this.#sent * 1000) / perSecond)
         }
         if (this.#answered === calls || nowMs - this.#lastMs > SILENCE_MS) {
-          clearInterval(timer)
+          stop()
           resolve()
         }
-      }, 1)
+      })
     })
     const seconds = (this.#lastMs - startMs) / 1000
-    const at = (percent: number) => this.#histogram.percentile(percent) / 1000
+    const at = (percent: number) => (this.#answered === 0 ? null : this.#histogram.percentile(percent) / 1000)
     return {
       perSecond,
       answeredPerSecond: seconds > 0 ? this.#answered / seconds : 0,
@@ -117,23 +142,23 @@ export class ScheduledCalls {
       p50Ms: at(50),
       p99Ms: at(99),
       p999Ms: at(99.9),
-      maxMs: this.#histogram.max / 1000,
+      maxMs: at(100),
     }
   }
 
   #send(dueMs: number): void {
-    const token = this.#sent.toString(36).padStart(TOKEN_LENGTH, '0')
+    const token = (++lastToken).toString(36).padStart(TOKEN_LENGTH, '0')
     this.#dueMs.set(token, dueMs)
     this.#call(1 + (this.#sent % this.#devices), token)
     this.#sent++
   }
 
-  #take(token: string): boolean {
+  #take(token: string, atMs: number): boolean {
     const dueMs = this.#dueMs.get(token)
     if (dueMs === undefined) return false
     this.#dueMs.delete(token)
-    this.#lastMs = performance.now()
-    this.#histogram.record(Math.max(1, Math.round((this.#lastMs - dueMs) * 1000)))
+    this.#lastMs = atMs
+    this.#histogram.record(Math.max(1, Math.round((atMs - dueMs) * 1000)))
     this.#answered++
     return true
   }

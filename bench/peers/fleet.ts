@@ -9,8 +9,9 @@ import type { Speech, Transport } from './peer.js'
 export type LoadPlan = {
   /** of the server, for the kernel's accounting of the very same moments */
   pid: number
-  /** pings to send in all */
+  /** pings to send in all, and the time after which no more are sent, whichever comes first */
   pings: number
+  seconds: number
 } & (
   | { kind: 'closed' /** pings that are unanswered at a time, each from another client */; outstanding: number }
   | { kind: 'paced'; perSecond: number }
@@ -97,6 +98,7 @@ class LoadRun {
   #sent = 0
   #answered = 0
   #lost = 0
+  #endMs = Infinity
   /** none is to be sent or waited for any more */
   #over: () => void = () => {}
 
@@ -117,9 +119,11 @@ class LoadRun {
     })
     const [server, own, startMs] = [cpuMicros(pid), cpuMicros(process.pid), performance.now()]
     let failed: Error | null = null
+    this.#endMs = startMs + this.#plan.seconds * 1000
     const watch = setInterval(() => {
       failed = failure()
       this.#expire()
+      this.#endIfIdle()
       if (failed !== null) this.#over()
     }, LOOK_MS)
     const stopPacing = this.#begin()
@@ -150,6 +154,7 @@ class LoadRun {
     }
     const startMs = performance.now()
     const timer = setInterval(() => {
+      if (performance.now() >= this.#endMs) return
       const due = Math.min(plan.pings, Math.floor(((performance.now() - startMs) / 1000) * plan.perSecond))
       while (this.#sent < due && this.#send());
     }, 1)
@@ -178,9 +183,14 @@ class LoadRun {
   }
 
   #goOn(): void {
-    if (this.#sent < this.#plan.pings) {
+    if (this.#sent < this.#plan.pings && performance.now() < this.#endMs) {
       if (this.#plan.kind === 'closed') this.#send()
     } else if (this.#answered + this.#lost === this.#sent) this.#over()
+  }
+
+  /** Time is over, and nothing is under way that would tell. */
+  #endIfIdle(): void {
+    if (performance.now() >= this.#endMs && this.#answered + this.#lost === this.#sent) this.#over()
   }
 
   #expire(): void {

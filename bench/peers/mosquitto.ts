@@ -19,6 +19,8 @@ function configuration({ port, certificate }: Setting, transport: Transport): st
     'log_dest stderr',
     'log_type error',
     'max_queued_messages 100000',
+    // Else a message waits up to 40 ms for the acknowledgement of the last one.
+    'set_tcp_nodelay true',
     '',
   ].join('\n')
 }

@@ -121,6 +121,11 @@ export function canPin(): boolean {
   }
 }
 
+/** Moves a process that runs, with all its threads, to one core. */
+export function pinProcess(pid: number, core: number): void {
+  execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' })
+}
+
 async function stopChild(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')

@@ -17,7 +17,7 @@ export class DtlsLink implements Link {
   readonly #speech: Speech
   readonly #dtls: DtlsClient
   readonly #pong: Buffer
-  #socket: Socket = createSocket('udp4')
+  readonly #socket: Socket = createSocket('udp4')
   #prepared: Buffer[] = []
 
   constructor(target: Target, speech: Speech) {
@@ -47,13 +47,9 @@ export class DtlsLink implements Link {
     })
   }
 
-  /** From another port: the session's keys and numbers go on, the server sees a stranger. */
-  async moveAway(): Promise<void> {
-    const old = this.#socket
-    this.#socket = createSocket('udp4')
-    await this.#connect()
-    this.#socket.on('message', (datagram) => this.#take(this.#dtls.handle(datagram)))
-    old.close()
+  /** of our end, once open */
+  get localPort(): number {
+    return this.#socket.address().port
   }
 
   prepare(pings: number): void {

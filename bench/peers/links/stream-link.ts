@@ -40,6 +40,7 @@ export class StreamLink implements Link {
   #out: Records | null = null
   #in: Records | null = null
   #pongs = 0
+  #localPort = 0
   #isClosed = false
   #prepared: Buffer = NOTHING
   #preparedAt = 0
@@ -49,6 +50,11 @@ export class StreamLink implements Link {
     this.#target = target
     this.#options = options
     this.#read = (bytes) => this.#readPongs(bytes)
+  }
+
+  /** of our end, once connected */
+  get localPort(): number {
+    return this.#localPort
   }
 
   async open(): Promise<void> {
@@ -142,6 +148,7 @@ export class StreamLink implements Link {
     socket.on('error', lose)
     socket.on('close', () => lose(new Error('closed by the server')))
     await new Promise<void>((resolve) => socket.once('connect', () => resolve()))
+    this.#localPort = socket.localPort ?? 0
   }
 
   async #preface(): Promise<void> {
