@@ -84,8 +84,10 @@ export function writeStore(crypto: Crypto, plan: StorePlan): StoreFacts {
   const keys = readKeyFile(defaultKeyFile(folder)) as KeyFile
   const database = openDatabase(databaseFile(folder))
   try {
-    // A store that is cut off while it is written is thrown away: no journal, no flush.
-    database.pragma('journal_mode = OFF')
+    // A store that is cut off while it is written is thrown away: nothing is flushed. SQLite in its defensive mode refuses to
+    // have no journal at all; left at WAL, the log would grow to many times the database.
+    const journal = database.pragma('journal_mode = MEMORY', { simple: true })
+    if (journal !== 'memory') throw new BenchError(`the store keeps its journal in ${journal}`, 1)
     database.pragma('synchronous = OFF')
     database.pragma('secure_delete = OFF')
     const cache = Math.min(CACHE_BYTES_MAX, Math.max(CACHE_BYTES_MIN, devices * CACHE_BYTES_PER_DEVICE))
