@@ -47,11 +47,17 @@ export function linkTypeOf(number: number): LinkType {
 
 /** Whatever can be read of a frame; it may be cut short or hold anything. */
 export function readEndpoints(linkType: LinkType, frame: Uint8Array): Endpoints {
-  const { headerBytes, etherTypeAt, packetTypeAt, packetTypeBytes } = linkType
+  const { headerBytes, packetTypeAt, packetTypeBytes } = linkType
   const isOutgoing =
     packetTypeAt === undefined || frame.length < headerBytes
       ? null
       : (packetTypeBytes === 2 ? uint16(frame, packetTypeAt) : frame[packetTypeAt]!) === PACKET_OUTGOING
+  const packet = ipPacket(linkType, frame)
+  return packet === null ? { source: null, destination: null, isOutgoing } : { ...readAddresses(packet), isOutgoing }
+}
+
+/** The frame without its link header; null if it is known to carry something else than IP. */
+export function ipPacket({ headerBytes, etherTypeAt }: LinkType, frame: Uint8Array): Uint8Array | null {
   let start = headerBytes
   if (etherTypeAt !== null) {
     let etherType = uint16(frame, etherTypeAt)
@@ -59,11 +65,9 @@ export function readEndpoints(linkType: LinkType, frame: Uint8Array): Endpoints 
       etherType = uint16(frame, etherTypeAt + VLAN_TAG_BYTES)
       start += VLAN_TAG_BYTES
     }
-    if (etherType !== ETHER_TYPE_IPV4 && etherType !== ETHER_TYPE_IPV6) {
-      return { source: null, destination: null, isOutgoing }
-    }
+    if (etherType !== ETHER_TYPE_IPV4 && etherType !== ETHER_TYPE_IPV6) return null
   }
-  return { ...readAddresses(frame.subarray(start)), isOutgoing }
+  return frame.subarray(start)
 }
 
 function readAddresses(packet: Uint8Array): { source: string | null; destination: string | null } {

@@ -1,6 +1,7 @@
 /** Reads captures in the classic pcap format (IETF draft-ietf-opsawg-pcap), both byte orders, micro- and nanoseconds. */
 import { BenchError } from '../bench-error.js'
 import { type Endpoints, type LinkType, linkTypeOf, readEndpoints } from './link.js'
+import { readSegment, type Segment } from './transport.js'
 
 /** One captured frame. */
 export interface CapturedPacket {
@@ -9,6 +10,8 @@ export interface CapturedPacket {
   /** of the frame on the wire, its link header included */
   bytes: number
   endpoints: Endpoints
+  /** null for what is neither TCP nor UDP */
+  segment: Segment | null
 }
 
 /** A capture. */
@@ -53,6 +56,7 @@ export function parsePcap(file: Uint8Array): Capture {
       atS: seconds - first.seconds + (ticks - first.ticks) / ticksPerSecond,
       bytes,
       endpoints: readEndpoints(linkType, frame),
+      segment: readSegment(linkType, frame),
     })
     at += capturedBytes
   }

@@ -97,14 +97,23 @@ export class Devices {
     this.#delete = database.prepare('DELETE FROM devices WHERE slot = ?')
   }
 
-  /** Puts a device into the lowest free slot, with a fresh psk. */
-  add(person: PersonKey, publicKey: Uint8Array, name: string, wallMs: number): Enrolment | 'key-taken' | 'full' {
+  /**
+   * Puts a device into the lowest free slot.
+   *
+   * @param psk 32 B, fresh; given only by who makes devices to measure with.
+   */
+  add(
+    person: PersonKey,
+    publicKey: Uint8Array,
+    name: string,
+    wallMs: number,
+    psk = randomRowKey(),
+  ): Enrolment | 'key-taken' | 'full' {
     if (this.#find.get(publicKey) !== undefined) return 'key-taken'
     const place = this.#nextSlot()
     if (place === null) return 'full'
     const { slot, generation, rotation } = place
     const deviceId = `dev_${hex(randomBytes(8))}`
-    const psk = randomRowKey()
     const sealed = this.#sealer.seal(pskPlace(slot, generation), psk)
     this.#insert.run(slot, generation, rotation, deviceId, person, publicKey, sealed, name, wallMs)
     return { deviceId, device: deviceHandle(WORKER, slot, generation), person, rotation, psk }

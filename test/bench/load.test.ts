@@ -1,0 +1,131 @@
+/** The load scenario, small: real peers and our server in turns; and how the rounds choose and judge. */
+import t from 'tap'
+import { BenchError } from '../../bench/bench-error.js'
+import { PEERS } from '../../bench/peers/all.js'
+import { Generator } from '../../bench/peers/generator.js'
+import type { Peer } from '../../bench/peers/peer.js'
+import { freePort } from '../../bench/peers/program.js'
+import { missing } from '../../bench/peers/stage.js'
+import type { Contestant, Measured, Pace } from '../../bench/scenarios/load/contestant.js'
+import { compete, type Standing } from '../../bench/scenarios/load/rounds.js'
+import { load } from '../../bench/scenarios/load.js'
+
+const DEVICES = 64
+/** A busy machine may make a pong come too late. */
+const LOSS_MAX = 0.1
+
+t.test('ours and every peer that is installed answer pings', async (t) => {
+  const { result, tables, plots } = await load.run({
+    action: null,
+    values: { devices: `${DEVICES}`, rounds: '2', 'turn-ms': '100' },
+    seed: '1',
+    progress: (line) => t.comment(line),
+  })
+  const found = result as Record<string, number | null> & {
+    each: Standing
+    tenth: Standing
+    peers: Record<string, Standing & { missing?: string }>
+  }
+  t.equal(found['devices'], DEVICES)
+  t.ok(found['pingsPerSecond']! > 0 && found['cpuMicrosPerPing']! > 0)
+  for (const standing of [found.each, found.tenth]) {
+    t.equal(standing.clients, DEVICES)
+    t.ok(standing.lossShare < LOSS_MAX)
+    t.equal(standing.rounds.length, 2)
+    t.same(Object.keys(standing.paced), ['5000', '20000'])
+  }
+  t.same(Object.keys(found.peers), ['mosquitto-tls', 'mosquitto-tcp', 'nats-tls', 'ws-tls', 'libcoap-dtls'])
+  for (const peer of PEERS) {
+    const row = found.peers[peer.name]!
+    const reason = missing(peer)
+    t.test(peer.name, { skip: reason ?? false }, async (t) => {
+      t.equal(row.clients, DEVICES)
+      t.ok(row.lossShare < LOSS_MAX)
+      t.ok(row.pingsPerSecond > 0 && row.cpuMicrosPerPing > 0 && row.generatorMicrosPerPing > 0)
+    })
+    if (reason !== null) t.equal(row.missing, reason)
+  }
+  const ratios = ['ratioToMosquittoTls', 'ratioToMosquittoTlsTenth'].map((key) => found[key])
+  const expected = missing(PEERS[0]!) === null ? 'number' : 'object'
+  for (const ratio of ratios) t.equal(typeof ratio, expected)
+  t.equal(tables[0]!.rows.length, 2 + PEERS.length)
+  t.ok(plots?.[0]?.lines.length)
+})
+
+t.test('a peer that is not there is named, and what it takes', async (t) => {
+  const peer = { ...PEERS[0]!, version: () => null } satisfies Peer
+  t.equal(missing(peer), 'missing: install Debian package mosquitto')
+  await t.rejects(load.run({ action: null, values: { peers: 'emqx' }, seed: '1', progress: () => {} }), {
+    message: 'no peer "emqx"; there are mosquitto-tls, mosquitto-tcp, nats-tls, ws-tls, libcoap-dtls, and none',
+    exitCode: 2,
+  })
+})
+
+t.test('a server that is not there ends the generator with a reason', async (t) => {
+  const generator = new Generator(PEERS[0]!, await freePort('tcp'), { core: null, progress: () => {} })
+  await t.rejects(generator.connect(2), BenchError)
+  await generator.stop()
+  t.throws(() => process.kill(generator.pid, 0), { code: 'ESRCH' })
+})
+
+/** Answers a table of rates and losses. */
+class Scripted implements Contestant {
+  readonly clients = 10_000
+  readonly paces: Pace[] = []
+  readonly name: string
+  readonly #rates: Record<number, { rate: number; loss: number }>
+  readonly #busy: { server: number; generator: number }
+
+  constructor(
+    name: string,
+    rates: Record<number, { rate: number; loss: number }>,
+    busy = { server: 1, generator: 0.5 },
+  ) {
+    this.name = name
+    this.#rates = rates
+    this.#busy = busy
+  }
+
+  async measure(pace: Pace, seconds: number): Promise<Measured> {
+    this.paces.push(pace)
+    const key = pace.kind === 'closed' ? pace.outstanding : pace.perSecond
+    const { rate, loss } = this.#rates[key] ?? { rate: key, loss: 0 }
+    const sent = rate * seconds
+    return {
+      pace,
+      sent,
+      lost: sent * loss,
+      seconds,
+      pingsPerSecond: rate,
+      cpuMicrosPerPing: 1e6 / rate,
+      generatorMicrosPerPing: 1,
+      serverBusy: this.#busy.server,
+      generatorBusy: this.#busy.generator,
+    }
+  }
+}
+
+t.test('the highest rate is the one without losses, and the row says who limits it', async (t) => {
+  const lossy = new Scripted('lossy', {
+    8: { rate: 1000, loss: 0 },
+    32: { rate: 4000, loss: 0 },
+    128: { rate: 9000, loss: 0.01 },
+  })
+  const weak = new Scripted(
+    'weak',
+    { 8: { rate: 1000, loss: 0 }, 512: { rate: 2000, loss: 0 }, 20000: { rate: 2000, loss: 0 } },
+    { server: 0.6, generator: 0.99 },
+  )
+  const hopeless = new Scripted('hopeless', {
+    8: { rate: 100, loss: 0.02 },
+    32: { rate: 200, loss: 0.01 },
+    128: { rate: 300, loss: 0.03 },
+    512: { rate: 400, loss: 0.04 },
+  })
+  const standings = await compete([lossy, weak, hopeless], { rounds: 3, seconds: 1, progress: () => {} })
+  t.match(standings.get('lossy'), { outstanding: 32, pingsPerSecond: 4000, cpuMicrosPerPing: 250, limitedBy: 'server' })
+  t.match(standings.get('weak'), { outstanding: 512, limitedBy: 'generator', lossShare: 0 })
+  t.equal(standings.get('weak')?.paced['20000'], null, 'it did not follow')
+  t.match(standings.get('hopeless'), { outstanding: 32, lossShare: 0.01 }, 'the least losses, and they are shown')
+  t.same(standings.get('lossy')?.rounds, [250, 250, 250])
+})

@@ -1,0 +1,116 @@
+/** The ring scenario, small; and that a stall counts for all calls that wait behind it. */
+import t from 'tap'
+import { BenchError } from '../../bench/bench-error.js'
+import { PEERS } from '../../bench/peers/all.js'
+import { type CallFacts, type Clock, ScheduledCalls } from '../../bench/peers/call-load.js'
+import { missing } from '../../bench/peers/stage.js'
+import { ring } from '../../bench/scenarios/ring.js'
+
+const CALLING = ['mosquitto-tls', 'nats-tls', 'ws-tls']
+
+t.test('rings of ours and of peers are all answered', async (t) => {
+  const { result, tables } = await ring.run({
+    action: null,
+    values: { devices: '60', rates: '20', seconds: '1', peers: CALLING.join(',') },
+    seed: '1',
+    progress: (line) => t.comment(line),
+  })
+  const found = result as { ratePerSecond: number; p50Ms: number; p99Ms: number; rates: CallFacts[]; refused: object }
+  t.equal(found.ratePerSecond, 20)
+  t.same(found.refused, {})
+  t.match(found.rates, [{ perSecond: 20, calls: 20, lost: 0 }])
+  t.ok(found.p50Ms > 0 && found.p99Ms >= found.p50Ms)
+  const { peers } = result as { peers: Record<string, { rates?: CallFacts[]; missing?: string }> }
+  for (const peer of PEERS.filter(({ name }) => CALLING.includes(name))) {
+    const reason = missing(peer)
+    if (reason !== null) t.equal(peers[peer.name]!.missing, reason)
+    t.test(peer.name, { skip: reason ?? false }, async (t) => {
+      t.match(peers[peer.name]!.rates, [{ perSecond: 20, calls: 20, lost: 0 }])
+    })
+  }
+  t.equal(tables[0]!.rows.length, 1 + CALLING.length)
+})
+
+t.test('only rates that rise, and peers that have messages', async (t) => {
+  const run = (values: Record<string, string>) => ring.run({ action: null, values, seed: '1', progress: () => {} })
+  await t.rejects(run({ rates: '100,50' }), BenchError)
+  await t.rejects(run({ rates: 'many' }), BenchError)
+  await t.rejects(run({ peers: 'libcoap-dtls' }), BenchError)
+})
+
+/** Stands still until told. */
+class VirtualClock implements Clock {
+  #nowMs = 0
+  #run: () => void = () => {}
+
+  nowMs(): number {
+    return this.#nowMs
+  }
+
+  every(_ms: number, run: () => void): () => void {
+    this.#run = run
+    return () => {
+      this.#run = () => {}
+    }
+  }
+
+  /** Passes time in which nothing of this process ran, then a tick. */
+  pass(ms: number): void {
+    this.#nowMs += ms
+    this.#run()
+  }
+}
+
+t.test('a stall of the sender counts for every call that was due meanwhile', async (t) => {
+  const clock = new VirtualClock()
+  const sent: [number, string][] = []
+  let answer: (token: string) => void = () => {}
+  const calls = new ScheduledCalls(
+    { perSecond: 100, calls: 11 },
+    3,
+    (device, token) => sent.push([device, token]),
+    clock,
+  )
+  const facts = calls.run((onAnswer) => {
+    answer = onAnswer
+  })
+  clock.pass(100)
+  t.equal(sent.length, 11, 'all that were due go out at once')
+  t.same(
+    sent.slice(0, 4).map(([device]) => device),
+    [1, 2, 3, 1],
+  )
+  for (const [, token] of sent) answer(token)
+  const { p50Ms, maxMs, lost } = await facts
+  t.equal(Math.round(p50Ms!), 50, 'half of them were due 50 ms ago or more')
+  t.equal(Math.round(maxMs!), 100)
+  t.equal(lost, 0)
+})
+
+t.test('what is not answered is lost, and none is no latency of zero', async (t) => {
+  const clock = new VirtualClock()
+  const calls = new ScheduledCalls({ perSecond: 10, calls: 2 }, 1, () => {}, clock)
+  const facts = calls.run(() => {})
+  clock.pass(100)
+  clock.pass(3001)
+  t.match(await facts, { calls: 2, lost: 2, p50Ms: null, p99Ms: null, maxMs: null })
+})
+
+t.test('a late answer of the last run is none of this one', async (t) => {
+  const clock = new VirtualClock()
+  const tokens: string[] = []
+  const run = async () => {
+    let answer: (token: string) => void = () => {}
+    const facts = new ScheduledCalls({ perSecond: 10, calls: 1 }, 1, (_device, token) => tokens.push(token), clock).run(
+      (onAnswer) => {
+        answer = onAnswer
+      },
+    )
+    clock.pass(0)
+    answer(tokens[0]!)
+    clock.pass(3001)
+    return await facts
+  }
+  t.match(await run(), { lost: 0 })
+  t.match(await run(), { lost: 1 })
+})
