@@ -47,8 +47,10 @@ export interface FleetCounts {
   ringsShown: number
   /** rings whose outcome a device was told */
   outcomesTold: number
-  /** STATE frames taken: the server told its side anew */
+  /** STATE frames taken */
   states: number
+  /** devices that got the first STATE since the start of either end: the server told them its side anew */
+  resyncs: number
   /** lists of visibility that the server applied */
   listsApplied: number
   /** challenges answered */
@@ -66,6 +68,7 @@ export class Fleet {
     ringsShown: 0,
     outcomesTold: 0,
     states: 0,
+    resyncs: 0,
     listsApplied: 0,
     challenges: 0,
     restartsSeen: 0,
@@ -207,6 +210,7 @@ export class Fleet {
       } else if (frame.kind === 'state') {
         replies.push({ kind: 'ack', id: frame.id })
         this.counts.states++
+        if (this.#told[device] === Told.nothing) this.counts.resyncs++
         const list = this.#wantedList(device, frame.version, frame.flags)
         this.#told[device] = list === null ? Told.all : Told.state
         if (list === null) continue

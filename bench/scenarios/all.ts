@@ -1,11 +1,25 @@
 import type { Scenario } from '../scenario.js'
 import { energy } from './energy.js'
+import { growth } from './growth.js'
 import { keepalive } from './keepalive.js'
 import { load } from './load.js'
 import { memory } from './memory.js'
 import { outcomes } from './outcomes.js'
+import { restart } from './restart.js'
 import { ring } from './ring.js'
+import { storm } from './storm.js'
 import { wire } from './wire.js'
 
 /** Every scenario, in the order in which `LIST` shows and `all` runs them. */
-export const SCENARIOS: readonly Scenario[] = [wire, load, ring, memory, energy, keepalive, outcomes]
+export const SCENARIOS: readonly Scenario[] = [
+  wire,
+  load,
+  growth,
+  memory,
+  ring,
+  storm,
+  restart,
+  outcomes,
+  keepalive,
+  energy,
+]

@@ -126,6 +126,18 @@ t.test('no table names a person and an application', (t) => {
   t.end()
 })
 
+t.test('no two blobs under one key have the same nonce', async (t) => {
+  const sealer = new RowSealer(nobleCrypto, new Uint8Array(32).fill(7))
+  const place = rowPlace('devices.session', 1)
+  const starts = new Set<string>()
+  for (let nth = 0; nth < 1000; nth++) {
+    const sealed = sealer.seal(place, Uint8Array.of(1))
+    starts.add(Buffer.from(sealed.subarray(0, 20)).toString('hex'))
+    if (nth % 100 === 0) t.strictSame(sealer.open(place, sealed), Uint8Array.of(1))
+  }
+  t.equal(starts.size, 1000, 'epoch and nonce')
+})
+
 t.test('a sealed blob opens nowhere but in its own place', async (t) => {
   const folder = newFolder(t)
   let store = localStore(t, folder)
