@@ -145,6 +145,11 @@ export class Fleet {
     return this.#seal(device, this.#ping, ask, again, false)
   }
 
+  /** A sealed ping with a state of the person, which asks. */
+  tell(device: number, state: 'active' | 'gone'): Uint8Array {
+    return this.#seal(device, new Uint8Array([pingByte(state, SILENCE_CLASS)]), true, false, false)
+  }
+
   /** The session that a handshake made; its first packet. @param root 32 B. @param cid 5 B. @param token 12 B. */
   begin(device: number, root: Uint8Array, cid: Uint8Array, token: Uint8Array): Uint8Array {
     const view = this.#view.at(device)

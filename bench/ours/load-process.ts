@@ -1,6 +1,7 @@
 /** The process that plays devices; told what to do by messages of `load.ts`. It ends with its parent. */
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import { nativeCrypto } from '../../src/native/crypto-native.js'
+import { type ChangeCounts, type ChangePlan, tellChanges } from './changes.js'
 import { Exchanges, type RunCounts, type RunPlan, type SettleCounts } from './exchanges.js'
 import { Fleet, type FleetCounts, type RingHabit } from './fleet.js'
 import { type Lanes, openUdpLanes, openWebSocketLanes, type Target } from './lanes.js'
@@ -26,6 +27,8 @@ export interface LoadCalls {
   unsettle(): null
   run(plan: RunPlan): RunCounts
   storm(plan: StormPlan): StormCounts
+  /** People come and go. */
+  changes(plan: ChangePlan): ChangeCounts
   counts(): FleetCounts & { errors: number; ringing: number }
   setRings(habit: RingHabit): null
   /** Accepts all rings that devices show. @returns on how many devices. */
@@ -58,6 +61,8 @@ class LoadProcess {
         return exchanges.run(args[0] as RunPlan)
       case 'storm':
         return (this.#storm as Storm).run(args[0] as StormPlan)
+      case 'changes':
+        return tellChanges(fleet, exchanges, args[0] as ChangePlan)
       case 'counts':
         return { ...fleet.counts, errors: lanes.errors(), ringing: fleet.ringing().length }
       case 'setRings':

@@ -5,6 +5,7 @@ import { keepalive } from './keepalive.js'
 import { load } from './load.js'
 import { memory } from './memory.js'
 import { outcomes } from './outcomes.js'
+import { presence } from './presence.js'
 import { restart } from './restart.js'
 import { ring } from './ring.js'
 import { storm } from './storm.js'
@@ -19,6 +20,7 @@ export const SCENARIOS: readonly Scenario[] = [
   storm,
   restart,
   ring,
+  presence,
   energy,
   keepalive,
   outcomes,
