@@ -249,6 +249,8 @@ async function logsAgree(t: Test, { folder, server, file, app }: House): Promise
     t.notMatch(text, /p_[A-Za-z0-9_-]{20}/, 'no pseudonym')
     t.equal(statSync(log).mode & 0o777, 0o600)
   }
+  const states = readFileSync(ours, 'utf8').match(/(?<="name":"pilotlight:ring_updated".*"state":")\w+/g)
+  for (const state of ['delivered', 'accepted', 'dismissed']) t.ok(states?.includes(state), `a ring was ${state}`)
   const metrics = await server.metrics()
   for (const name of ['qlog', 'key_log']) t.ok(metrics.includes(`\npilotlight_${name} 1\n`), name)
 }

@@ -93,6 +93,18 @@ t.test('the key log of a device opens the packets of that device', options, asyn
   t.ok(opened.length >= events.filter(isOpened).length, `${opened.length}`)
 })
 
+t.test('a capture that begins late shows what it can, and nothing that was not', options, async (t) => {
+  const names = ['pilotlight.direction', 'pilotlight.number', 'pilotlight.epoch', 'pilotlight.frame']
+  const late = captureFile(exchange.captured.slice(45))
+  const shown = tshark.fields(late, names, keyLog, ['-Y', 'pilotlight.epoch'])
+  const logged = new Set(loggedPackets())
+  for (const packet of shown) t.ok(logged.has(names.map((name) => packet[name]).join(' ')))
+  t.ok(shown.length > 60, `${shown.length} of ${exchange.captured.length - 45}`)
+  // Numbers of one byte say nothing before one of four was seen.
+  const closed = tshark.fields(late, ['pilotlight.flags.long'], keyLog, ['-Y', 'pilotlight.no_key'])
+  t.ok(closed.length > 0)
+})
+
 t.test('without keys the headers are shown, and nothing else', options, async (t) => {
   const names = [
     'kind',
