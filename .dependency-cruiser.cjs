@@ -7,6 +7,7 @@ const allowed = {
   frame: ['base', 'crypto', 'packet'],
   session: ['base', 'crypto', 'noise', 'packet', 'frame'],
   endpoint: ['base', 'crypto', 'noise', 'packet', 'frame', 'session'],
+  trace: ['base', 'packet', 'frame', 'session'],
   presence: ['base', 'crypto', 'frame', 'packet'],
   ring: ['base', 'crypto', 'frame', 'packet'],
   hub: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring'],
@@ -30,8 +31,9 @@ const allowed = {
     'delivery',
     'packet',
     'session',
+    'trace',
   ],
-  client: ['base', 'crypto', 'noise', 'packet', 'frame', 'session'],
+  client: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'trace'],
   sim: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'endpoint', 'presence', 'ring', 'hub', 'client'],
   cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'webhook', 'store', 'sidecar', 'appservice', 'io', 'client'],
 }
@@ -51,6 +53,12 @@ module.exports = {
       severity: 'error',
       from: { path: `^src/(${pure}|client)/`, pathNot: '^src/client/node/|^src/sim/main' },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'a-phone-writes-no-trace',
+      severity: 'error',
+      from: { path: '^src/client/', pathNot: '^src/client/node/' },
+      to: { path: '^src/trace/' },
     },
     {
       name: 'src-never-imports-test',

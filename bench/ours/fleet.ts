@@ -1,4 +1,5 @@
 /** Any number of devices without a socket: each with a record of 312 B in typed arrays, made when it first speaks. */
+import { hex } from '../../src/base/bytes.js'
 import type { Random } from '../../src/base/random.js'
 import type { Crypto } from '../../src/crypto/crypto.js'
 import type { DeviceFrame, ServerFrame } from '../../src/frame/frame.js'
@@ -90,7 +91,8 @@ export class Fleet {
   readonly #asked: Float64Array
   /** of `Told` */
   readonly #told: Uint8Array
-  readonly #rings = new Map<number, Set<number>>()
+  /** of each device, the rings that it shows (hex), and the id of the last NOTIFY of each */
+  readonly #rings = new Map<number, Map<string, number>>()
   readonly #ping = new Uint8Array([pingByte('active', SILENCE_CLASS)])
   readonly #pingFrame: DeviceFrame = { kind: 'ping', state: 'active', silenceClass: SILENCE_CLASS }
   readonly #oldBoot = generatedBoot()
@@ -206,12 +208,12 @@ export class Fleet {
         this.#told[device] = Told.all
       } else if (frame.kind === 'notify') {
         replies.push({ kind: 'ack', id: frame.id })
-        if (!this.#show(device, frame.id) || this.ringHabit === 'keep') continue
+        if (!this.#show(device, hex(frame.ring), frame.id) || this.ringHabit === 'keep') continue
         replies.push({ kind: 'verdict', id: frame.id, what: 0, deviceClass: 1, reply: null })
         asks = true
       } else if (frame.kind === 'outcome') {
         replies.push({ kind: 'ack', id: frame.id })
-        if (this.#rings.get(device)?.delete(frame.notify) === true) this.counts.outcomesTold++
+        if (this.#rings.get(device)?.delete(hex(frame.ring)) === true) this.counts.outcomesTold++
       } else if (frame.kind === 'state') {
         replies.push({ kind: 'ack', id: frame.id })
         this.counts.states++
@@ -234,7 +236,9 @@ export class Fleet {
   accept(device: number): Uint8Array | null {
     const shown = this.#rings.get(device)
     if (shown === undefined || shown.size === 0) return null
-    const verdicts = [...shown].map((id) => ({ kind: 'verdict', id, what: 0, deviceClass: 1, reply: null }) as const)
+    const verdicts = [...shown.values()].map(
+      (id) => ({ kind: 'verdict', id, what: 0, deviceClass: 1, reply: null }) as const,
+    )
     const frames: DeviceFrame[] = [this.#pingFrame, ...verdicts]
     return this.#seal(device, encodeFrames(frames, 'd2s'), true, false, needsPadding(frames))
   }
@@ -245,11 +249,12 @@ export class Fleet {
   }
 
   /** @returns false for a repeat. */
-  #show(device: number, id: number): boolean {
-    const shown = this.#rings.get(device) ?? new Set()
-    if (shown.has(id)) return false
-    this.#rings.set(device, shown.add(id))
-    this.counts.ringsShown++
+  #show(device: number, ring: string, id: number): boolean {
+    const shown = this.#rings.get(device) ?? new Map<string, number>()
+    const before = shown.get(ring)
+    if (before === id) return false
+    this.#rings.set(device, shown.set(ring, id))
+    if (before === undefined) this.counts.ringsShown++
     return true
   }
 

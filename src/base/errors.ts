@@ -119,6 +119,11 @@ export const ERRORS = {
     where: 'Store',
     hint: 'Restore a backup, or remove the device and enrol it again.',
   },
+  PL_TRACE_FILE: {
+    message: 'the qlog or key log cannot be written',
+    where: 'options',
+    hint: 'Give a folder or file that this user may write, on a disk with room, or leave the option out.',
+  },
 } as const satisfies Record<string, ErrorRow>
 
 /** A stable code such as `PL_BAD_OPTION`. */

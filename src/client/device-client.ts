@@ -4,6 +4,7 @@ import type { Crypto } from '../crypto/crypto.js'
 import { nobleCrypto } from '../crypto/noble.js'
 import type { PersonList } from '../frame/person-list.js'
 import type { DeviceClass } from '../packet/constants.js'
+import type { ChannelObserver } from '../session/observer.js'
 import type { DeviceCounters } from './counters.js'
 import type { Credentials } from './credentials.js'
 import { DeviceDriver } from './device-driver.js'
@@ -37,6 +38,8 @@ export interface ConnectOptions {
   network?: Network
   /** primitives; default noble */
   crypto?: Crypto
+  /** told of everything that the device does; default: nobody watches */
+  observer?: ChannelObserver
 }
 
 /** Events by name: those of the machine, rings as objects, and errors by themselves, those of the storage too. */
@@ -70,6 +73,7 @@ export async function connect(options: ConnectOptions): Promise<Device> {
       ...(tcpKeepaliveS === undefined ? {} : { tcpKeepaliveS }),
       ...(asksEvery === undefined ? {} : { asksEvery }),
       ...(deviceClass === undefined ? {} : { deviceClass }),
+      ...(options.observer === undefined ? {} : { observer: options.observer }),
     },
     host.now(),
   )

@@ -343,6 +343,7 @@ export class DeviceCore {
     const { asking, contact, handshake, channel } = this.parts
     const outcome = channel.hasSession ? asking.handleTimeout(now.monotonicMs) : 'none'
     if (outcome === 'round-failed' || outcome === 'lost') {
+      this.parts.watch?.note('round_failed', { outcome })
       this.parts.learner.handleSilence(now)
       contact.handleSilence('PL_NO_ANSWER')
     }

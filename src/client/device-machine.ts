@@ -4,10 +4,10 @@ import type { Now } from '../base/time.js'
 import type { Window } from '../frame/person-list.js'
 import { REPLY_BYTES_MAX } from '../packet/constants.js'
 import { DeviceError } from './device-error.js'
-import { HostedDevice } from './hosted-device.js'
 import { type ChoiceName, entryOf, isConsented, type ListEdit } from './list-edit.js'
 import { PING } from './outgoing.js'
 import type { PathKind } from './transport.js'
+import { WatchedDevice } from './watched-device.js'
 
 /** Bytes of an application id. */
 const APP_DIGITS = 16
@@ -26,7 +26,7 @@ export interface Visibility {
  * A whole device. See `DeviceCore` for its doors and `HostedDevice` for what the host tells. Each command that changes the list returns the number of an edit; the
  * 'list-changed' event that names it in `settled` says that the server has committed it. Edits outlive the process.
  */
-export class DeviceMachine extends HostedDevice {
+export class DeviceMachine extends WatchedDevice {
   /**
    * When the server counts an idle person as away and as offline.
    *
@@ -44,6 +44,7 @@ export class DeviceMachine extends HostedDevice {
 
   /** Which kind of path datagrams go by. */
   usePath(kind: PathKind, now: Now): void {
+    this.parts.watch?.usePath(kind)
     this.parts.learner.useCarrier(kind, now)
   }
 
@@ -52,7 +53,8 @@ export class DeviceMachine extends HostedDevice {
    * handshake under way goes on with its next message 1. wire-spec §8.3
    */
   pathMoved(kind: PathKind, now: Now): void {
-    const { channel, asking, handshake, learner } = this.parts
+    const { channel, asking, handshake, learner, watch } = this.parts
+    watch?.usePath(kind)
     learner.handleMoved(kind, now)
     if (channel.hasSession) {
       asking.move()

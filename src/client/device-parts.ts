@@ -6,12 +6,14 @@ import type { Crypto } from '../crypto/crypto.js'
 import type { ThresholdsFrame } from '../frame/frame.js'
 import { BOOT_BYTES, DEVICE_CLASSES, type DeviceClass, SILENCE_MAX_S } from '../packet/constants.js'
 import { bootSeconds } from '../session/keys.js'
+import type { ChannelObserver } from '../session/observer.js'
 import { Acks } from './acks.js'
 import type { Asking } from './asking.js'
 import { Contact } from './contact.js'
 import { type Credentials, checkCredentials } from './credentials.js'
 import { DeviceChannel } from './device-channel.js'
 import type { DeviceState } from './device-state.js'
+import { DeviceWatch } from './device-watch.js'
 import { Grants } from './grants.js'
 import { Handshake } from './handshake.js'
 import { IntervalLearner } from './interval-learner.js'
@@ -51,6 +53,8 @@ export interface DeviceOptions {
   deviceClass?: DeviceClass
   /** whether `pollProbe` is served: there is a second socket; default false */
   canProbe?: boolean
+  /** told of everything that the device does; default: nobody watches */
+  observer?: ChannelObserver
 }
 
 /** Most pings of which one asks. */
@@ -62,6 +66,8 @@ const DIGEST_BYTES = 8
 /** All parts of a device. Each owns its fields, timers and frames; the machine routes between them. */
 export class DeviceParts {
   readonly outlet: Outlet
+  /** null: nobody watches */
+  readonly watch: DeviceWatch | null
   /** boot value, 12 B; the session's context holds the same array. wire-spec §5.3 */
   readonly boot: Uint8Array
   readonly #random: Random
@@ -96,10 +102,11 @@ export class DeviceParts {
     const { secretKey, publicKey, psk } = credentials
     const own = { secretKey, publicKey }
     this.outlet = outlet
+    this.watch = options.observer === undefined ? null : new DeviceWatch(options.observer)
     this.boot = boot
     this.#random = random
     this.asking = asking
-    this.channel = new DeviceChannel({ crypto, random, boot })
+    this.channel = new DeviceChannel({ crypto, random, boot, observer: this.watch })
     const policy = new IntervalPolicy({
       digest: (identity) => hex(crypto.mac(secretKey, utf8Bytes(`pilotlight network ${identity}`), DIGEST_BYTES)),
       stored: state.learnt,

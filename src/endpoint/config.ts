@@ -3,6 +3,7 @@ import { KEY_BYTES } from '../crypto/crypto.js'
 import type { KeyPair } from '../crypto/key-pair.js'
 import { NODES_MAX } from '../packet/connection-id.js'
 import { BOOT_BYTES, GRACE_BASE_MS, SILENCE_MAX_S } from '../packet/constants.js'
+import type { ChannelObserver } from '../session/observer.js'
 import { SLOTS_MAX } from './device-handle.js'
 
 /** What an endpoint is made with. Key bytes are kept, not copied. */
@@ -33,6 +34,8 @@ export interface EndpointOptions {
   readonly stepsPromisedMax?: number
   /** Sessions with a probe of the last second or one that waits for its answer, at most; default 4096, at most 65,536. */
   readonly probesMax?: number
+  /** Told of everything that the endpoint does; default null: nobody watches. */
+  readonly observer?: ChannelObserver | null
 }
 
 /** Options with their defaults. */
@@ -59,6 +62,7 @@ export function checkedConfig(options: EndpointOptions): EndpointConfig {
     pendingHandshakesMax: 1024,
     stepsPromisedMax: 4096,
     probesMax: 4096,
+    observer: null,
     ...options,
   }
   expectInteger('worker', config.worker, 0, NODES_MAX - 1)

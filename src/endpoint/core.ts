@@ -14,6 +14,7 @@ import { IntervalHints } from './interval-hints.js'
 import { Counters } from './metrics.js'
 import { Outbox } from './outbox.js'
 import { PromisedSteps } from './promised-steps.js'
+import { Watch } from './watch.js'
 
 /** What all parts of an endpoint share. */
 export class Core implements SessionContext {
@@ -36,6 +37,8 @@ export class Core implements SessionContext {
   readonly promised: PromisedSteps
   /** What devices learnt on their networks. wire-spec §9.5 */
   readonly hints = new IntervalHints()
+  /** Tells an observer; null: nobody watches. */
+  readonly observer: Watch | null
   /** Unix ms minus monotonic ms, as of the last call of a door. */
   wallAheadMs = 0
   #request = 0
@@ -46,6 +49,9 @@ export class Core implements SessionContext {
     this.config = config
     this.boot = config.boot
     this.slab = slab
+    this.observer = config.observer === null ? null : new Watch(this, config.observer)
+    this.out.watch = this.observer
+    if (this.observer !== null) this.counters.dropped.onCount = (reason) => this.observer?.counted(reason)
     this.view = slab.view()
     this.sender = new Sender(this)
     this.receiver = new Receiver(this)

@@ -1,5 +1,6 @@
 import { ADDRESS_BYTES } from '../base/address.js'
 import { assert } from '../base/assert.js'
+import { hex } from '../base/bytes.js'
 import { isConnectionAddress } from '../base/connection-address.js'
 import { PilotlightError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
@@ -104,6 +105,7 @@ export class Endpoint {
     this.#first = first
     this.#incoming = new Incoming(core, { sessions, first, resets, paths, effects, steps, endings })
     this.#commands = new Commands(core, outgoing, { sessions, pendings, contact, frames, endings })
+    core.observer?.note('process_started', null, { boot: hex(config.boot) })
   }
 
   /**
@@ -145,14 +147,16 @@ export class Endpoint {
    */
   handleDatagram(bytes: Uint8Array, remote: Uint8Array, now: Now): void {
     assert(remote.length === ADDRESS_BYTES, 'remote address of 18 bytes')
-    const { counters } = this.#core
+    const { counters, observer } = this.#core
     this.#core.wallAheadMs = now.wallMs - now.monotonicMs
+    if (observer !== null) observer.came(bytes, remote)
     const kind = datagramKind(bytes, 'd2s')
     counters.came(kind)
     if (kind === 'channel') this.#incoming.handle(bytes, remote, now.monotonicMs)
     else if (kind === 'message-1' || kind === 'message-1-cookie') {
       this.#handshakes.handleMessage1(bytes, remote, now.monotonicMs)
     } else counters.drop(kind === 'length' ? 'length' : 'kind')
+    if (observer !== null) observer.settle()
   }
 
   /**

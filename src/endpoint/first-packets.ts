@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { hex } from '../base/bytes.js'
 import { CloseCode } from '../packet/constants.js'
 import type { DropReason } from '../packet/drop.js'
 import type { Header } from '../packet/header.js'
@@ -130,6 +131,7 @@ export class FirstPackets {
     this.#paths.begin(view)
     this.#pendings.drop(pending.slot)
     counters.handshakes++
+    this.#core.observer?.note('session_started', view.slot, { cid: hex(this.#core.cid(view.slot, view.rotation)) })
     this.#effects.take(view, first, true, nowMs)
   }
 }

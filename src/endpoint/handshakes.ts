@@ -1,3 +1,4 @@
+import { hex } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
 import { KEY_BYTES, NONCE_BYTES } from '../crypto/crypto.js'
 import type { KeyPair } from '../crypto/key-pair.js'
@@ -200,11 +201,19 @@ export class Handshakes {
     startKeys(session, this.#core, lookup.noise.exportRoot())
     session.rotation = rotation
     session.ping = lookup.ping
+    const { observer } = this.#core
+    observer?.note(
+      'handshake_updated',
+      slot,
+      { step: 'accepted', cid: hex(this.#core.cid(slot, rotation)) },
+      lookup.remote,
+    )
   }
 
   #refuse(lookup: Lookup, psk: Uint8Array, code: 1 | 2 | 3 | 4, value: number): void {
     const { counters } = this.#core
     counters.refused[code]++
+    this.#core.observer?.note('handshake_updated', null, { step: 'refused', code }, lookup.remote)
     this.#sendMessage2(lookup, psk, writeRefusal(code, value))
   }
 

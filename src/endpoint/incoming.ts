@@ -60,7 +60,7 @@ export class Incoming {
    * @param remote 18 B, where it came from.
    */
   handle(packet: Uint8Array, remote: Uint8Array, nowMs: number): void {
-    const { counters, config, cids, slab, view } = this.#core
+    const { counters, config, cids, slab, view, observer } = this.#core
     const wrong = parseHeader(packet, 'd2s', this.#header)
     const id = this.#id
     cids.parse(packet, CID_OFFSET, id)
@@ -68,6 +68,7 @@ export class Incoming {
       counters.drop(wrong ?? 'cid')
       return
     }
+    if (observer !== null) observer.addressed(id.slot, id.rotation)
     const pending = this.#first.pendingAt(id.slot, id.rotation)
     const isProbe = this.#header.probe
     const inSession = slab.has(id.slot) && view.at(id.slot).inUse && isLive(view.rotation, id.rotation)
@@ -146,6 +147,7 @@ export class Incoming {
     }
     confirmSession(view, arrival.number)
     counters.sessionsConfirmed++
+    this.#core.observer?.note('session_confirmed', view.slot, { number: arrival.number })
     this.#effects.take(view, arrival, true, nowMs)
     if (view.inUse) this.#sessions.save(view)
   }

@@ -1,3 +1,4 @@
+import { hex } from '../base/bytes.js'
 import { SessionFlag } from '../session/record.js'
 import type { SessionView } from '../session/view.js'
 import type { Core } from './core.js'
@@ -50,6 +51,8 @@ export class Moves {
   note(view: SessionView, rotation: number): void {
     if (stepsTo(view.rotation, rotation) === 1) {
       view.rotation = rotation
+      const { observer } = this.#core
+      observer?.note('connection_id_updated', view.slot, { cid: hex(this.#core.cid(view.slot, rotation)) })
       view.raise(SessionFlag.skipPending | SessionFlag.moveUncommitted)
       view.lower(SessionFlag.spareKnown)
       this.#frames.dropOwn(view.slot)

@@ -1,6 +1,7 @@
 import { ADDRESS_BYTES } from '../base/address.js'
 import type { EndpointEvent, EndpointStoreRequest, Transmit } from './message.js'
 import { Queue } from './queue.js'
+import type { Watch } from './watch.js'
 
 /** What the endpoint wants done, in order, until the driver polls it. */
 export class Outbox {
@@ -8,16 +9,20 @@ export class Outbox {
   readonly events = new Queue<EndpointEvent>()
   readonly requests = new Queue<EndpointStoreRequest>()
   readonly closes = new Queue<Uint8Array>()
+  /** Told of datagrams and events; null: nobody watches. */
+  watch: Watch | null = null
 
   /**
    * @param bytes  a datagram, kept.
    * @param remote 18 B, copied.
    */
   transmit(bytes: Uint8Array, remote: Uint8Array): void {
+    if (this.watch !== null) this.watch.sent(bytes, remote)
     this.transmits.push({ remote: remote.slice(0, ADDRESS_BYTES), bytes })
   }
 
   event(event: EndpointEvent): void {
+    if (this.watch !== null) this.watch.event(event)
     this.events.push(event)
   }
 

@@ -33,6 +33,7 @@ export class Paths {
         this.leave(view, nowMs)
         view.write(Offset.address, arrival.remote)
         this.begin(view)
+        this.#core.observer?.note('path_updated', view.slot, { path: 'proven' }, arrival.remote)
         return true
       }
       this.#core.counters.dropped.count('challenge')
@@ -128,6 +129,7 @@ export class Paths {
       if (!view.at(slot).inUse || !view.isProven(remote)) continue
       view.wipe(Offset.address, ADDRESS_BYTES)
       this.#core.counters.pathsClosed++
+      this.#core.observer?.note('path_updated', slot, { path: 'closed' }, remote)
       onEnd(slot)
     }
   }

@@ -2,6 +2,7 @@ import { PilotlightError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import { type Crypto, KEY_BYTES } from '../crypto/crypto.js'
 import type { ZoneSource } from '../presence/zone-source.js'
+import type { RingView } from '../ring/ring.js'
 import { RING_LIMITS_DEFAULT, type RingLimits } from '../ring/ring-limits.js'
 
 /** Bounds of the hub. */
@@ -51,6 +52,8 @@ export interface HubOptions {
   longestSilenceS?: number
   zones: ZoneSource
   limits?: Partial<HubLimits>
+  /** told of each state of a ring when it is committed; default null: nobody watches */
+  onRing?: ((ring: RingView) => void) | null
 }
 
 /** Options with their defaults. */
@@ -67,6 +70,7 @@ export function checkedHubConfig(options: HubOptions): HubConfig {
   const config: HubConfig = {
     bootedMonotonicMs: 0,
     longestSilenceS: LONGEST_SILENCE_DEFAULT_S,
+    onRing: null,
     ...options,
     limits: { ...HUB_LIMITS_DEFAULT, ...options.limits },
   }

@@ -87,7 +87,7 @@ export class Hub {
     const streams = new Streams({ config, presence, apps, views, outbox }, timers)
     const listeners = new Listeners({ apps, views, outbox, streams }, timers)
     const people = ringPeople(presence, devices, apps)
-    const outlet = ringOutlet(outbox, listeners)
+    const outlet = ringOutlet(outbox, listeners, config.onRing)
     this.#config = config
     this.#agenda = agenda
     this.#apps = apps

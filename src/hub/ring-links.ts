@@ -1,4 +1,5 @@
 import type { Presence } from '../presence/presence.js'
+import type { RingView } from '../ring/ring.js'
 import type { RingOutlet, RingPeople } from '../ring/ring-ports.js'
 import type { Apps } from './apps.js'
 import type { Devices } from './devices.js'
@@ -21,8 +22,12 @@ export function ringPeople(presence: Presence, devices: Devices, apps: Apps): Ri
   }
 }
 
-/** Where rings go: store, sidecar, streams, webhooks. */
-export function ringOutlet(outbox: Outbox, listeners: Listeners): RingOutlet {
+/** Where rings go: store, sidecar, streams, webhooks, and who watches. */
+export function ringOutlet(
+  outbox: Outbox,
+  listeners: Listeners,
+  observe: ((ring: RingView) => void) | null,
+): RingOutlet {
   return {
     put: (ring, untilMs, row, end) => {
       const request = outbox.nextRequest()
@@ -36,6 +41,7 @@ export function ringOutlet(outbox: Outbox, listeners: Listeners): RingOutlet {
     refuse: (request, code, detail, retryAfterS, limits = []) => {
       outbox.replies.push({ kind: 'error', request, code, detail, retryAfterS, limits })
     },
+    observe,
     changed: (app, ring) => listeners.handleRingChange(app, ring),
   }
 }

@@ -8,7 +8,9 @@ import { SLOTS_MAX } from '../endpoint/device-handle.js'
 import { Endpoint } from '../endpoint/endpoint.js'
 import type { HubOptions } from '../hub/config.js'
 import { Hub } from '../hub/hub.js'
+import type { RingView } from '../hub/message.js'
 import { BOOT_BYTES } from '../packet/constants.js'
+import type { ChannelObserver } from '../session/observer.js'
 import type { Boot } from '../store/store.js'
 import { systemRandom } from './system-random.js'
 import { systemZones } from './zones.js'
@@ -36,13 +38,15 @@ export interface CoreParts {
   silenceMaxS: number
   /** moment of the start */
   now: Now
+  /** told of everything that the core does; null: nobody watches */
+  observer: ChannelObserver | null
 }
 
 /** The one worker of this release. */
 const WORKER = 0
 
 /** Makes endpoint and hub and loads what the store kept: applications, persons, devices with their sessions, rings. */
-export function loadCore({ boot, crypto, silenceMaxS, now }: CoreParts): Core {
+export function loadCore({ boot, crypto, silenceMaxS, now, observer }: CoreParts): Core {
   const random = systemRandom()
   const { keys, bootSeconds } = boot
   const statics = keys.staticSecrets.map((secret) => keyPair(crypto, secret))
@@ -57,6 +61,7 @@ export function loadCore({ boot, crypto, silenceMaxS, now }: CoreParts): Core {
       cidKey: keys.cidKey,
       resetKey: keys.resetKey,
       silenceMaxS,
+      observer,
     },
     now,
   )
@@ -70,7 +75,7 @@ export function loadCore({ boot, crypto, silenceMaxS, now }: CoreParts): Core {
     longestSilenceS: silenceMaxS,
     zones: systemZones(),
   }
-  const hub = new Hub(hubOptions)
+  const hub = new Hub({ ...hubOptions, onRing: ringTeller(observer) })
   const [current, last] = statics
   if (current !== undefined && last !== undefined) endpoint.announceServerKey(current.publicKey)
   return { endpoint, hub, hubOptions, statics, bootedMs: now.wallMs, ...load(boot, endpoint, hub) }
@@ -87,6 +92,17 @@ function load({ accounts, apps, devices, rings, grants }: Boot, endpoint: Endpoi
   }
   for (const row of grants) hub.loadGrant(row)
   return { sessions, ringsLoaded: rings.filter(({ row }) => hub.loadRing(row)).length }
+}
+
+/** Tells of a ring what is no text, pseudonym or application id. */
+function ringTeller(observer: ChannelObserver | null): ((ring: RingView) => void) | null {
+  if (observer === null) return null
+  return ({ ring, state, reason }) =>
+    observer.onNote({
+      name: 'ring_updated',
+      group: null,
+      fields: { ring, state, ...(reason === '' ? {} : { reason }) },
+    })
 }
 
 /** 4 B of seconds and 8 random ones: wire-spec §5.3. The store has the seconds already. */

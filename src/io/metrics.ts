@@ -20,6 +20,8 @@ export interface MetricSources {
   /** Unix seconds */
   startedS: number
   rssBytes: number
+  /** logs for researchers that are written */
+  traces: { qlog: boolean; keyLog: boolean }
 }
 
 /** All samples, those of one name side by side. */
@@ -104,7 +106,14 @@ function hubSamples(hub: Record<string, number>): MetricSample[] {
   })
 }
 
-function processSamples({ storeErrors, store, sidecarRestarts, startedS, rssBytes }: MetricSources): MetricSample[] {
+function processSamples({
+  storeErrors,
+  store,
+  sidecarRestarts,
+  startedS,
+  rssBytes,
+  traces,
+}: MetricSources): MetricSample[] {
   return [
     counter('pilotlight_store_errors_total', 'Requests that the store failed', {}, storeErrors),
     ...labelled(
@@ -115,6 +124,8 @@ function processSamples({ storeErrors, store, sidecarRestarts, startedS, rssByte
     ),
     gauge('pilotlight_store_writable', '1 if the store can write', {}, store.isWritable ? 1 : 0),
     counter('pilotlight_sidecar_restarts_total', 'Times that the sidecar was started again', {}, sidecarRestarts),
+    gauge('pilotlight_qlog', '1 while a qlog is written', {}, traces.qlog ? 1 : 0),
+    gauge('pilotlight_key_log', '1 while the keys of the channel are written to a file', {}, traces.keyLog ? 1 : 0),
     gauge('pilotlight_start_time_seconds', 'Unix time of the start of this process', {}, startedS),
     gauge('pilotlight_resident_memory_bytes', 'Resident set size of this process', {}, rssBytes),
   ]

@@ -12,6 +12,7 @@ import type { MetricSample } from '../sidecar/message.js'
 import type { SupervisedSidecar } from '../sidecar/supervise.js'
 import { openStore } from '../store/open.js'
 import type { Boot, ServerKeys, Store } from '../store/store.js'
+import { openTrace, type Trace } from '../trace/open.js'
 import { type AdminParts, adminMethods } from './admin-methods.js'
 import { ADMIN_SOCKET, serveCalls } from './call-socket.js'
 import { ChannelDesk } from './channel-desk.js'
@@ -62,6 +63,10 @@ export interface ServerOptions {
   /** webhooks may go to private addresses and over plain HTTP */
   webhooksToPrivate: boolean
   logLevel: LogLevel
+  /** folder of qlog files, or null */
+  qlog: string | null
+  /** file of the key log, or null */
+  keyLog: string | null
   /** of this package */
   version: string
 }
@@ -92,6 +97,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const log = serverLog(options.logLevel)
   const hosts = await resolveHosts(options.hosts)
   const crypto = options.crypto === 'noble' ? nobleCrypto : await nativeCrypto()
+  const { qlog, keyLog, version } = options
+  const warn = (text: string) => log.warn(text)
+  const trace = openTrace({ qlog, keyLog, vantage: 'server', version, now: systemNow, warn })
   const watch = new StoreWatch(log)
   const { folder, keyFile, newDatabase } = options
   const store = await openStore({
@@ -100,9 +108,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     crypto: options.crypto,
     newDatabase,
     onNotice: (notice) => watch.take(notice),
-  })
-  const house = await newHouse({ options, log, hosts, crypto, store, watch }).catch(async (error: unknown) => {
+  }).catch(closing(trace))
+  const house = await newHouse({ options, log, hosts, crypto, store, watch, trace }).catch(async (error: unknown) => {
     await store.close()
+    await trace.close()
     throw error
   })
   try {
@@ -123,6 +132,15 @@ interface HouseParts {
   crypto: Crypto
   store: Store
   watch: StoreWatch
+  trace: Trace
+}
+
+/** A start that failed leaves no file open. */
+function closing(trace: Trace): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await trace.close()
+    throw error
+  }
 }
 
 async function newHouse(parts: HouseParts): Promise<House> {
@@ -147,10 +165,16 @@ class House {
   #storeErrors = 0
 
   constructor(parts: HouseParts, boot: Boot) {
-    const { options, crypto, store, log, watch } = parts
+    const { options, crypto, store, log, watch, trace } = parts
     this.#parts = parts
     this.#keys = boot.keys
-    this.#core = loadCore({ boot, crypto, silenceMaxS: options.silenceMaxS, now: systemNow() })
+    this.#core = loadCore({
+      boot,
+      crypto,
+      silenceMaxS: options.silenceMaxS,
+      now: systemNow(),
+      observer: trace.observer,
+    })
     const { endpoint, hub } = this.#core
     this.#channels = new ChannelDesk({
       crypto,
@@ -240,6 +264,7 @@ class House {
     await this.#driver.stop()
     await this.#udp?.close()
     await this.#parts.store.close()
+    await this.#parts.trace.close()
   }
 
   /** The opened house for its owner. */
@@ -306,6 +331,7 @@ class House {
       sidecarRestarts: this.#sidecar?.restarts ?? 0,
       startedS: this.#startedMs / 1000,
       rssBytes: process.memoryUsage.rss(),
+      traces: this.#parts.trace.isOn(),
     })
     return [...core, ...this.#webhooks.samples()]
   }

@@ -54,11 +54,14 @@ const INDEX_OF = new Map<DropReason, number>(DROP_REASONS.map((reason, index) =>
 /** One counter for each drop reason; fixed memory, nothing else. */
 export class DropCounters {
   readonly #counts = new Float64Array(DROP_REASONS.length)
+  /** Told of each count; null: nobody watches. */
+  onCount: ((reason: DropReason) => void) | null = null
 
   /** Counts one dropped datagram. */
   count(reason: DropReason): void {
     const index = INDEX_OF.get(reason) as number
     this.#counts[index] = (this.#counts[index] as number) + 1
+    if (this.onCount !== null) this.onCount(reason)
   }
 
   /** Datagrams dropped for this reason so far. */

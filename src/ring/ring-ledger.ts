@@ -107,6 +107,7 @@ export class RingLedger {
 
   #publish(ring: LiveRing, commit: Commit, now: Now): void {
     const before = ring.published
+    this.#outlet.observe?.(commit.view)
     ring.published = commit.view
     for (const target of commit.left) ring.left.add(target)
     ring.turn = commit.turn

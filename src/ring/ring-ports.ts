@@ -73,6 +73,8 @@ export interface RingOutlet {
   refuse(request: number, code: RingErrorCode, detail: string, retryAfterS: number, limits?: LimitState[]): void
   /** Tells an application that a ring changed. */
   changed(app: number, ring: RingView): void
+  /** A ring was committed as this, for who watches. */
+  readonly observe?: ((ring: RingView) => void) | null
 }
 
 /** Stable codes of what can be wrong with a request about a ring. */

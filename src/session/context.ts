@@ -1,5 +1,6 @@
 import type { Random } from '../base/random.js'
 import type { Crypto } from '../crypto/crypto.js'
+import type { SessionObserver } from './observer.js'
 
 /** What every part of a session needs from outside. The role is the slab's. */
 export interface SessionContext {
@@ -10,4 +11,6 @@ export interface SessionContext {
    * wire-spec §5.3, [R-5.3-7]
    */
   readonly boot: Uint8Array
+  /** Told of each packet and change of keys; null or left out: nobody watches. */
+  readonly observer?: SessionObserver | null
 }

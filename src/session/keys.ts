@@ -82,9 +82,8 @@ export function receiveKeyFor(view: SessionView, context: SessionContext, boot: 
  * @param boot 12 B.
  */
 export function changeDeviceBoot(view: SessionView, context: SessionContext, boot: Uint8Array): void {
-  assert(boot.length === BOOT_BYTES, 'boot value of 12 bytes')
-  view.write(Offset.deviceBoot, boot)
-  deriveBoth(view, context)
+  useDeviceBoot(view, context, boot)
+  context.observer?.onKeys(view, 'device-boot')
 }
 
 /**
@@ -96,6 +95,7 @@ export function changeServerBoot(view: SessionView, context: SessionContext, boo
   assert(boot.length === BOOT_BYTES, 'boot value of 12 bytes')
   view.write(Offset.serverBoot, boot)
   deriveS2d(view, context)
+  context.observer?.onKeys(view, 'server-boot')
 }
 
 /**
@@ -130,7 +130,8 @@ export function changeRoot(view: SessionView, context: SessionContext, root: Uin
   view.epoch = (view.epoch + 1) % EPOCHS
   view.failedOpens = 0
   view.lower(SessionFlag.stepPromised)
-  changeDeviceBoot(view, context, deviceBoot)
+  useDeviceBoot(view, context, deviceBoot)
+  context.observer?.onKeys(view, 'step')
 }
 
 /** Device only: wipes the s2d key before the last change of D or root. */
@@ -148,6 +149,12 @@ function keepLastKey(view: SessionView): void {
   view.lastBitmapHigh = view.bitmapHigh
   view.raise(SessionFlag.hasLastKey)
   view.lower(SessionFlag.lastRoot)
+}
+
+function useDeviceBoot(view: SessionView, context: SessionContext, boot: Uint8Array): void {
+  assert(boot.length === BOOT_BYTES, 'boot value of 12 bytes')
+  view.write(Offset.deviceBoot, boot)
+  deriveBoth(view, context)
 }
 
 function deriveS2d(view: SessionView, context: SessionContext): void {

@@ -103,8 +103,8 @@ export class Receiver {
     if (number === NO_NUMBER) return reason
     const key = deviceToServerKey(this.#context.crypto, root, boot)
     const plaintext = openPacket(this.#context.crypto, key, packet, header.headerBytes, number)
-    key.fill(0)
     if (plaintext === null) {
+      key.fill(0)
       if (reason !== 'tag') view.failedOpens++
       return gravest(reason, 'tag')
     }
@@ -113,6 +113,8 @@ export class Receiver {
     this.#tookBoot = isNewBoot
     changeRoot(view, this.#context, root, boot)
     startWindow(view, number)
+    this.#tell(view, header, packet, plaintext, key, false)
+    key.fill(0)
     this.#noteOpened(view)
     return plaintext
   }
@@ -152,6 +154,7 @@ export class Receiver {
     this.#number = number
     this.#isNewest = number > window.high
     if (view.role === 'device' || view.confirmed) recordNumber(window, number)
+    this.#tell(view, header, packet, plaintext, key, window !== view)
     return plaintext
   }
 
@@ -164,8 +167,10 @@ export class Receiver {
     if (number === NO_NUMBER) return 'number'
     const key = receiveKeyFor(view, this.#context, boot)
     const plaintext = openPacket(this.#context.crypto, key, packet, header.headerBytes, number)
-    key.fill(0)
-    if (plaintext === null) return this.#tagWrong()
+    if (plaintext === null) {
+      key.fill(0)
+      return this.#tagWrong()
+    }
     this.#number = number
     this.#isNewest = true
     this.#tookBoot = true
@@ -176,6 +181,8 @@ export class Receiver {
       changeServerBoot(view, this.#context, boot)
       recordNumber(view, number)
     }
+    this.#tell(view, header, packet, plaintext, key, false)
+    key.fill(0)
     this.#noteOpened(view)
     return plaintext
   }
@@ -197,6 +204,21 @@ export class Receiver {
     this.#byLastKey = true
     this.#byLastRoot = view.has(SessionFlag.lastRoot)
     return opened
+  }
+
+  /** Tells who watches, if anybody does. */
+  #tell(
+    view: SessionView,
+    header: Header,
+    datagram: Uint8Array,
+    plaintext: Uint8Array,
+    key: Uint8Array,
+    isLastKey: boolean,
+  ): void {
+    const { observer } = this.#context
+    if (observer === null || observer === undefined) return
+    const { headerBytes } = header
+    observer.onPacket(view, { isSent: false, datagram, headerBytes, number: this.#number, plaintext, key, isLastKey })
   }
 
   #tagWrong(): 'tag' {

@@ -92,6 +92,15 @@ export class Sender {
     const plaintext = packet.padded ? padTo(header.length, packet.plaintext) : packet.plaintext
     assert(header.length + plaintext.length + TAG_BYTES <= DATAGRAM_BYTES_MAX, 'a packet fits into a datagram')
     const datagram = sealPacket(crypto, view.read(Offset.sendKey, this.#key), header, number, plaintext)
+    this.#context.observer?.onPacket(view, {
+      isSent: true,
+      datagram,
+      headerBytes: header.length,
+      number,
+      plaintext,
+      key: this.#key,
+      isLastKey: false,
+    })
     this.#key.fill(0)
     return datagram
   }

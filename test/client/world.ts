@@ -15,6 +15,7 @@ import type { EndpointOptions } from '../../src/endpoint/config.js'
 import type { DeviceHandle } from '../../src/endpoint/message.js'
 import type { DeviceFrame, ServerFrame } from '../../src/frame/frame.js'
 import { splitList } from '../../src/frame/list-parts.js'
+import type { ChannelObserver } from '../../src/session/observer.js'
 import { Pair, type TestDevice } from '../support/pair.js'
 import { guarded } from './rig.js'
 
@@ -205,8 +206,8 @@ export class Phone implements Party {
   readonly events: DeviceEvent[] = []
   /** Datagrams that left. */
   readonly sent: Uint8Array[] = []
-  /** Seconds between pings, and when key steps are due, of the processes that start from now on. */
-  more: { keepaliveS?: number; steps?: StepPeriods } = {}
+  /** Seconds between pings, when key steps are due, and who watches, of the processes that start from now on. */
+  more: { keepaliveS?: number; steps?: StepPeriods; observer?: ChannelObserver } = {}
   /** Saves so far, over all processes. */
   saves = 0
   /** Called before each save; throws to kill the process there. */

@@ -22,6 +22,8 @@ async function serve(folder: string): Promise<Server> {
     folder,
     keyFile: join(folder, 'keys.json'),
     newDatabase: false,
+    qlog: null,
+    keyLog: null,
     hosts: ['127.0.0.1'],
     udpPort: 0,
     httpPort: 0,

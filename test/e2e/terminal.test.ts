@@ -1,13 +1,17 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { AppService } from '../../src/appservice/index.js'
-import { folderOf, HANGS_MS, json, PersonWatch, serverIn, Talk, talk } from './command.js'
-import { CLI } from './process.js'
+import { parseQlog } from '../tools/records.js'
+import { folderOf, HANGS_MS, json, nextLook, PersonWatch, serverIn, Talk, talk } from './command.js'
+import { CLI, type ServerProcess } from './process.js'
 
 interface House {
+  folder: string
+  server: ServerProcess
   file: string
   app: string
   service: AppService
@@ -16,7 +20,8 @@ interface House {
 /** A person with a device file, and an application that they have not allowed yet. */
 async function house(t: Test): Promise<House> {
   const folder = folderOf(t)
-  const server = await serverIn(t, join(folder, 'server'))
+  const logs = join(folder, 'logs')
+  const server = await serverIn(t, join(folder, 'server'), ['--qlog', logs, '--keylog', join(folder, 'server.keys')])
   const data = ['--data', server.folder]
   const [{ code }, { app, apiKey }] = await Promise.all([
     json(t, ['account', 'add', 'Ada', ...data]),
@@ -24,7 +29,7 @@ async function house(t: Test): Promise<House> {
   ])
   const file = join(folder, 'ada.json')
   await json(t, ['device', 'enrol', '--url', server.url, '--code', code!, '--file', file])
-  return { file, app: app!, service: new AppService({ url: server.url, apiKey: apiKey! }) }
+  return { folder, server, file, app: app!, service: new AppService({ url: server.url, apiKey: apiKey! }) }
 }
 
 const { stdout = '' } = spawnSync('script', ['--version'], { encoding: 'utf8' })
@@ -186,7 +191,8 @@ async function onTerminal(t: Test, { file, app, service }: House): Promise<void>
   })
 }
 
-async function onPipes(t: Test, { file, app, service }: House): Promise<void> {
+async function onPipes(t: Test, one: House): Promise<void> {
+  const { folder, file, app, service } = one
   const phone = talk(t, ['device', 'run', '--file', file])
   await phone.sees(/online, /)
   phone.type(`idle\n\n  allow ${app}  \n`)
@@ -207,11 +213,44 @@ async function onPipes(t: Test, { file, app, service }: House): Promise<void> {
   t.equal(phone.stderr, '')
   t.equal((await service.presence(puid)).state, 'offline')
 
-  const lines = talk(t, ['device', 'run', '--file', file, '--json'])
+  const keys = join(folder, 'device.keys')
+  const logged = ['--qlog', join(folder, 'logs'), '--keylog', keys]
+  const lines = talk(t, ['device', 'run', '--file', file, '--json', ...logged])
   t.same(await lines.event('online'), { event: 'online', handshakeBytes: null })
   lines.type('apps\nnope\nstatus\nquit\n')
   t.match(await lines.event('apps'), { apps: [{ app, visible: true }] })
   await lines.sees(/online/)
   t.equal(await lines.ended, 0)
   for (const line of (await lines.rest()).trim().split('\n').slice(1)) t.type(JSON.parse(line).event, 'string')
+  t.match(lines.stderr, /the keys of the channel are written to .*device\.keys/, 'keys are written loudly')
+  await logsAgree(t, one)
+}
+
+/** What the second phone and its server logged for researchers. */
+async function logsAgree(t: Test, { folder, server, file, app }: House): Promise<void> {
+  const files = () => readdirSync(join(folder, 'logs')).sort()
+  t.match(files(), [/^pilotlight-client-.*\.sqlog$/, /^pilotlight-server-.*\.sqlog$/])
+  const [client = '', ours = ''] = files().map((name) => join(folder, 'logs', name))
+  const { events } = parseQlog(readFileSync(client, 'utf8'))
+  t.same(events.at(-1)?.data, { contact: 'stopped', confirmed: true }, 'the log is whole to the end')
+  t.ok(events.some(({ name }) => name === 'pilotlight:session_started'))
+  const keysOf = (path: string) => readFileSync(path, 'utf8').match(/[0-9a-f]{64}$/gm) ?? []
+  const keys = keysOf(join(folder, 'device.keys'))
+  const areTold = () => {
+    const known = new Set(keysOf(join(folder, 'server.keys')))
+    return keys.every((key) => known.has(key))
+  }
+  while (!areTold()) await nextLook() // the server writes behind
+  t.ok(keys.length >= 2, 'both ends have the same keys')
+  const secrets = [...keys, app.replace('app_', ''), JSON.parse(readFileSync(file, 'utf8')).psk]
+  for (const log of [client, ours]) {
+    const text = readFileSync(log, 'utf8')
+    for (const secret of secrets) t.notOk(text.includes(secret), 'no secret is in a qlog')
+    t.notMatch(text, /p_[A-Za-z0-9_-]{20}/, 'no pseudonym')
+    t.equal(statSync(log).mode & 0o777, 0o600)
+  }
+  const states = readFileSync(ours, 'utf8').match(/(?<="name":"pilotlight:ring_updated".*"state":")\w+/g)
+  for (const state of ['delivered', 'accepted', 'dismissed']) t.ok(states?.includes(state), `a ring was ${state}`)
+  const metrics = await server.metrics()
+  for (const name of ['qlog', 'key_log']) t.ok(metrics.includes(`\npilotlight_${name} 1\n`), name)
 }

@@ -78,6 +78,8 @@ const run = command({
     networkKind: text('KIND', 'wifi, cellular or unknown', 'unknown'),
     awayAfter: wholeNumber('S', 'idle seconds until away, 0 never', { from: 0, to: DAY_S }, 300),
     offlineAfter: wholeNumber('S', 'idle seconds until offline, 0 never', { from: 0, to: DAY_S }, 0),
+    qlog: text('DIR', 'for researchers: write a qlog of everything on the channel there, see docs/qlog.md'),
+    keylog: text('FILE', 'for researchers: append the keys of the channel; who has them reads all that is sent'),
     daemon: onOff('no terminal: only the socket'),
     socket: SOCKET,
     onRing: text(
@@ -87,6 +89,7 @@ const run = command({
   },
   async run(options, _positionals, { json }) {
     const { file, keepalive, network, networkKind, awayAfter, offlineAfter, daemon, socket, onRing } = options
+    const { qlog, keylog } = options
     if (file === '') throw missing('file', 'device run')
     await runPhone({
       file,
@@ -94,6 +97,8 @@ const run = command({
       network: { id: network === '' ? null : network, kind: networkKindOf(networkKind) },
       awayAfterS: awayAfter,
       offlineAfterS: offlineAfter,
+      qlog: qlog === '' ? null : resolve(qlog),
+      keyLog: keylog === '' ? null : resolve(keylog),
       daemon,
       socket,
       onRing,
@@ -130,7 +135,16 @@ function networkKindOf(word: string): NetworkKind {
 
 async function allowAlone(file: string, app: string): Promise<unknown> {
   const network = UNKNOWN_NETWORK
-  const options = { file, socket: '', keepaliveS: null, network, awayAfterS: null, offlineAfterS: null }
+  const options = {
+    file,
+    socket: '',
+    keepaliveS: null,
+    network,
+    awayAfterS: null,
+    offlineAfterS: null,
+    qlog: null,
+    keyLog: null,
+  }
   const tell = (event: PhoneEvent) => {
     if (event.event === 'list-key-wanted') process.stderr.write(`confirm ${event['code']} on another device of yours\n`)
   }

@@ -50,6 +50,8 @@ const OPTIONS = {
   ),
   privateDomains: onOff('verify domains with private addresses too, by plain HTTP: for closed networks'),
   webhooksToPrivate: onOff('let webhooks go to private addresses and over plain HTTP, e.g. on your own machine'),
+  qlog: text('DIR', 'for researchers: write a qlog of everything on the channel there, see docs/qlog.md'),
+  keylog: text('FILE', 'for researchers: append the keys of the channel; who has them reads all that is sent'),
   logLevel: oneOf(LOG_LEVELS, 'least level of the JSON log lines on stderr', 'info'),
 }
 
@@ -97,6 +99,8 @@ function serverOptions(
     silenceMaxS: values.maxSilence,
     webhooksToPrivate: values.webhooksToPrivate,
     logLevel: values.logLevel,
+    qlog: values.qlog === '' ? null : resolve(values.qlog),
+    keyLog: values.keylog === '' ? null : resolve(values.keylog),
     version: PACKAGE_VERSION,
   }
 }

@@ -27,6 +27,10 @@ export interface PhoneOptions {
   /** seconds of idleness until away and offline, 0 never; null: nothing is said */
   awayAfterS: number | null
   offlineAfterS: number | null
+  /** folder of qlog files, or null */
+  qlog: string | null
+  /** file of the key log, or null */
+  keyLog: string | null
 }
 
 type State = 'active' | 'idle'
@@ -52,6 +56,8 @@ export async function openPhone(
     deviceClass: 'desktop',
     transport: countedTransport(nodeTransport(credentials.endpoints, systemHost()), traffic),
     ...(options.keepaliveS === null ? {} : { keepaliveS: options.keepaliveS }),
+    ...(options.qlog === null ? {} : { qlog: options.qlog }),
+    ...(options.keyLog === null ? {} : { keyLog: options.keyLog }),
   }).catch((error: NodeJS.ErrnoException) => {
     if (error.syscall === undefined) throw error
     throw cliError(
