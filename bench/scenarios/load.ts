@@ -34,7 +34,7 @@ export const load: Scenario = {
     'turn-ms': { type: 'string', placeholder: 'MS', help: `of each turn; ${DEFAULTS.turnMs}` },
   },
   wordsInAll: [[], ['--devices', '1000'], ['--devices', '100000', '--peers', REFERENCE]],
-  wordsInSmoke: [['--devices', '200', '--rounds', '1', '--turn-ms', '500', '--peers', REFERENCE]],
+  wordsInSmoke: [['--devices', '64', '--rounds', '1', '--turn-ms', '100']],
   checkSmoke: ({ result }) => {
     const { pingsPerSecond, cpuMicrosPerPing } = result as { pingsPerSecond: number; cpuMicrosPerPing: number }
     return pingsPerSecond > 0 && cpuMicrosPerPing > 0 ? [] : [`load: ${JSON.stringify(result)}`]

@@ -40,10 +40,10 @@ export const ring: Scenario = {
     peers: { type: 'string', placeholder: 'A,B', help: 'peers beside, or none; all that have messages' },
   },
   wordsInAll: [[]],
-  wordsInSmoke: [['--devices', '120', '--rates', '20', '--seconds', '2', '--peers', 'mosquitto-tls']],
+  wordsInSmoke: [['--devices', '60', '--rates', '20', '--seconds', '1', '--peers', 'mosquitto-tls,nats-tls,ws-tls']],
   checkSmoke: ({ result }) => {
     const { rates } = result as { rates: Rung[] }
-    return rates.every(({ lost, calls }) => lost === 0 && calls === 40) ? [] : [`ring: ${JSON.stringify(rates)}`]
+    return rates.every(({ lost, calls }) => lost === 0 && calls === 20) ? [] : [`ring: ${JSON.stringify(rates)}`]
   },
   run,
 }

@@ -7,50 +7,8 @@ import type { Peer } from '../../bench/peers/peer.js'
 import { freePort } from '../../bench/peers/program.js'
 import { missing } from '../../bench/peers/stage.js'
 import type { Contestant, Measured, Pace } from '../../bench/scenarios/load/contestant.js'
-import { compete, type Standing } from '../../bench/scenarios/load/rounds.js'
+import { compete } from '../../bench/scenarios/load/rounds.js'
 import { load } from '../../bench/scenarios/load.js'
-
-const DEVICES = 64
-/** A busy machine may make a pong come too late. */
-const LOSS_MAX = 0.1
-
-t.test('ours and every peer that is installed answer pings', async (t) => {
-  const { result, tables, plots } = await load.run({
-    action: null,
-    values: { devices: `${DEVICES}`, rounds: '2', 'turn-ms': '100' },
-    seed: '1',
-    progress: (line) => t.comment(line),
-  })
-  const found = result as Record<string, number | null> & {
-    each: Standing
-    tenth: Standing
-    peers: Record<string, Standing & { missing?: string }>
-  }
-  t.equal(found['devices'], DEVICES)
-  t.ok(found['pingsPerSecond']! > 0 && found['cpuMicrosPerPing']! > 0)
-  for (const standing of [found.each, found.tenth]) {
-    t.equal(standing.clients, DEVICES)
-    t.ok(standing.lossShare < LOSS_MAX)
-    t.equal(standing.rounds.length, 2)
-    t.same(Object.keys(standing.paced), ['5000', '20000'])
-  }
-  t.same(Object.keys(found.peers), ['mosquitto-tls', 'mosquitto-tcp', 'nats-tls', 'ws-tls', 'libcoap-dtls'])
-  for (const peer of PEERS) {
-    const row = found.peers[peer.name]!
-    const reason = missing(peer)
-    t.test(peer.name, { skip: reason ?? false }, async (t) => {
-      t.equal(row.clients, DEVICES)
-      t.ok(row.lossShare < LOSS_MAX)
-      t.ok(row.pingsPerSecond > 0 && row.cpuMicrosPerPing > 0 && row.generatorMicrosPerPing > 0)
-    })
-    if (reason !== null) t.equal(row.missing, reason)
-  }
-  const ratios = ['ratioToMosquittoTls', 'ratioToMosquittoTlsTenth'].map((key) => found[key])
-  const expected = missing(PEERS[0]!) === null ? 'number' : 'object'
-  for (const ratio of ratios) t.equal(typeof ratio, expected)
-  t.equal(tables[0]!.rows.length, 2 + PEERS.length)
-  t.ok(plots?.[0]?.lines.length)
-})
 
 t.test('a peer that is not there is named, and what it takes', async (t) => {
   const peer = { ...PEERS[0]!, version: () => null } satisfies Peer

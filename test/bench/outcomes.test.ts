@@ -1,7 +1,6 @@
 /** The outcomes scenario, small: a real server that is killed, devices over UDP, webhooks, and the book that judges. */
 import t from 'tap'
 import { OutcomeBook } from '../../bench/scenarios/outcomes/book.js'
-import { outcomes } from '../../bench/scenarios/outcomes.js'
 
 const ended = (id: string, state = 'accepted', more = {}) => ({ id, state, endedAt: 'then', ...more })
 
@@ -13,20 +12,6 @@ function book(): OutcomeBook {
   made.tell('read', ended('a'))
   return made
 }
-
-t.test('200 rings of 10 applications, two kills: one outcome each, the same by webhook and GET', async (t) => {
-  const { result, exitCode } = await outcomes.run({
-    action: null,
-    values: { applications: '10', rings: '20', kills: '2', 'read-every': '1' },
-    seed: '1',
-    progress: (line) => t.comment(line),
-  })
-  t.match(result, { rings: 200, outcomes: 200, duplicates: 0, missing: 0, kills: 2, devicesDiffer: 0 })
-  t.equal(exitCode, 0)
-  const { states } = result as { states: Record<string, number> }
-  for (const state of ['accepted', 'dismissed', 'missed', 'withdrawn']) t.ok((states[state] ?? 0) > 0, state)
-  t.equal(states['failed'], 0)
-})
 
 t.test('the book: the same again is no duplicate, in any order of its fields', async (t) => {
   const made = book()

@@ -1,35 +1,8 @@
 /** The ring scenario, small; and that a stall counts for all calls that wait behind it. */
 import t from 'tap'
 import { BenchError } from '../../bench/bench-error.js'
-import { PEERS } from '../../bench/peers/all.js'
-import { type CallFacts, type Clock, ScheduledCalls } from '../../bench/peers/call-load.js'
-import { missing } from '../../bench/peers/stage.js'
+import { type Clock, ScheduledCalls } from '../../bench/peers/call-load.js'
 import { ring } from '../../bench/scenarios/ring.js'
-
-const CALLING = ['mosquitto-tls', 'nats-tls', 'ws-tls']
-
-t.test('rings of ours and of peers are all answered', async (t) => {
-  const { result, tables } = await ring.run({
-    action: null,
-    values: { devices: '60', rates: '20', seconds: '1', peers: CALLING.join(',') },
-    seed: '1',
-    progress: (line) => t.comment(line),
-  })
-  const found = result as { ratePerSecond: number; p50Ms: number; p99Ms: number; rates: CallFacts[]; refused: object }
-  t.equal(found.ratePerSecond, 20)
-  t.same(found.refused, {})
-  t.match(found.rates, [{ perSecond: 20, calls: 20, lost: 0 }])
-  t.ok(found.p50Ms > 0 && found.p99Ms >= found.p50Ms)
-  const { peers } = result as { peers: Record<string, { rates?: CallFacts[]; missing?: string }> }
-  for (const peer of PEERS.filter(({ name }) => CALLING.includes(name))) {
-    const reason = missing(peer)
-    if (reason !== null) t.equal(peers[peer.name]!.missing, reason)
-    t.test(peer.name, { skip: reason ?? false }, async (t) => {
-      t.match(peers[peer.name]!.rates, [{ perSecond: 20, calls: 20, lost: 0 }])
-    })
-  }
-  t.equal(tables[0]!.rows.length, 1 + CALLING.length)
-})
 
 t.test('only rates that rise, and peers that have messages', async (t) => {
   const run = (values: Record<string, string>) => ring.run({ action: null, values, seed: '1', progress: () => {} })
