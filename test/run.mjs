@@ -1,8 +1,8 @@
 // `npm test -- [--crypto noble|native] [test/...]`: runs the compiled tests, with one crypto provider if named. Tests
 // are named by source file or folder; without names all run. TAP goes to stdout.
 //
-// By tap's own `spawn` and not by its command line: that gives each process, and each process and worker started by it,
-// loaders for TypeScript and mocks, which take longer than most tests.
+// By tap's own `spawn` and not by its command line, and without its NODE_OPTIONS: they give each process, and each
+// process and worker started by it, loaders that take longer than most tests.
 import { readdirSync } from 'node:fs'
 import { t } from 'tap'
 
@@ -27,7 +27,8 @@ t.setTimeout(0)
 t.jobs = 3
 for (const file of tests.filter((file) => words.length === 0 || isNamed(file))) {
   const compiled = `build-test/${file.replace(/\.ts$/, '.js')}`
-  t.spawn(process.execPath, ['--enable-source-maps', compiled], { buffered: true, timeout: TIMEOUT_S * 1000 }, file)
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', compiled]
+  t.spawn('env', command, { buffered: true, timeout: TIMEOUT_S * 1000 }, file)
 }
 
 function fail(message) {

@@ -36,9 +36,9 @@ export function pinned(core: number | null, words: readonly string[]): readonly 
   return core === null ? words : ['taskset', '-c', String(core), ...words]
 }
 
-/** A compiled entry of ours as words of a command. Without the loaders of a test runner. */
+/** A compiled entry of ours as words of a command. */
 export function nodeWords(entry: string, ...rest: readonly string[]): readonly string[] {
-  return ['env', '-u', 'NODE_OPTIONS', process.execPath, entry, ...rest]
+  return [process.execPath, entry, ...rest]
 }
 
 /**

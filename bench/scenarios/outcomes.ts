@@ -6,8 +6,7 @@ import { BenchError } from '../bench-error.js'
 import { wholeNumber } from '../options.js'
 import type { Outcome, Request, Scenario, Table } from '../scenario.js'
 import { PLACES, type Verdict } from './outcomes/book.js'
-import { type Facts, type Plan, runOutcomes } from './outcomes/run.js'
-import { SERVE_OPTIONS } from './outcomes/server.js'
+import { type Facts, type Plan, runOutcomes, SERVE_OPTIONS } from './outcomes/run.js'
 
 const FULL = { applications: 1_000, rings: 1_000, kills: 20, 'read-every': 10 }
 const IN_ALL = { applications: '50', rings: '100', kills: '3', 'read-every': '1' }

@@ -1,12 +1,21 @@
+import { join } from 'node:path'
 import type { SeededRandom } from '../../../src/base/seeded-random.js'
+import { ADMIN_SOCKET, connectCalls } from '../../../src/io/call-socket.js'
 import { nativeCrypto } from '../../../src/native/crypto-native.js'
+import { BenchError } from '../../bench-error.js'
+import { OursServer } from '../../ours/server.js'
 import { OutcomeBook, type Verdict } from './book.js'
 import { Caller } from './caller.js'
 import { inTurns, People } from './people.js'
 import { Receiver } from './receiver.js'
 import { RingDriver, type RingingApp } from './rings.js'
-import { Server } from './server.js'
 import { StreamReaders } from './streams.js'
+
+/**
+ * Public options of `serve`, beside folder and ports. The harness plays the proxy in front of the server, so that
+ * devices and applications come from addresses of their own, and the limits for each address hold as they are.
+ */
+export const SERVE_OPTIONS: readonly string[] = ['--trusted-proxies', '127.0.0.1', '--webhooks-to-private']
 
 /** What a run is to be. */
 export interface Plan {
@@ -56,7 +65,8 @@ class Run {
   readonly #plan: Plan
   readonly #rings: number
   readonly #progress: (line: string) => void
-  readonly #server: Server
+  readonly #folder: string
+  readonly #server: OursServer
   readonly #book: OutcomeBook
   readonly #caller: Caller
   readonly #people: People
@@ -73,7 +83,8 @@ class Run {
     this.#plan = plan
     this.#rings = plan.applications * plan.ringsEach
     this.#progress = progress
-    this.#server = new Server(folder)
+    this.#folder = folder
+    this.#server = new OursServer({ folder, options: SERVE_OPTIONS })
     this.#book = new OutcomeBook(this.#rings, this.#isRead)
     this.#caller = new Caller(() => this.#server.url)
     this.#people = new People((number, end) => this.#book.tellDevice(number, end))
@@ -138,7 +149,8 @@ class Run {
   async #setUp(): Promise<RingDriver> {
     await this.#server.start()
     await this.#receiver.open()
-    const operator = await this.#server.operator()
+    const operator = await connectCalls(join(this.#folder, ADMIN_SOCKET)) // by which the command line speaks with it
+    if (operator === null) throw new BenchError('nobody listens on the operators’ socket', 1)
     const ids: string[] = []
     const keys: string[] = []
     await inTurns(Array.from({ length: this.#plan.applications }), 1, async (_, index) => {
