@@ -224,6 +224,20 @@ t.test('the accept of who was rung before kill -9 finds the ring, and stops it; 
   t.end()
 })
 
+t.test('who was passed over before kill -9 and answers after it is told so at once', (t) => {
+  const { house, phones } = pool()
+  const ring = house.ring([1, 2], SEQUENCE)?.ring ?? ''
+  const id = phones[0]?.notifies[0]?.id ?? 0
+  house.advance(12_000)
+  house.crash(1_000)
+  for (const phone of phones) phone.frames.length = 0
+  phones[0]?.contact('active', true)
+  phones[0]?.verdict(0, null, id)
+  t.match(phones[0]?.outcomes, [{ what: 3 }])
+  t.match(house.readRing(ring), { by: '' })
+  t.end()
+})
+
 t.test('a sequence of one is a ring like any other', (t) => {
   const { house, phones } = pool()
   house.ring(1, SEQUENCE)

@@ -243,6 +243,14 @@ t.test('a change of D after a step is no change of root', async (t) => {
   t.same([device.receiver.byLastKey, device.receiver.byLastRoot], [true, false])
 })
 
+t.test('a change of D before any packet under the new root: what is kept is the key of that root', async (t) => {
+  const { device } = stepped()
+  t.ok(device.view.has(SessionFlag.lastRoot))
+  device.boot = bootValue(9000, device.random)
+  takeDeviceBoot(device.view, device.context)
+  t.notOk(device.view.has(SessionFlag.lastRoot))
+})
+
 t.test('saved: epoch, promises and times, and back', async (t) => {
   const { device, server } = stepped()
   openNext(server, device.seal({ ask: true }))
