@@ -68,6 +68,9 @@ export class DeviceNode {
   handshakes = 0
   /** since when something that asks is unanswered, virtual ms; null: nothing is */
   unansweredSinceMs: number | null = null
+  /** It gave its session up when nothing that it sent in a whole silence had come to a server that ran. [R-9.2-3] */
+  wasUnheard = false
+  #arrivedBefore = 0
   /** when the process last went on after a suspension, virtual ms */
   resumedMs = 0
   /** The process dies at its save of this number from now on, before or after it is durable; null: it does not. */
@@ -286,7 +289,7 @@ export class DeviceNode {
     }
     for (let bytes = machine.pollTransmit(); bytes !== null; bytes = machine.pollTransmit()) {
       this.#tellWish(machine)
-      if (bytes[0] === 1 || bytes[0] === 2) this.handshakes++
+      if (bytes[0] === 1 || bytes[0] === 2) this.#noteHandshake()
       this.#radio?.transport.send(bytes)
     }
     for (let event = machine.pollEvent(); event !== null; event = machine.pollEvent()) {
@@ -297,7 +300,16 @@ export class DeviceNode {
     this.#arm(machine)
     const { channel, asking } = machine.parts
     if (!channel.hasSession || !asking.isUnanswered) this.unansweredSinceMs = null
-    else this.unansweredSinceMs ??= this.#queue.nowMs
+    else if (this.unansweredSinceMs === null) {
+      this.unansweredSinceMs = this.#queue.nowMs
+      this.#arrivedBefore = this.path.arrived
+    }
+  }
+
+  #noteHandshake(): void {
+    this.handshakes++
+    const { arrived, sockets } = this.path
+    if (this.unansweredSinceMs !== null && arrived === this.#arrivedBefore && sockets.size === 0) this.wasUnheard = true
   }
 
   /** A save is done, unless the process dies there. */

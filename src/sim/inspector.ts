@@ -80,14 +80,14 @@ export class Inspector {
 
   /**
    * While both ends keep their stores one handshake is enough for ever, whatever is lost, whoever dies, and whatever
-   * other devices do; and key steps go on to the end. Who has no way at all for long gives the session up, as [R-9.2-3]
-   * wants.
+   * other devices do; and key steps go on to the end. Who has no way at all for long, or meets a server that is down
+   * three times in a row, gives the session up, as [R-9.2-3] wants.
    */
   #judgeSession(device: DeviceNode): void {
     if (!this.#house.scenario.isOneHandshake) return
     const again = device.handshakes - this.#first.get(device)!
     const isSettled = !this.#house.latecomers.includes(device) // of others the first one may be lost
-    if (isSettled && again > 0 && !this.#reach.wasCutOff(device))
+    if (isSettled && again > 0 && !this.#reach.wasCutOff(device) && !device.wasUnheard)
       this.#fail(`${device.name} sent ${again} messages 1 though it had a session`)
     if (this.#house.scenario.steps === undefined) return
     const epoch = device.machine?.parts.channel.view.epoch

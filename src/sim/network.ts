@@ -92,6 +92,8 @@ export class DevicePath {
   /** Number of the network that the device is on. */
   visit = 0
   nat: Nat
+  /** datagrams that came to a server that ran */
+  arrived = 0
   #host: number
   #mapping: NatMapping | null = null
 
@@ -151,7 +153,7 @@ export class DevicePath {
     const seen = { toServer: true, port: this.#port, bytes: bytes.slice(), outside }
     const passes = this.udp !== 'blocked' && !this.isCaptive && this.#isSmall(bytes)
     network.carry(this, seen, (arrived) => {
-      if (passes) network.sendToServer(this.#port, arrived, outside)
+      if (passes && network.sendToServer(this.#port, arrived, outside)) this.arrived++
     })
   }
 
@@ -204,9 +206,11 @@ export class Network {
     this.#paths.delete(outside.join('.'))
   }
 
-  sendToServer(port: number, bytes: Uint8Array, outside: Uint8Array): void {
+  /** @returns whether somebody was there. */
+  sendToServer(port: number, bytes: Uint8Array, outside: Uint8Array): boolean {
     const ports = this.straysTo() ?? this.servers
     ports?.[port]?.receive(bytes, outside)
+    return ports !== null
   }
 
   /** Who answers at the server's ports now. */
