@@ -90,6 +90,26 @@ function bench() {
   return { rings, make, sent, owners, busy, answers, rows, state, now, commit, fire, timers }
 }
 
+t.test('a ring that cannot go out is tried again as often as it takes', (t) => {
+  const { rings, sent, busy, rows, now, commit, timers } = bench()
+  rings.handleRing(1, APP, NEW_RING, now())
+  const seed = readRingRow([...rows.values()][0] as Uint8Array)?.seed as Uint8Array
+  for (let tries = 0; tries < NOTIFY_ID_TRIES; tries++) busy.add(notifyId(nobleCrypto, seed, DEVICE, tries))
+  commit()
+  const retry = () => {
+    const [name, callback] = [...timers].at(-1) as [number, () => void]
+    timers.delete(name)
+    callback()
+  }
+  retry()
+  retry()
+  t.equal(sent.length, 0)
+  busy.clear()
+  retry()
+  t.match(sent, [{ kind: 'notify' }])
+  t.end()
+})
+
 t.test('a notify id that is in use on the device is passed over; when none is free it is tried later', (t) => {
   const { rings, sent, busy, rows, state, now, commit, timers } = bench()
   rings.handleRing(1, APP, NEW_RING, now())
