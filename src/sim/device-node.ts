@@ -1,6 +1,7 @@
 /** A simulated phone: the real device machine, a store that may be lost back to an older state, a path through a NAT. */
 import type { SeededRandom } from '../base/seeded-random.js'
 import type { Now } from '../base/time.js'
+import { ASK_LOST_MS } from '../client/asking.js'
 import type { Credentials } from '../client/credentials.js'
 import { DeviceMachine } from '../client/device-machine.js'
 import type { DeviceEvent } from '../client/event.js'
@@ -309,7 +310,9 @@ export class DeviceNode {
   #noteHandshake(): void {
     this.handshakes++
     const { arrived, sockets } = this.path
-    if (this.unansweredSinceMs !== null && arrived === this.#arrivedBefore && sockets.size === 0) this.wasUnheard = true
+    const silentMs = this.#queue.nowMs - (this.unansweredSinceMs ?? this.#queue.nowMs)
+    const isUnheard = arrived === this.#arrivedBefore && sockets.size === 0
+    if (silentMs >= ASK_LOST_MS && isUnheard) this.wasUnheard = true
   }
 
   /** A save is done, unless the process dies there. */
