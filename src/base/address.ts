@@ -63,12 +63,16 @@ export function isIpv4(address: Uint8Array): boolean {
 
 /** The IP of an address as text: dotted IPv4, or IPv6 as RFC 5952 has it. */
 export function ipText(address: Uint8Array): string {
-  if (isIpv4(address)) return address.subarray(IPV4_OFFSET, PORT_OFFSET).join('.')
-  const groups: string[] = []
-  for (let i = 0; i < 8; i++) groups.push(readU16(address, i * 2).toString(16))
-  const [start, length] = longestZeroRun(groups)
-  if (length < 2) return groups.join(':')
-  return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`
+  if (isIpv4(address)) return `${address[12]}.${address[13]}.${address[14]}.${address[15]}`
+  const { start, end } = longestZeroRun(address)
+  let text = ''
+  for (let at = 0; at < PORT_OFFSET; at += 2) {
+    if (at === start) {
+      text += '::'
+      at = end - 2
+    } else text += `${at === 0 || at === end ? '' : ':'}${readU16(address, at).toString(16)}`
+  }
+  return text
 }
 
 /** An address as text with its port, for logs and for people: `192.0.2.1:5683`, `[2001:db8::1]:5683`. */
@@ -116,47 +120,62 @@ function writeIpv4(out: Uint8Array, offset: number, text: string, start: number)
 
 /** Reads IPv6: up to eight groups of hexadecimal, one `::`, perhaps dotted IPv4 in place of the last two. */
 function writeIpv6(out: Uint8Array, text: string): boolean {
-  const [head = '', tail, ...more] = text.split('::')
-  if (more.length > 0) return false
-  const bytes = new Uint8Array(PORT_OFFSET)
-  const headBytes = writeGroups(bytes, head, tail === undefined)
-  if (tail === undefined) {
-    if (headBytes !== PORT_OFFSET) return false
-  } else {
-    const tailGroups = new Uint8Array(PORT_OFFSET)
-    const tailBytes = writeGroups(tailGroups, tail, true)
-    if (headBytes < 0 || tailBytes < 0 || headBytes + tailBytes > PORT_OFFSET - 2) return false
-    bytes.set(tailGroups.subarray(0, tailBytes), PORT_OFFSET - tailBytes)
+  let at = 0
+  /** where `::` stands, or -1 */
+  let gap = -1
+  let i = 0
+  if (text.startsWith('::')) {
+    gap = 0
+    i = 2
   }
-  out.set(bytes)
+  while (i < text.length) {
+    if (at === PORT_OFFSET) return false
+    let value = 0
+    let digits = 0
+    for (let digit = hexDigit(text, i); digit >= 0 && digits < 4; digit = hexDigit(text, i + ++digits)) {
+      value = value * 16 + digit
+    }
+    if (text[i + digits] === '.') {
+      if (at > IPV4_OFFSET || !writeIpv4(out, at, text, i)) return false
+      at += 4
+      break
+    }
+    if (digits === 0) return false
+    writeU16(out, at, value)
+    at += 2
+    i += digits
+    if (i === text.length) break
+    // A colon, and behind it another group, or the gap.
+    if (text[i] !== ':' || i + 1 === text.length) return false
+    i++
+    if (text[i] !== ':') continue
+    if (gap >= 0) return false
+    gap = at
+    i++
+  }
+  if (gap < 0) return at === PORT_OFFSET
+  if (at > PORT_OFFSET - 2) return false
+  out.copyWithin(PORT_OFFSET - (at - gap), gap, at)
+  out.fill(0, gap, PORT_OFFSET - (at - gap))
   return true
 }
 
-/** Writes groups from offset 0 on; returns the bytes written, or -1. */
-function writeGroups(out: Uint8Array, text: string, mayEndDotted: boolean): number {
-  if (text === '') return 0
-  const groups = text.split(':')
-  let at = 0
-  for (let i = 0; i < groups.length; i++) {
-    const group = groups[i] as string
-    if (mayEndDotted && i === groups.length - 1 && group.indexOf('.') >= 0) {
-      return at <= IPV4_OFFSET && writeIpv4(out, at, group, 0) ? at + 4 : -1
-    }
-    if (!/^[0-9a-fA-F]{1,4}$/.test(group) || at === PORT_OFFSET) return -1
-    writeU16(out, at, Number.parseInt(group, 16))
-    at += 2
-  }
-  return at
+/** Value of a hexadecimal digit of a text, or -1. */
+function hexDigit(text: string, index: number): number {
+  const code = index < text.length ? text.charCodeAt(index) : 0
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  const letter = code | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
 }
 
-/** Where the longest run of zero groups starts (the first of several) and how long it is. RFC 5952 §4.2. */
-function longestZeroRun(groups: readonly string[]): [start: number, length: number] {
-  let best: [number, number] = [0, 0]
+/** The longest run of zero groups (the first of several), of two or more: offsets of its bytes, or -1. RFC 5952 §4.2. */
+function longestZeroRun(address: Uint8Array): { start: number; end: number } {
+  let best = { start: -1, end: -1 }
   let start = 0
-  for (let i = 0; i <= groups.length; i++) {
-    if (i < groups.length && groups[i] === '0') continue
-    if (i - start > best[1]) best = [start, i - start]
-    start = i + 1
+  for (let at = 0; at <= PORT_OFFSET; at += 2) {
+    if (at < PORT_OFFSET && readU16(address, at) === 0) continue
+    if (at - start > Math.max(2, best.end - best.start)) best = { start, end: at }
+    start = at + 2
   }
   return best
 }

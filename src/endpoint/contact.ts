@@ -10,7 +10,7 @@ import type { Sessions } from './sessions.js'
 
 /**
  * Who is in contact: wire-spec §7.1. Owns ping value, custom silence, last heard and quiet until. The hub hears of
- * changes only; a ping that changes nothing costs one move in the timer wheel.
+ * changes only; a ping that changes nothing costs a look at its timer.
  */
 export class Contact {
   readonly #config: EndpointConfig
@@ -59,10 +59,17 @@ export class Contact {
     if (view.has(SessionFlag.inContact)) this.arm(view)
   }
 
-  /** Sets the slot's timer from its record; a device that is gone has none. Constant time. */
+  /**
+   * Sees to it that the slot's timer fires in time; a device that is gone has none. A timer that fires too early is set
+   * again then, so most pings leave it as it is: once in a silence the wheel is touched, not with each ping.
+   */
   arm(view: SessionView): void {
-    if (pingStateOf(view.ping) === 'gone') this.#wheel.cancel(view.slot)
-    else this.#wheel.arm(view.slot, this.lostAtMs(view))
+    if (pingStateOf(view.ping) === 'gone') {
+      this.#wheel.cancel(view.slot)
+      return
+    }
+    const lostAtMs = this.lostAtMs(view)
+    if (lostAtMs < this.#wheel.dueOf(view.slot)) this.#wheel.arm(view.slot, lostAtMs)
   }
 
   cancel(slot: number): void {
@@ -86,7 +93,12 @@ export class Contact {
   /** Tells the hub of every device whose time is up. `onLost` gets each slot. */
   expire(view: SessionView, nowMs: number, onLost: (slot: number) => void): void {
     this.#wheel.expire(nowMs, (slot) => {
-      view.at(slot).lower(SessionFlag.inContact)
+      const lostAtMs = this.lostAtMs(view.at(slot))
+      if (lostAtMs > nowMs) {
+        this.#wheel.arm(slot, lostAtMs)
+        return
+      }
+      view.lower(SessionFlag.inContact)
       this.#out.event({ kind: 'lost', device: this.#sessions.handleOf(view) })
       onLost(slot)
     })

@@ -44,7 +44,7 @@ import { Steps } from './steps.js'
  * passing of time go in; datagrams, events, store requests, connections to close and the time of the next timeout are polled out. Pure: the
  * same inputs give the same outputs.
  *
- * After each `handle..` call, poll all queues until they are empty, and call `handleTimeout` when `nextTimeout`
+ * After a `handle..` call, or several of one turn, poll all queues until they are empty, and call `handleTimeout` when `nextTimeout`
  * has come. Time must not go back.
  *
  * This file only routes; each part owns its fields, timers and frames.
@@ -207,8 +207,14 @@ export class Endpoint {
 
   /** When to call `handleTimeout`, in monotonic ms: never later than something is due; Infinity if nothing is. */
   nextTimeout(): number {
-    const owners = [this.#contact, this.#core.dueTimes, this.#probes, this.#paths, this.#pendings, this.#handshakes]
-    return Math.min(...owners.map(({ nextMs }) => nextMs))
+    return Math.min(
+      this.#contact.nextMs,
+      this.#core.dueTimes.nextMs,
+      this.#probes.nextMs,
+      this.#paths.nextMs,
+      this.#pendings.nextMs,
+      this.#handshakes.nextMs,
+    )
   }
 
   /** The next datagram to send, or null. */

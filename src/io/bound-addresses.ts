@@ -1,4 +1,4 @@
-/** Which text address and which socket belong to the core's 18 bytes: a small bounded cache, since most senders come again. */
+/** Which text address and which socket belong to the core's 18 bytes. */
 import { ADDRESS_BYTES, ipText, isIpv4, portOf, writeAddress } from '../base/address.js'
 import { isConnectionAddress } from '../base/connection-address.js'
 
@@ -10,18 +10,17 @@ export interface Route<Socket> {
   socket: Socket
 }
 
-/** Remotes held; each costs some 300 B. Beyond it the cache starts anew, and a route is worked out from the bytes. */
+/** Remotes held whose bytes do not tell the way back; each costs some 300 B. Beyond it the cache starts anew. */
 const REMOTES_MAX = 4096
 
-interface Heard<Socket> extends Route<Socket> {
-  bytes: Uint8Array
-}
-
-/** Remotes as heard, over the sockets that they were heard on. */
+/**
+ * Remotes as heard. The bytes of nearly all of them tell the way back: their text, and the socket of their family. Held
+ * are only those with a scope (`fe80::1%eth0`), and those that came over another socket than their family's first.
+ */
 export class BoundAddresses<Socket> {
-  readonly #byText = new Map<string, Heard<Socket>>()
-  readonly #byBytes = new Map<string, Heard<Socket>>()
   readonly #firstOf = new Map<4 | 6, Socket>()
+  readonly #held = new Map<string, Route<Socket>>()
+  readonly #bytes = new Uint8Array(ADDRESS_BYTES)
 
   /** The first socket of a family is the way out to remotes that were not heard lately. */
   addSocket(socket: Socket, family: 4 | 6): void {
@@ -31,34 +30,35 @@ export class BoundAddresses<Socket> {
   /**
    * Notes a sender.
    *
-   * @returns its 18 bytes, borrowed; null if it cannot be answered: no address, port 0, which node:dgram refuses, or one
-   *   that claims to be a connection.
+   * @returns its 18 bytes, borrowed until the next call; null if it cannot be answered: no address, port 0, which
+   *   node:dgram refuses, or one that claims to be a connection.
    */
   received(address: string, port: number, socket: Socket): Uint8Array | null {
-    const text = `${port} ${address}`
-    const held = this.#byText.get(text)
-    if (held !== undefined && held.socket === socket) return held.bytes
-    const bytes = new Uint8Array(ADDRESS_BYTES)
+    const bytes = this.#bytes
     if (port === 0 || !writeAddress(bytes, address, port) || isConnectionAddress(bytes)) return null
-    if (this.#byText.size >= REMOTES_MAX) {
-      this.#byText.clear()
-      this.#byBytes.clear()
+    const isPlain = socket === this.#firstFor(bytes) && !address.includes('%')
+    if (isPlain) {
+      if (this.#held.size > 0) this.#held.delete(keyOf(bytes))
+      return bytes
     }
-    const heard = { address, port, socket, bytes }
-    this.#byText.set(text, heard)
-    this.#byBytes.set(keyOf(bytes), heard)
+    if (this.#held.size >= REMOTES_MAX) this.#held.clear()
+    this.#held.set(keyOf(bytes), { address, port, socket })
     return bytes
   }
 
   /** The way to a remote of 18 bytes; null if there is no socket of its family, for port 0, and for a connection. */
   route(remote: Uint8Array): Route<Socket> | null {
-    const heard = this.#byBytes.get(keyOf(remote))
-    if (heard !== undefined) return heard
-    const socket = this.#firstOf.get(isIpv4(remote) ? 4 : 6)
+    const held = this.#held.size > 0 ? this.#held.get(keyOf(remote)) : undefined
+    if (held !== undefined) return held
+    const socket = this.#firstFor(remote)
     const port = portOf(remote)
     return socket === undefined || port === 0 || isConnectionAddress(remote)
       ? null
       : { address: ipText(remote), port, socket }
+  }
+
+  #firstFor(remote: Uint8Array): Socket | undefined {
+    return this.#firstOf.get(isIpv4(remote) ? 4 : 6)
   }
 }
 

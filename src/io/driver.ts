@@ -64,7 +64,10 @@ const SLICE = 512
 /** setTimeout's limit is 2^31 - 1 ms. */
 const TIMER_MAX_MS = 2_000_000_000
 
-/** The loop. Every public method is one input. */
+/**
+ * The loop. Every public method is one input. Datagrams of one turn of the event loop are drained together, as a busy
+ * socket hands over many in a turn; what any other input brings goes out at once, with what was left.
+ */
 export class Driver {
   readonly #parts: DriverParts
   readonly #pending = new Set<Promise<void>>()
@@ -79,7 +82,9 @@ export class Driver {
   }
 
   datagram(bytes: Uint8Array, remote: Uint8Array): void {
-    this.#input((now) => this.#parts.endpoint.handleDatagram(bytes, remote, now))
+    if (this.#stopped) return
+    this.#parts.endpoint.handleDatagram(bytes, remote, this.#parts.now())
+    this.#drainSoon()
   }
 
   /** A connection closed; `remote` is its address, borrowed. */
@@ -102,9 +107,12 @@ export class Driver {
 
   /** Takes no more inputs; settles when the store has answered all that was asked. */
   async stop(): Promise<void> {
+    while (this.#immediate !== null) {
+      this.#clearImmediate()
+      this.#drain()
+    }
     this.#stopped = true
     if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#immediate !== null) clearImmediate(this.#immediate)
     while (this.#pending.size > 0) await Promise.all(this.#pending)
   }
 
@@ -128,13 +136,21 @@ export class Driver {
       }
     }
     this.#draining = false
-    if (left === 0 && this.#immediate === null) {
-      this.#immediate = setImmediate(() => {
-        this.#immediate = null
-        this.start()
-      })
-    }
+    if (left === 0) this.#drainSoon()
+    else this.#clearImmediate()
     this.#arm()
+  }
+
+  #drainSoon(): void {
+    this.#immediate ??= setImmediate(() => {
+      this.#immediate = null
+      this.#drain()
+    })
+  }
+
+  #clearImmediate(): void {
+    if (this.#immediate !== null) clearImmediate(this.#immediate)
+    this.#immediate = null
   }
 
   /** In this order: datagrams first, since the peer waits; each says whether it moved something. */

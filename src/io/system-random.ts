@@ -20,9 +20,8 @@ export function systemRandom(): Random {
         randomFillSync(pool)
         used = 0
       }
-      const drawn = pool.subarray(used, used + out.length)
-      out.set(drawn)
-      drawn.fill(0)
+      for (let i = 0; i < out.length; i++) out[i] = pool[used + i] as number
+      pool.fill(0, used, used + out.length)
       used += out.length
       return out
     },

@@ -58,51 +58,67 @@ function sodiumAead(sodium: SodiumModule): Aead {
   let scratch = sodium._malloc(SCRATCH_BYTES)
   let scratchBytes = SCRATCH_BYTES
 
-  function place(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, input: Uint8Array) {
-    const bytes = AAD_OFFSET + aad.length + 2 * input.length + TAG_BYTES
+  /** Sees to it that inputs of these lengths fit, and writes key and nonce. @returns the memory as it is now. */
+  function begin(key: Uint8Array, nonce: Uint8Array, aadBytes: number, inputBytes: number): Uint8Array {
+    expectBytes('key', key, KEY_BYTES)
+    expectBytes('nonce', nonce, NONCE_BYTES)
+    const bytes = AAD_OFFSET + aadBytes + 2 * inputBytes + TAG_BYTES
     if (bytes > scratchBytes) {
       const larger = sodium._malloc(bytes)
-      if (larger === 0) throw new RangeError(`no memory for a message of ${input.length} bytes`)
+      if (larger === 0) throw new RangeError(`no memory for a message of ${inputBytes} bytes`)
       sodium._free(scratch)
       scratch = larger
       scratchBytes = bytes
     }
-    const aadAt = scratch + AAD_OFFSET
-    const inputAt = aadAt + aad.length
     const memory = sodium.HEAPU8
-    memory.set(key, scratch + KEY_OFFSET)
-    memory.set(nonce, scratch + NONCE_OFFSET)
-    memory.set(aad, aadAt)
-    memory.set(input, inputAt)
-    const outputAt = inputAt + input.length
-    return { memory, aadAt, inputAt, outputAt }
+    put(memory, scratch + KEY_OFFSET, key)
+    put(memory, scratch + NONCE_OFFSET, nonce)
+    return memory
   }
 
   return {
     seal(key, nonce, aad, plaintext) {
-      expectBytes('key', key, KEY_BYTES)
-      expectBytes('nonce', nonce, NONCE_BYTES)
-      const { memory, aadAt, inputAt, outputAt } = place(key, nonce, aad, plaintext)
-      const [keyAt, nonceAt] = [scratch + KEY_OFFSET, scratch + NONCE_OFFSET]
+      const memory = begin(key, nonce, aad.length, plaintext.length)
+      const [keyAt, nonceAt, aadAt] = [scratch + KEY_OFFSET, scratch + NONCE_OFFSET, scratch + AAD_OFFSET]
+      const inputAt = aadAt + aad.length
+      const outputAt = inputAt + plaintext.length
+      put(memory, aadAt, aad)
+      put(memory, inputAt, plaintext)
       // biome-ignore format: the words of one C argument stay together
       sodium._crypto_aead_chacha20poly1305_ietf_encrypt(
         outputAt, 0, inputAt, plaintext.length, 0, aadAt, aad.length, 0, 0, nonceAt, keyAt,
       )
-      return memory.slice(outputAt, outputAt + plaintext.length + TAG_BYTES)
+      return taken(memory, outputAt, plaintext.length + TAG_BYTES)
     },
 
     open(key, nonce, aad, ciphertext) {
-      expectBytes('key', key, KEY_BYTES)
-      expectBytes('nonce', nonce, NONCE_BYTES)
+      const memory = begin(key, nonce, aad.length, ciphertext.length)
       if (ciphertext.length < TAG_BYTES) return null
-      const { memory, aadAt, inputAt, outputAt } = place(key, nonce, aad, ciphertext)
-      const [keyAt, nonceAt] = [scratch + KEY_OFFSET, scratch + NONCE_OFFSET]
+      const [keyAt, nonceAt, aadAt] = [scratch + KEY_OFFSET, scratch + NONCE_OFFSET, scratch + AAD_OFFSET]
+      const inputAt = aadAt + aad.length
+      const outputAt = inputAt + ciphertext.length
+      put(memory, aadAt, aad)
+      put(memory, inputAt, ciphertext)
       // biome-ignore format: the words of one C argument stay together
       const failed = sodium._crypto_aead_chacha20poly1305_ietf_decrypt(
         outputAt, 0, 0, inputAt, ciphertext.length, 0, aadAt, aad.length, 0, nonceAt, keyAt,
       )
-      if (failed !== 0) return null
-      return memory.slice(outputAt, outputAt + ciphertext.length - TAG_BYTES)
+      return failed === 0 ? taken(memory, outputAt, ciphertext.length - TAG_BYTES) : null
     },
   }
+}
+
+/** Up to so many bytes a loop is faster than the built-in functions, which are made for more. */
+const LOOP_BYTES = 64
+
+function put(memory: Uint8Array, at: number, bytes: Uint8Array): void {
+  if (bytes.length > LOOP_BYTES) memory.set(bytes, at)
+  else for (let i = 0; i < bytes.length; i++) memory[at + i] = bytes[i] as number
+}
+
+function taken(memory: Uint8Array, at: number, length: number): Uint8Array {
+  if (length > LOOP_BYTES) return memory.slice(at, at + length)
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = memory[at + i] as number
+  return bytes
 }

@@ -93,17 +93,28 @@ function fakes(
   return { parts, seen, closes, endpointRequests, hubRequests, timers, transmits, next }
 }
 
-t.test('one input is drained before the next: the answer first', async (t) => {
+t.test('datagrams of one turn are drained together, the answers first; any other input at once', async (t) => {
   const { parts, seen } = fakes()
   const driver = new Driver(parts)
   driver.datagram(new Uint8Array(24), new Uint8Array(18))
-  t.same(seen, ['datagram 24', 'send 24', 'event contact', 'reply snapshot'])
+  driver.datagram(new Uint8Array(25), new Uint8Array(18))
+  t.same(seen.splice(0), ['datagram 24', 'datagram 25'])
+  await new Promise(setImmediate)
+  t.same(seen.splice(0), [
+    ...['send 24', 'send 25', 'event contact', 'event contact'],
+    ...['reply snapshot', 'reply snapshot'],
+  ])
+  driver.datagram(new Uint8Array(26), new Uint8Array(18))
   driver.request({ kind: 'metrics', request: 1 })
+  t.same(seen.splice(0), ['datagram 26', 'request metrics', 'send 26', 'event contact', 'reply snapshot'])
   driver.command({ kind: 'remove', device: 1, code: 2 })
-  t.same(seen.slice(4), ['request metrics', 'command remove'])
-  await driver.stop()
+  t.same(seen.splice(0), ['command remove'])
+  driver.datagram(new Uint8Array(27), new Uint8Array(18))
+  const stopped = driver.stop()
+  t.same(seen.splice(0), ['datagram 27', 'send 27', 'event contact', 'reply snapshot'], 'nothing is left behind')
+  await stopped
   driver.datagram(new Uint8Array(24), new Uint8Array(18))
-  t.equal(seen.length, 6, 'nothing after the stop')
+  t.same(seen, [], 'nothing after the stop')
 })
 
 t.test('a connection that the endpoint gives up is closed', async (t) => {

@@ -196,9 +196,12 @@ export class Pair {
     return device
   }
 
-  /** Hands in a datagram; returns what goes out. */
+  /** Hands in a datagram; returns what goes out. Both arguments are lent, and overwritten afterwards. */
   deliver(bytes: Uint8Array, remote: Uint8Array): Transmit[] {
-    this.endpoint.handleDatagram(bytes, remote, this.now)
+    const lent = { bytes: bytes.slice(), remote: remote.slice() }
+    this.endpoint.handleDatagram(lent.bytes, lent.remote, this.now)
+    lent.bytes.fill(0xee)
+    lent.remote.fill(0xee)
     return this.drain()
   }
 
