@@ -1,4 +1,5 @@
 import { BenchError } from '../bench-error.js'
+import { aedesTls } from './aedes.js'
 import { libcoapDtls } from './libcoap.js'
 import { mosquittoTcp, mosquittoTls } from './mosquitto.js'
 import { natsTls } from './nats.js'
@@ -6,7 +7,7 @@ import type { Peer } from './peer.js'
 import { wsTls } from './ws.js'
 
 /** Every peer that can be started, in the order of reports. */
-export const PEERS: readonly Peer[] = [mosquittoTls, mosquittoTcp, natsTls, wsTls, libcoapDtls]
+export const PEERS: readonly Peer[] = [mosquittoTls, mosquittoTcp, natsTls, wsTls, aedesTls, libcoapDtls]
 
 /**
  * The peers that `--peers` names; all where it is not given, none for `none`.

@@ -36,6 +36,8 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
   const isGood = rows.every(
     (row) =>
       row.handshakes + row.falseOffline + row.lostRings === 0 &&
+      row.streamsRestarted === streams &&
+      (streams === 0 || row.heardAgain > 0) &&
       row.pingsAccepted === devices &&
       row.outcomes === row.openRings,
   )
@@ -64,6 +66,7 @@ function restartTable(rows: readonly RestartFacts[]): Table {
       line('handshakes', (row) => row.handshakes),
       line('resets sent', (row) => row.resets),
       line('persons told offline, wrongly', (row) => row.falseOffline),
+      line('streams told of the restart', (row) => row.streamsRestarted),
       line('persons told online again', (row) => row.heardAgain),
       line('rings open', (row) => row.openRings),
       line('rings with an outcome', (row) => row.outcomes),

@@ -15,6 +15,7 @@ const PING_PAYLOAD: Record<string, number> = {
   'mosquitto-tls': 2 * (2 + RECORD_BYTES),
   'mosquitto-tcp': 2 * 2,
   'nats-tls': 2 * (6 + RECORD_BYTES),
+  'aedes-tls': 2 * (2 + RECORD_BYTES),
   'ws-tls': 6 + 2 + 2 * RECORD_BYTES,
 }
 

@@ -22,6 +22,8 @@ export interface RestartFacts {
   resets: number
   /** persons told offline by streams between the signal and the end, although all their devices were there */
   falseOffline: number
+  /** streams that were told of the restart: what the others say of persons proves nothing */
+  streamsRestarted: number
   /** persons told online anew by these streams */
   heardAgain: number
   /** rings open at the signal that did not end as accepted although their devices accept all */
@@ -96,6 +98,7 @@ async function restartOnce(
       outcomeStates[state] = (outcomeStates[state] ?? 0) + count
     }
   }
+  await until(async () => watch.seen.restarted >= watch.streams, 'all streams are told of the restart')
   const seen = watch.seen
   return {
     how,
@@ -106,6 +109,7 @@ async function restartOnce(
     handshakes,
     resets,
     falseOffline: seen.offline,
+    streamsRestarted: seen.restarted,
     heardAgain: seen.online,
     lostRings: openRings - (outcomeStates['accepted'] ?? 0),
     pingsSent: first.sent + rest.sent,

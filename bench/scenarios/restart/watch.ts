@@ -21,6 +21,11 @@ export class StreamWatch {
     this.#readers = apps.map(({ apiKey }) => this.#read(new AppService({ url, apiKey })))
   }
 
+  /** Streams that are read. */
+  get streams(): number {
+    return this.#readers.length
+  }
+
   get seen(): Seen {
     return { ...this.#seen }
   }
