@@ -5,10 +5,10 @@ import { BenchError } from './bench-error.js'
 import { csvFiles } from './csv.js'
 import { plotSvg } from './plot.js'
 import { plotFile, reportText } from './report.js'
-import type { FinishedRun } from './run.js'
+import type { RunRecord } from './run.js'
 
 /** Writes all files of a run. @throws BenchError if the folder cannot be written. */
-export function writeRun(folder: string, { record }: FinishedRun): void {
+export function writeRun(folder: string, record: RunRecord): void {
   try {
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'result.json'), `${JSON.stringify(record, null, 2)}\n`)

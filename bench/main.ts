@@ -25,8 +25,11 @@ async function main(words: string[]): Promise<number> {
   const invocation = parseWords(words, SCENARIOS)
   if (invocation.kind === 'help') return print(helpText(SCENARIOS, invocation.scenario))
   if (invocation.kind === 'list') return print(listText(SCENARIOS, invocation.json))
-  const run = await runPlan(invocation, (line) => process.stderr.write(`${line}\n`))
-  if (invocation.out !== null) writeRun(invocation.out, run)
+  const { out } = invocation
+  const progress = (line: string) => void process.stderr.write(`${line}\n`)
+  const run = await runPlan(invocation, progress, (record) => {
+    if (out !== null) writeRun(out, record)
+  })
   print(invocation.json ? JSON.stringify(run.printed) : invocation.isSmoke ? smokeText(run) : reportText(run.record))
   return run.exitCode
 }

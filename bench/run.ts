@@ -27,7 +27,7 @@ export interface ScenarioRecord {
   tables: readonly Table[]
   plots: readonly Plot[]
   series: readonly Series[]
-  /** what a smoke run found wrong */
+  /** what a smoke run found wrong, or why it ended */
   faults: readonly string[]
 }
 
@@ -42,7 +42,16 @@ export interface FinishedRun {
   exitCode: 0 | 1
 }
 
-export async function runPlan(plan: RunInvocation, progress: (line: string) => void): Promise<FinishedRun> {
+/**
+ * Runs scenario after scenario. Where there are several, one that throws keeps none of the others from running.
+ *
+ * @param keep told after each of them what there is so far, so that an end before the end loses nothing.
+ */
+export async function runPlan(
+  plan: RunInvocation,
+  progress: (line: string) => void,
+  keep: (record: RunRecord) => void = () => {},
+): Promise<FinishedRun> {
   const record: RunRecord = { machine: machineFacts(), seed: plan.seed, scenarios: [] }
   const printed: Record<string, object> = {}
   let exitCode: 0 | 1 = 0
@@ -54,14 +63,15 @@ export async function runPlan(plan: RunInvocation, progress: (line: string) => v
     if (typeof runs === 'string') {
       exitCode = 1
       record.scenarios.push({ ...NOTHING, ...head, faults: [runs] })
-      progress(`smoke: ${titleOf(planned)}: ${runs}`)
+      progress(`${titleOf(planned)}: ${runs}`)
+      keep(record)
       continue
     }
     const results = runs.map(({ outcome }) => outcome.result)
     const first = runs[0]!.outcome
     const faults = plan.isSmoke ? runs.flatMap(({ outcome }) => scenario.checkSmoke(outcome, action)) : []
     if (plan.isSmoke ? faults.length > 0 : runs.some(({ outcome }) => outcome.exitCode === 1)) exitCode = 1
-    for (const fault of faults) progress(`smoke: ${titleOf(planned)}: ${fault}`)
+    for (const fault of faults) progress(`${titleOf(planned)}: ${fault}`)
     record.scenarios.push({
       ...head,
       parameters: first.parameters,
@@ -72,6 +82,7 @@ export async function runPlan(plan: RunInvocation, progress: (line: string) => v
       series: first.series ?? [],
       faults,
     })
+    keep(record)
     const isOnly = plan.scenarios.filter((each) => each.scenario === scenario).length === 1
     printed[isOnly ? scenario.name : title] = medianOf(results)
   }
@@ -82,11 +93,11 @@ export async function runPlan(plan: RunInvocation, progress: (line: string) => v
 /** What stands in the record of a scenario that threw. */
 const NOTHING = { parameters: {}, repetitions: [], spread: {}, tables: [], plots: [], series: [] }
 
-/** Throws as `repeat` does; but `smoke` goes on after a scenario that threw: then its message. */
+/** Throws as `repeat` does; but of several scenarios one that threw gives its message, and the next one runs. */
 async function repeatOrFault(planned: PlannedRun, plan: RunInvocation, progress: (line: string) => void) {
-  if (!plan.isSmoke) return repeat(planned, plan, progress)
+  if (plan.scenarios.length === 1) return repeat(planned, plan, progress)
   try {
-    progress(`smoke: ${titleOf(planned)}`)
+    progress(`${titleOf(planned)} begins`)
     return await repeat(planned, plan, progress)
   } catch (error) {
     return `it ended with ${error instanceof BenchError ? error.message : (error as Error).stack}`

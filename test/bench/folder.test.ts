@@ -99,7 +99,7 @@ t.test('a folder has the plots, the report shows them, and everything is there a
     tables: [{ title: 'T', columns: ['n'], rows: [[null], [12345.6789]] }],
   })
   const folder = mkdtempSync(join(tmpdir(), 'bench-'))
-  writeRun(folder, await run(['toy', 'play'], toy))
+  writeRun(folder, (await run(['toy', 'play'], toy)).record)
   t.same(readdirSync(folder).sort(), [
     'report.md',
     'result.json',
@@ -197,7 +197,15 @@ t.test('smoke asks each scenario for faults, and goes on after one that broke', 
   t.same(record.scenarios[0]!.faults, ['number 1'])
   t.match(record.scenarios[1]!.faults, [/^it ended with Error: no port/])
   t.same(record.scenarios[2]!.faults, [])
-  await t.rejects(run(['broken'], broken), /no port/, 'elsewhere an error is an error')
+  await t.rejects(run(['broken'], broken), /no port/, 'of one scenario an error is an error')
+  const invocation = parseWords(['all'], [broken, good])
+  if (invocation.kind !== 'run') throw new Error('not a run')
+  t.equal(invocation.scenarios.length, 4, 'each runs twice in all')
+  const kept: number[] = []
+  const all = await runPlan(invocation, quiet, ({ scenarios }) => kept.push(scenarios.length))
+  t.same(kept, [1, 2, 3, 4], 'what there is so far is kept after each')
+  t.match(all.record.scenarios[0]!.faults, [/no port/])
+  t.equal(all.exitCode, 1)
 })
 
 t.test('every scenario says how it runs in all and in smoke, in words that it understands', async (t) => {

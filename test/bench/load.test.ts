@@ -14,7 +14,8 @@ t.test('a peer that is not there is named, and what it takes', async (t) => {
   const peer = { ...PEERS[0]!, version: () => null } satisfies Peer
   t.equal(missing(peer), 'missing: install Debian package mosquitto')
   await t.rejects(load.run({ action: null, values: { peers: 'emqx' }, seed: '1', progress: () => {} }), {
-    message: 'no peer "emqx"; there are mosquitto-tls, mosquitto-tcp, nats-tls, ws-tls, aedes-tls, libcoap-dtls, and none',
+    message:
+      'no peer "emqx"; there are mosquitto-tls, mosquitto-tcp, nats-tls, ws-tls, aedes-tls, libcoap-dtls, and none',
     exitCode: 2,
   })
 })

@@ -90,7 +90,7 @@ t.test('repetitions have seeds of their own, and a folder keeps them all', async
   t.equal(run.exitCode, 1, 'one repetition found something wrong')
   t.same(run.printed, { name: '7', rows: [{ number: 3, nothing: null }] }, 'numbers at their median')
   const folder = join(mkdtempSync(join(tmpdir(), 'bench-')), 'deep')
-  writeRun(folder, run)
+  writeRun(folder, run.record)
   const result = JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8'))
   t.same(
     result.scenarios[0].repetitions.map(({ seed }: { seed: string }) => seed),
@@ -105,5 +105,5 @@ t.test('repetitions have seeds of their own, and a folder keeps them all', async
   t.match(report, /\| 7 {4}\| 0\.3333 \|/)
   const file = join(folder, 'file')
   writeFileSync(file, '')
-  t.throws(() => writeRun(join(file, 'x'), run), BenchError)
+  t.throws(() => writeRun(join(file, 'x'), run.record), BenchError)
 })
