@@ -124,6 +124,7 @@ export class Grants implements FrameOwner {
     const request = this.#context.outbox.nextRequest()
     this.#stores.set(request, { grant: waiting, before, after })
     const row = writeGrantRow(record)
+    this.#context.clock.keep(now)
     this.#context.outbox.requests.push({ kind: 'put-grant', request, grant: id, untilMs: record.untilMs, row })
   }
 
@@ -356,14 +357,9 @@ export class Grants implements FrameOwner {
     this.#timer.delete(grant.person)
   }
 
-  /**
-   * Unix seconds and one: what a device chose in this second is below. Seconds of the start are above those of any start
-   * before, even if the clock was set back.
-   */
+  /** Unix seconds and one: what a device chose in this second is below. */
   #newRotation(person: number, app: AppKey, now: Now): number {
-    const { bootSeconds, bootedMonotonicMs } = this.#context.config
-    const nowS = bootSeconds + Math.floor((now.monotonicMs - bootedMonotonicMs) / 1000) + 1
-    const seconds = Math.max(nowS, Math.floor(now.wallMs / 1000) + 1)
+    const seconds = this.#context.clock.seconds(now) + 1
     const name = `${person} ${app}`
     const last = this.#proposed.get(name) ?? 0
     // Names that the clock has passed are not needed.

@@ -9,7 +9,7 @@ import { checkedHubConfig, type HubConfig, type HubOptions } from './config.js'
 import { Consents } from './consents.js'
 import { DevicePapers } from './device-papers.js'
 import { Devices } from './devices.js'
-import { DropCounts, listMetrics, presenceMetrics, ringMetrics } from './hub-metrics.js'
+import { DropCounts, type HubDrop, listMetrics, presenceMetrics, ringMetrics } from './hub-metrics.js'
 import { KeyTransfers } from './key-transfers.js'
 import type { ListContext, Sender } from './list-channel.js'
 import { ListCommits } from './list-commits.js'
@@ -22,6 +22,7 @@ import { PresenceQuestions } from './presence-questions.js'
 import { PresenceViews } from './presence-views.js'
 import { ReliableFrames } from './reliable.js'
 import { ringOutlet, ringPeople } from './ring-links.js'
+import { ServerClock } from './server-clock.js'
 import { StateFrames } from './state-frames.js'
 import { Streams } from './streams.js'
 
@@ -80,7 +81,9 @@ export class Hub {
       timers,
     })
     const devices = new Devices(presence)
-    const context: ListContext = { config, presence, devices, outbox, timers, count: (what) => this.#drops.add(what) }
+    const clock = new ServerClock(config, outbox)
+    const count = (what: HubDrop) => this.#drops.add(what)
+    const context: ListContext = { config, presence, devices, outbox, clock, timers, count }
     const reliable = new ReliableFrames(random, outbox)
     const states = new StateFrames(context, reliable)
     const views = new PresenceViews(presence, apps, config.bootSeconds)

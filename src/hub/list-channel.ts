@@ -7,6 +7,7 @@ import type { HubConfig } from './config.js'
 import type { Devices } from './devices.js'
 import type { HubDrop } from './hub-metrics.js'
 import type { Outbox } from './outbox.js'
+import type { ServerClock } from './server-clock.js'
 
 /** What the parts that move lists share. */
 export interface ListContext {
@@ -14,6 +15,7 @@ export interface ListContext {
   presence: Presence
   devices: Devices
   outbox: Outbox
+  clock: ServerClock
   /** makes a line of timers that calls back with the key */
   timers: (onDue: (key: number, now: Now) => void) => Timers
   /** counts what had no effect */

@@ -117,7 +117,7 @@ export class ListCommits {
   }
 
   #finish(sender: Sender, upload: Upload, now: Now): void {
-    const { presence, outbox } = this.#context
+    const { presence, outbox, clock } = this.#context
     const current = presence.listVersion(sender.person)
     if (!mayCommit(current, upload.base, upload.version, now)) {
       this.#answer(upload, current, ListResultCode.conflict)
@@ -129,6 +129,7 @@ export class ListCommits {
     const request = outbox.nextRequest()
     this.#requests.set(request, { person: sender.person, base: storeBase, upload })
     const sealed = concat(...upload.parts)
+    clock.keep(now)
     outbox.requests.push({ kind: 'put-list', request, person: sender.person, base: storeBase, version, sealed })
   }
 

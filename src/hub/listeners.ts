@@ -1,3 +1,4 @@
+import { fromHex } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
 import type { PresenceLine } from '../presence/state.js'
 import type { Timers } from '../presence/timers.js'
@@ -33,6 +34,8 @@ export class Listeners {
   readonly #byApp = new Map<AppKey, Wanted>()
   /** indexes of applications that are told of presence by webhook */
   readonly #presence = new Set<number>()
+  /** rings whose end is being committed together with its outcome */
+  readonly #stored = new Set<string>()
   #told = 0
 
   constructor(parts: ListenersParts, timers: (onDue: (key: number, now: Now) => void) => Timers) {
@@ -81,18 +84,24 @@ export class Listeners {
   handleRingChange(key: AppKey, ring: RingView): void {
     const { apps, streams, outbox } = this.#parts
     const app = apps.get(key)
-    if (app === null) return
-    streams.handleRingChange(app, ring)
+    if (app !== null) streams.handleRingChange(app, ring)
     const wanted = this.#byApp.get(key)
     const isEnd = isTerminal(ring.state)
-    if (wanted === undefined || !(isEnd ? wanted.outcomes : wanted.rings)) return
+    const isStored = isEnd && this.#stored.delete(ring.ring)
+    if (app === null || wanted === undefined || !(isEnd ? wanted.outcomes : wanted.rings)) {
+      // Nobody wants it any more, and nobody else would drop it.
+      if (isStored) outbox.requests.push({ kind: 'drop-outcome', ring: fromHex(ring.ring) })
+      return
+    }
     this.#told++
     outbox.replies.push({ kind: 'webhook-ring', app: key, ring, isEnd })
   }
 
   /** What the store is to keep until the application was told how its ring ended; null nothing. */
   outcomeRow(key: AppKey, ring: RingView): Uint8Array | null {
-    return this.#byApp.get(key)?.outcomes === true ? writeOutcomeRow(key, ring) : null
+    if (this.#byApp.get(key)?.outcomes !== true) return null
+    this.#stored.add(ring.ring)
+    return writeOutcomeRow(key, ring)
   }
 
   #tellWebhook(appIndex: number, person: number, rotation: number, line: PresenceLine, now: Now): void {

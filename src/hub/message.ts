@@ -150,6 +150,8 @@ export type HubStoreRequest =
     }
   /** A grant on its way to a device; sealed in the store under a key of its own. */
   | { kind: 'put-grant'; request: number; grant: Uint8Array; untilMs: number; row: Uint8Array }
+  /** The next start is later than this, Unix seconds. It goes before what it is for. */
+  | { kind: 'put-clock'; seconds: number }
   /** The key of the grant goes with it. */
   | { kind: 'drop-grant'; grant: Uint8Array }
   /** Write-behind. */

@@ -91,17 +91,11 @@ export class Rings {
       outlet.refuse(request, content.code, content.detail, 0)
       return
     }
-    const targets: RingRecord['targets'] = []
-    for (const name of newRing.to) {
-      const target = this.#targetOf(app, name, now)
-      if (target === null) {
-        outlet.refuse(request, name.startsWith(ALIAS_PREFIX) ? 'unknown-device-handle' : 'unknown-puid', name, 0)
-        return
-      }
-      targets.push(target)
-    }
+    // First: what was accepted is answered so again, also when its device handle has expired since.
     const hash = requestHash(crypto, newRing)
     if (this.#answerRepeat(request, app, newRing.idempotencyKey, hash, now)) return
+    const targets = this.#targetsOf(request, app, newRing.to, now)
+    if (targets === null) return
     const { waitS, limits: before } = this.#limits(app, this.#rate.peek(app, targets, now.monotonicMs))
     if (waitS > 0) {
       outlet.refuse(request, 'rate-limited', 'too many rings', waitS, before)
@@ -206,6 +200,22 @@ export class Rings {
    */
   handleVerdict(device: number, person: number, frame: VerdictFrame, now: Now): boolean {
     return this.#life.handleVerdict(this.#index.ofPerson(person), { ...frame, device, person }, now)
+  }
+
+  /** Whom a ring is for; null if one of them is nobody, and the request is refused. */
+  #targetsOf(request: number, app: number, to: readonly string[], now: Now): RingTarget[] | null {
+    const targets: RingTarget[] = []
+    for (const [index, name] of to.entries()) {
+      const target = this.#targetOf(app, name, now)
+      if (target === null) {
+        const code = name.startsWith(ALIAS_PREFIX) ? 'unknown-device-handle' : 'unknown-puid'
+        // Its place, not the text: a detail never repeats what was sent.
+        this.#parts.outlet.refuse(request, code, to.length > 1 ? `The one at body/to/${index}.` : '', 0)
+        return null
+      }
+      targets.push(target)
+    }
+    return targets
   }
 
   /** Whom a PUID or the alias of a device means, or null. */

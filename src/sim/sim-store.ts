@@ -102,6 +102,9 @@ export class SimStore {
       case 'put-grant':
         grants.set(hex(request.grant), request.row.slice())
         return { kind: 'stored', request: request.request, ok: true, version: 0 }
+      case 'put-clock':
+        this.disk.bootSeconds = Math.max(this.disk.bootSeconds, request.seconds)
+        return null
       case 'drop-grant':
         grants.delete(hex(request.grant))
         return null

@@ -110,7 +110,7 @@ function endpointReply(tables: Tables, request: EndpointStoreRequest): EndpointS
 }
 
 function hubReply(tables: Tables, request: HubStoreRequest, wallMs: number): HubStoreReply | null {
-  const { accounts, rings, grants, writeBehind } = tables
+  const { accounts, rings, grants, writeBehind, raiseBoot } = tables
   if (request.kind === 'get-list') {
     return { kind: 'list', request: request.request, ...accounts.list(request.person) }
   }
@@ -121,6 +121,10 @@ function hubReply(tables: Tables, request: HubStoreRequest, wallMs: number): Hub
   if (request.kind === 'put-grant') {
     grants.put(request.grant, Math.ceil(request.untilMs), request.row)
     return { kind: 'stored', request: request.request, ok: true, version: 0 }
+  }
+  if (request.kind === 'put-clock') {
+    raiseBoot(request.seconds)
+    return null
   }
   if (request.kind === 'drop-grant') {
     grants.drop(request.grant)

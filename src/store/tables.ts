@@ -25,6 +25,8 @@ export interface Tables {
   readonly sessions: Sessions
   readonly webhooks: WebhookConfigs
   readonly writeBehind: WriteBehind
+  /** The next start is later than this, Unix seconds. */
+  raiseBoot(seconds: number): void
 }
 
 /**
@@ -42,6 +44,7 @@ export function openTables(
   const sealer = new RowSealer(crypto, masterKey)
   const devices = new Devices(database, sealer)
   const rings = new Rings(database, crypto, sealer)
+  const raiseBoot = database.prepare<[number]>('UPDATE meta SET boot_seconds = max(boot_seconds, ?)')
   return {
     database,
     accounts: new Accounts(database),
@@ -53,5 +56,6 @@ export function openTables(
     sessions: new Sessions(database, crypto, deriveKey(crypto, masterKey, 'pilotlight session token')),
     webhooks: new WebhookConfigs(database, sealer),
     writeBehind: new WriteBehind(devices, rings, health),
+    raiseBoot: (seconds) => void raiseBoot.run(seconds),
   }
 }

@@ -63,10 +63,13 @@ export class ChangeLane {
     }
   }
 
-  /** Forgets all that is not under way. */
-  clear(): void {
+  /** Forgets all that is not under way. @returns the message that was to be tried again, or null. */
+  clear(): Message | null {
     this.#waiting = []
-    if (!this.#isUnderWay) this.#message = null
+    if (this.#isUnderWay) return null
+    const message = this.#message
+    this.#message = null
+    return message
   }
 
   /** When `take` gives something, monotonic ms; Infinity while a message is under way, or for nothing. */

@@ -91,22 +91,22 @@ export class EndpointQueue {
     return message
   }
 
-  /** The configuration is new: what failed with the old one is tried again. */
+  /** The configuration is new: what failed with the old one is tried again; without an endpoint nothing is kept. */
   configure(config: WebhookConfig, now: Now): void {
     this.config = config
     this.#failures = 0
     this.#heldUntilMs = 0
     if (isListening(config)) this.#hurry(now.monotonicMs)
-    else this.#changes.clear()
+    else this.clear()
   }
 
   /** Forgets all, and the outcomes in the store. */
   clear(): void {
-    for (const ring of this.#outcomes.keys()) this.#listener.outcomeOver(ring)
-    this.#outcomes.clear()
-    this.#fresh.clear()
-    this.#retries.length = 0
-    this.#changes.clear()
+    const messages = new Set([...this.#outcomes.values(), ...this.#fresh, ...this.#retries])
+    for (const message of messages) this.#giveUp(message)
+    const changes = this.#changes.size
+    const dropped = this.#changes.clear()
+    this.#listener.gaveUp(dropped, changes - this.#changes.size)
   }
 
   /** When `take` may give something, or something is to be given up, monotonic ms; Infinity for nothing. */
@@ -155,6 +155,11 @@ export class EndpointQueue {
     this.#heldUntilMs = Math.max(this.#heldUntilMs, monotonicMs + holdMs)
     const pauseMs = (attempts: number) => Math.max(askedMs, retryPauseMs(attempts, this.#random))
     message.attempts++
+    if (!isListening(this.config)) {
+      if (message.kind === 'changes') this.#changes.failed(monotonicMs, () => 0)
+      this.clear()
+      return Infinity
+    }
     if (message.kind === 'changes') return this.#changes.failed(monotonicMs, pauseMs)
     if (message.bornMs + TRY_FOR_MS <= monotonicMs) {
       this.#giveUp(message)

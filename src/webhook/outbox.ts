@@ -122,7 +122,7 @@ export class Outbox {
   /** Tells an application of a ring's outcome, which is kept. @returns false: nobody is to be told. */
   addOutcome(app: number, event: WebhookEvent, now: Now): boolean {
     const endpoint = this.#byApp.get(app)
-    if (endpoint === undefined || endpoint.queue.config.url === null) return false
+    if (endpoint === undefined || !isListening(endpoint.queue.config)) return false
     endpoint.queue.addOutcome(event, now)
     this.#pump(endpoint, now)
     return true
@@ -176,12 +176,12 @@ export class Outbox {
     if (message.kind === 'test') this.#notices.push({ kind: 'tested', request: test, delivery: { ...delivery } })
     else if (failure === '') endpoint.queue.delivered(message, now)
     else {
+      if (failure === 'gone') this.#disable(endpoint, now)
       const nextMs = endpoint.queue.failed(message, result.retryAfterMs, now)
       if (nextMs !== Infinity) {
         delivery.state = 'waiting'
         delivery.nextMs = now.wallMs + (nextMs - now.monotonicMs)
       }
-      if (failure === 'gone') this.#disable(endpoint, now)
     }
     this.#pump(endpoint, now)
     this.#feedStarved(now)

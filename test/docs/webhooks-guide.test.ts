@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { bodyOf, type EventType, webhookEvent } from '../../src/webhook/event.js'
 import { signatures } from '../../src/webhook/signature.js'
-import { HANGS_MS, Talk } from '../e2e/command.js'
+import { HANGS_MS, preload, Talk } from '../e2e/command.js'
+import { blocks, TELLS_PORT } from '../support/guides.js'
 import { ROOT } from '../support/root.js'
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
@@ -13,15 +14,11 @@ const GUIDE = readFileSync(join(ROOT, 'docs/guides/webhooks.md'), 'utf8')
 t.setTimeout(HANGS_MS)
 
 t.test('the endpoint of the guide takes what is signed, once, and nothing else', async (t) => {
-  const code = /```ts\n([\s\S]*?)```/.exec(GUIDE)?.[1] as string
+  const code = blocks('webhooks', 'ts').join('\n')
   // Types go; the rest is JavaScript. In a folder of the package, where `pilotlight/appservice` is found.
   const file = join(t.testdir(), 'endpoint.mjs')
   writeFileSync(file, code.replace(/<string(, number)?>/g, ''))
-  const preload =
-    "const{Server}=await import('node:http');Server.prototype.listen=new Proxy(Server.prototype.listen,{apply:(listen,server,[,host,then])=>Reflect.apply(listen,server,[0,host,()=>{then();console.log('port '+server.address().port)}])})"
-  const endpoint = new Talk(t, 'node', [`--import=data:text/javascript,${encodeURIComponent(preload)}`, file], {
-    WEBHOOK_SECRET: SECRET,
-  })
+  const endpoint = new Talk(t, 'node', [file], { WEBHOOK_SECRET: SECRET, ...preload(TELLS_PORT) })
   const port = Number((await endpoint.sees(/port (\d+)/))[1])
   const post = async (type: EventType, id: string, content: object, secret = SECRET) => {
     const body = bodyOf([webhookEvent(type, id, '', Date.now(), content)], Date.now())

@@ -152,5 +152,20 @@ t.test('an outcome is put with the end of its ring, for those who want it, once'
   house.releaseStore()
   t.same(house.take('webhook-ring'), [])
   t.equal(house.metrics()['webhookApps'], 0)
+  for (const notWantedAnyMore of [
+    { ...LISTEN, presence: false, outcomes: false, minHoldMs: 0, coalesceMs: 0 },
+    { kind: 'app-removed', app: APP },
+  ] as const) {
+    house.ask({ ...LISTEN, minHoldMs: 0, coalesceMs: 0 })
+    house.ring(1)
+    house.isStoreHeld = true
+    phone.verdict(1)
+    house.ask(notWantedAnyMore)
+    t.ok(puts().includes(true))
+    const before = house.disk.outcomes.size
+    house.releaseStore()
+    t.equal(house.disk.outcomes.size, before, `${notWantedAnyMore.kind}: it does not stay in the store, untold`)
+    t.same(house.take('webhook-ring'), [])
+  }
   t.end()
 })

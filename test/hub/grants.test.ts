@@ -400,6 +400,40 @@ t.test('a rotation goes with the clock, and never back with it', async (t) => {
   t.ok(proposed(2 * 86_400_000) > first + 80_000, 'devices take the seconds of the wall clock')
 })
 
+t.test('a clock that is set back and a restart give no rotation twice: the next start is after the last one', (t) => {
+  const { house, phone } = alone()
+  const proposed = () => {
+    phone.contact('active', true)
+    exchange(house, consent(house))
+    const { rotation, grant } = grantsOf(phone).at(-1) as GrantFrame
+    phone.frame({ kind: 'granted', grant, what: 0 })
+    return rotation
+  }
+  const setBack = () => {
+    house.wallMs -= 30 * 86_400_000
+    house.crash()
+  }
+  house.advance(86_400_000)
+  const first = proposed()
+  setBack()
+  const second = proposed()
+  t.ok(second > first, 'after a consent')
+  t.ok(second < first + 300, 'and not far ahead')
+  house.advance(86_400_000)
+  phone.contact('active', true).putList(listFor([{}]))
+  const chosenS = second + 86_400
+  setBack()
+  t.ok(proposed() > chosenS, 'after a list, in which a device may have chosen one')
+  const kept = house.disk.bootSeconds
+  t.equal(kept % 60, 0, 'what is kept tells no second')
+  house.wallMs += 365 * 86_400_000
+  const ahead = proposed()
+  house.wallMs -= 365 * 86_400_000
+  house.crash()
+  t.ok(proposed() > ahead, 'after a clock that was ahead for a while')
+  t.end()
+})
+
 t.test('a rotation that fits no PUID is not answered', async (t) => {
   const { house, phone } = alone()
   phone.frame({ kind: 'puid-request', app: APP_ID, rotation: 2 ** 32 })

@@ -289,7 +289,7 @@ export class House {
       }
       for (let request = this.hub.pollStore(); request !== null; request = this.hub.pollStore()) {
         moved = true
-        if (this.isStoreHeld) this.held.push(request)
+        if (this.isStoreHeld && request.kind !== 'put-clock') this.held.push(request)
         else this.commit(request)
       }
       for (let reply = this.hub.pollReply(); reply !== null; reply = this.hub.pollReply()) {
@@ -436,6 +436,9 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
     case 'put-grant':
       disk.grants.set(hex(request.grant), request.row)
       return { kind: 'stored', request: request.request, ok: true, version: 0 }
+    case 'put-clock':
+      disk.bootSeconds = Math.max(disk.bootSeconds, request.seconds)
+      return null
     case 'drop-grant':
       disk.grants.delete(hex(request.grant))
       return null

@@ -166,8 +166,11 @@ t.test('a device handle rings that device alone, for ten minutes, for that appli
   t.equal(refused(handle, OTHER_APP), 'unknown-device-handle')
   t.equal(refused(`${handle.slice(0, -1)}${handle.endsWith('A') ? 'B' : 'A'}`), 'unknown-device-handle')
   t.equal(refused('d_'), 'unknown-device-handle')
+  const once = { to: [handle], idempotencyKey: 'screen-7' }
+  const kept = house.ring([], once)
   house.advance(600_000)
   t.equal(refused(handle), 'unknown-device-handle', 'expired')
+  t.equal(house.ring([], once)?.ring, kept?.ring, 'a request that is repeated has its ring for 24 h')
   t.end()
 })
 

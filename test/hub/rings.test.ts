@@ -279,12 +279,19 @@ t.test('a repeat while the first write is under way', (t) => {
 
 t.test('who is wrong is told so', (t) => {
   const { house } = homely()
+  const details: string[] = []
   const refused = (rest: Parameters<House['ring']>[1]) => {
     t.equal(house.ring(1, rest), null)
-    return house.lastError()
+    const error = house.take('error').at(-1)
+    details.push(error?.detail ?? '')
+    return error?.code
   }
-  t.equal(refused({ to: ['p_nobody'] }), 'unknown-puid')
-  t.equal(refused({ to: [house.puid(1, OTHER_APP)] }), 'unknown-puid')
+  const nobody = ['p_nobody', ' \u0000\ud800', `p_${'A'.repeat(48)}`, house.puid(1, OTHER_APP)]
+  for (const puid of nobody) {
+    t.equal(refused({ to: [puid] }), 'unknown-puid')
+    t.equal(refused({ to: [house.puid(1), puid] }), 'unknown-puid')
+    t.strictSame(details.splice(0), ['', 'The one at body/to/1.'], 'all alike, and not what was sent')
+  }
   t.equal(refused({ to: [] }), 'ring-invalid')
   t.equal(refused({ deadlineInMs: 4_999 }), 'ring-invalid')
   t.equal(refused({ url: 'http://chat.example/' }), 'ring-invalid')

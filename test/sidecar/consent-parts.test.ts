@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram'
+import dns from 'node:dns/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
@@ -73,4 +75,36 @@ t.test('a domain names the application, or does not', async (t) => {
   t.match(await check(), /too long/)
   answer = { status: 302, body: '', headers: { location: WELL_KNOWN } }
   t.match(await check(), /status 302/, 'no redirect is followed')
+})
+
+t.test('a DNS TXT record of the domain names the application too', async (t) => {
+  const app = 'app_3f9c2b7a10d4e586'
+  let records: string[][] = []
+  const asked: string[] = []
+  const names = createSocket('udp4')
+  names.on('message', (query, { port, address }) => {
+    const end = query.indexOf(0, 12) + 5 // of the question: RFC 1035 §4.1.2
+    asked.push(query.toString('latin1', 13, end - 5).replace(/[^a-z_]/g, '.'))
+    const answers = records.map((parts) => {
+      const data = Buffer.concat(parts.map((part) => Buffer.from([part.length, ...Buffer.from(part)])))
+      return Buffer.concat([Buffer.from([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 0, 0, data.length]), data])
+    })
+    const head = Buffer.from([query[0] ?? 0, query[1] ?? 0, 0x81, 0x80, 0, 1, 0, answers.length, 0, 0, 0, 0])
+    names.send(Buffer.concat([head, query.subarray(12, end), ...answers]), port, address)
+  })
+  await new Promise<void>((done) => names.bind(0, '127.0.0.1', done))
+  t.teardown(() => names.close())
+  const servers = dns.getServers()
+  dns.setServers([`127.0.0.1:${names.address().port}`])
+  t.teardown(() => dns.setServers(servers))
+  const check = () => checkDomain('localhost:1', app, true) // no file there
+  records = [['something else'], [app.slice(0, 7), app.slice(7)]]
+  t.equal(await check(), null, 'a text may stand in parts')
+  t.strictSame(asked, ['_pilotlight.localhost'])
+  for (const other of [[`${app}0`], [app.slice(0, -1)], [`x ${app}`]]) {
+    records = [other]
+    t.match(await check(), /could not be read; TXT of _pilotlight: does not name the application/)
+  }
+  records = []
+  t.match(await check(), /TXT of _pilotlight: no such record/)
 })

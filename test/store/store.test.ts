@@ -239,6 +239,10 @@ t.test('boot seconds always grow', async (t) => {
   }
   const s = NOW / 1000
   t.strictSame(boots, [s, s + 1, s + 2, s + 10])
+  const store = localStore(t, folder)
+  for (const seconds of [s + 600, s + 60]) await store.hub({ kind: 'put-clock', seconds })
+  store.close()
+  t.equal((await localStore(t, folder).boot(NOW)).bootSeconds, s + 601, 'and are above what was used since the start')
 })
 
 t.test('server keys stay, and rotate', async (t) => {

@@ -14,7 +14,7 @@ const PAUSE_MS = 200
 /** A request that is not answered for so long, however often repeated, ends the run, ms. */
 const GIVE_UP_MS = 180_000
 
-/** Requests of applications, repeated as a good AppService does: after no answer, 429 and 503. */
+/** Requests of applications, repeated as a good AppService does: after no answer, 408, 429 and 5xx. */
 export class Caller {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS })
   readonly #base: () => string
@@ -36,7 +36,7 @@ export class Caller {
     const endMs = performance.now() + GIVE_UP_MS
     for (;;) {
       const reply = await this.#once(method, path, headers, text)
-      if (reply !== null && reply.status !== 429 && reply.status < 500) return reply
+      if (reply !== null && !isToRepeat(reply.status)) return reply
       if (performance.now() > endMs) throw new BenchError(`no answer to ${method} ${path} (${reply?.status})`, 1)
       this.#repeats++
       await new Promise((resolve) => setTimeout(resolve, reply?.status === 429 ? 5 * PAUSE_MS : PAUSE_MS))
@@ -66,6 +66,11 @@ export class Caller {
       sent.end(text)
     })
   }
+}
+
+/** 408: the request was cut off, by a machine that was busy with other things. */
+function isToRepeat(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500
 }
 
 function parsed(text: string): Record<string, unknown> {

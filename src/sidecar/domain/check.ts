@@ -1,5 +1,5 @@
 /** Does a domain name an application? Asked when the developer says so, once; nothing is fetched by itself. */
-import { lookup, resolveTxt } from 'node:dns/promises'
+import dns from 'node:dns/promises'
 import { request } from 'node:https'
 import { isIP } from 'node:net'
 import { isPublicAddress } from '../../webhook/public-address.js'
@@ -38,7 +38,7 @@ export async function checkDomain(domain: string, appId: string, allowPrivate: b
 }
 
 async function recordNames(domain: string, appId: string): Promise<string | null> {
-  const records = await within(resolveTxt(`_pilotlight.${domain.split(':')[0]}`))
+  const records = await within(dns.resolveTxt(`_pilotlight.${domain.split(':')[0]}`))
   return records.some((parts) => parts.join('').trim() === appId) ? null : 'does not name the application'
 }
 
@@ -46,7 +46,7 @@ async function recordNames(domain: string, appId: string): Promise<string | null
 async function fileNames(domain: string, appId: string, allowPrivate: boolean): Promise<string | null> {
   const [host = '', port = ''] = domain.split(':')
   if (port !== '' && !allowPrivate) return 'a port is not allowed'
-  const addresses = await within(lookup(host, { all: true }))
+  const addresses = await within(dns.lookup(host, { all: true }))
   const found = addresses.find(({ address }) => allowPrivate || isPublicAddress(address))
   if (found === undefined) return 'the address is private'
   const text = await read({ host, port, address: found.address, family: found.family, plain: allowPrivate })

@@ -5,18 +5,7 @@ import { callerOf } from '../caller.js'
 import type { App, Context } from '../context.js'
 import { tellLimit } from '../limit-headers.js'
 import { Problem } from '../problem.js'
-import {
-  answer,
-  EXAMPLES,
-  LIMIT_HEADERS,
-  oneOf,
-  PUID_PATTERN,
-  Puid,
-  problems,
-  RingRef,
-  record,
-  text,
-} from '../schema.js'
+import { answer, EXAMPLES, LIMIT_HEADERS, oneOf, Puid, problems, RingRef, record, text } from '../schema.js'
 import { ringJson } from '../view.js'
 
 /** PUIDs of one pool. */
@@ -211,7 +200,6 @@ function ringId(id: string): string {
 
 function newRing(json: Static<typeof RingRequest>, idempotencyKey: string): NewRing {
   const to = typeof json.to === 'string' ? [json.to] : json.to
-  if (!to.every((puid) => PUID_PATTERN.test(puid))) throw new Problem('unknown-puid')
   const payload = json.payload ?? ''
   if (fromBase64url(payload) === null)
     throw new Problem('invalid-request', 'body/payload must be base64url without padding.')

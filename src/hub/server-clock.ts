@@ -1,0 +1,37 @@
+import type { Now } from '../base/time.js'
+import type { HubConfig } from './config.js'
+import type { Outbox } from './outbox.js'
+
+/** What is kept is a whole minute ahead by so much: it does not tell the second of a consent, nor falls behind it. */
+const MINUTE_S = 60
+
+/**
+ * Unix seconds that never go back: not when the clock is set back, as each start is later than the last one, and not when
+ * it is set back and the server starts again, as the store keeps up to where they were used. Rotations of PUIDs are made
+ * of them, so none is made twice, and no table says which there were.
+ */
+export class ServerClock {
+  readonly #config: HubConfig
+  readonly #outbox: Outbox
+  #keptS = 0
+
+  constructor(config: HubConfig, outbox: Outbox) {
+    this.#config = config
+    this.#outbox = outbox
+  }
+
+  /** Seconds now. */
+  seconds({ monotonicMs, wallMs }: Now): number {
+    const { bootSeconds, bootedMonotonicMs } = this.#config
+    const sinceStart = bootSeconds + Math.floor((monotonicMs - bootedMonotonicMs) / 1000)
+    return Math.max(sinceStart, Math.floor(wallMs / 1000))
+  }
+
+  /** Something that may hold a rotation of now is about to be stored: the next start is to be later. */
+  keep(now: Now): void {
+    const seconds = (Math.floor(this.seconds(now) / MINUTE_S) + 2) * MINUTE_S
+    if (seconds <= this.#keptS) return
+    this.#keptS = seconds
+    this.#outbox.requests.push({ kind: 'put-clock', seconds })
+  }
+}
