@@ -30,7 +30,7 @@ export class AppServiceError extends Error {
 
   /** Whether the same request may succeed later. */
   get mayPass(): boolean {
-    return this.code === 'unreachable' || this.status === 429 || this.status >= 500
+    return this.code === 'unreachable' || this.status === 408 || this.status === 429 || this.status >= 500
   }
 }
 

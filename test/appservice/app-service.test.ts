@@ -136,6 +136,7 @@ t.test('any request of the document, and only what does no harm is repeated', as
 
 t.test('answers of others than Pilotlight', async (t) => {
   t.match(await refusalOf(new Response('<html>', { status: 502 })), { code: 'bad-answer', status: 502, mayPass: true })
+  t.match(await refusalOf(new Response('<html>', { status: 408 })), { status: 408, mayPass: true }, 'it was cut off')
   t.match(await refusalOf(new Response('{"code":7}', { status: 400, headers: { 'retry-after': 'soon' } })), {
     code: 'bad-answer',
     retryAfterMs: 0,
