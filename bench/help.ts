@@ -5,12 +5,12 @@ import type { Scenario, ScenarioOption } from './scenario.js'
 export function helpText(scenarios: readonly Scenario[], scenario: Scenario | null): string {
   if (scenario === null) {
     return [
-      'npm run bench -- LIST | all | smoke | <scenario> [options]',
+      'npm run bench -- LIST | all [NAME ...] | smoke [NAME ...] | <scenario> [options]',
       '',
       ...columns([
         ...scenarios.map(({ name, summary }) => [name, summary] as const),
-        ['all', 'every scenario, one report'],
-        ['smoke', 'a small run of every scenario, about two minutes; counts are checked, times are not'],
+        ['all [NAME ...]', 'every scenario, or those that are named, in one report'],
+        ['smoke [NAME ...]', 'a small run of each, about two minutes; counts are checked, times are not'],
         ['LIST', 'the scenarios and their options'],
       ]),
       '',

@@ -51,17 +51,16 @@ export function parseWords(words: readonly string[], scenarios: readonly Scenari
   if (name === '' || name === 'help' || name === '--help') return { kind: 'help', scenario: null }
   const names = ['LIST', ...MANY, ...scenarios.map((scenario) => scenario.name)]
   const scenario = scenarios.find((candidate) => candidate.name === name) ?? null
-  if (scenario === null && !MANY.includes(name)) {
-    throw new BenchError(`no scenario "${name}"; there are ${names.join(', ')}`)
-  }
+  if (scenario === null && !MANY.includes(name)) throw noScenario(name, names)
   const { values, positionals } = readWords(rest, { ...COMMON_OPTIONS, ...scenario?.options })
   const common = commonValues(values)
   if (values['help'] === true) return { kind: 'help', scenario }
-  if (scenario === null && positionals.length > 0) throw new BenchError(`"${positionals[0]}" says nothing to ${name}`)
   const isSmoke = name === 'smoke'
   const planned =
     scenario === null
-      ? scenarios.flatMap((each) => plannedInMany(each, isSmoke ? each.wordsInSmoke : each.wordsInAll))
+      ? named(positionals, scenarios).flatMap((each) =>
+          plannedInMany(each, isSmoke ? each.wordsInSmoke : each.wordsInAll),
+        )
       : [{ scenario, action: readAction(scenario, positionals), values }]
   return { kind: 'run', isSmoke, scenarios: planned, ...common }
 }
@@ -72,6 +71,18 @@ export function wholeNumber(value: string | boolean | undefined, option: string,
   const number = typeof value === 'string' && /^[0-9]{1,9}$/.test(value) ? Number(value) : Number.NaN
   if (number >= from) return number
   throw new BenchError(`--${option} must be a whole number from ${from} on, not "${value}"`)
+}
+
+/** Of all scenarios those that are named, in the order of the table; every one if none is. */
+function named(names: readonly string[], scenarios: readonly Scenario[]): readonly Scenario[] {
+  const known = scenarios.map(({ name }) => name)
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw noScenario(unknown, known)
+  return names.length === 0 ? scenarios : scenarios.filter(({ name }) => names.includes(name))
+}
+
+function noScenario(name: string, known: readonly string[]): BenchError {
+  return new BenchError(`no scenario "${name}"; there are ${known.join(', ')}`)
 }
 
 /** How `all` or `smoke` runs a scenario. */

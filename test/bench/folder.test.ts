@@ -214,5 +214,8 @@ t.test('every scenario says how it runs in all and in smoke, in words that it un
     if (invocation.kind !== 'run') return t.fail()
     t.same(new Set(invocation.scenarios.map(({ scenario }) => scenario)), new Set(SCENARIOS), word)
     t.equal(invocation.isSmoke, word === 'smoke')
+    const some = parseWords([word, 'wire', 'energy'], SCENARIOS)
+    if (some.kind !== 'run') return t.fail()
+    t.same(new Set(some.scenarios.map(({ scenario: { name } }) => name)), new Set(['wire', 'energy']))
   }
 })

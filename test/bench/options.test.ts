@@ -32,7 +32,7 @@ t.test('words that make no sense are told so, with exit code 2', async (t) => {
     ['keepalive --seed 1 --seed 2', /--seed is given twice/],
     ['energy validate --out=', /--out needs the name of a folder/],
     ['LIST more', /"more" says nothing to LIST/],
-    ['all energy', /"energy" says nothing to all/],
+    ['all energy sport', /no scenario "sport"; there are wire, load, .*, outcomes/],
   ]
   for (const [words, message] of wrong) {
     t.throws(() => parseWords(words.split(' '), SCENARIOS), { message, exitCode: 2 }, words)
