@@ -43,11 +43,12 @@ export function utf8Bytes(text: string): Uint8Array {
   const bytes = new Uint8Array(utf8Length(text))
   let at = 0
   for (let i = 0; i < text.length; i++) {
-    const code = codePointAt(text, i)
-    if (code < 0x80) {
-      bytes[at++] = code
+    const unit = text.charCodeAt(i)
+    if (unit < 0x80) {
+      bytes[at++] = unit
       continue
     }
+    const code = codePointAt(text, i)
     if (code < 0x800) bytes[at++] = 0xc0 | (code >> 6)
     else {
       if (code < 0x1_0000) bytes[at++] = 0xe0 | (code >> 12)
@@ -67,9 +68,12 @@ export function utf8Bytes(text: string): Uint8Array {
 export function utf8Length(text: string): number {
   let length = 0
   for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) < 0x80) {
+      length++ // nearly all text is ASCII
+      continue
+    }
     const code = codePointAt(text, i)
-    if (code < 0x80) length += 1
-    else if (code < 0x800) length += 2
+    if (code < 0x800) length += 2
     else if (code < 0x1_0000) length += 3
     else {
       length += 4

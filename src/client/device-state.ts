@@ -18,7 +18,7 @@
 import { base64url, fromBase64url } from '../base/base64.js'
 import { utf8Bytes, utf8Text } from '../base/text.js'
 import { KEY_BYTES } from '../crypto/crypto.js'
-import { decodePersonList, encodePersonList } from '../frame/person-list.js'
+import { decodePersonList, encodePersonList, type PersonList } from '../frame/person-list.js'
 import { DeviceError } from './device-error.js'
 import { type KeyRequest, REQUEST_NONCE_BYTES } from './key-transfer.js'
 import type { ListEdit } from './list-edit.js'
@@ -77,7 +77,7 @@ export function writeDeviceState(state: DeviceState, publicKey: Uint8Array): Uin
       session: state.session === null ? null : base64url(state.session),
       list: {
         version: list.version,
-        plain: base64url(encodePersonList(list.list)),
+        plain: listText(list.list),
         key: list.listKey === null ? null : base64url(list.listKey),
         proven: list.isKeyProven,
         edits: list.edits,
@@ -88,6 +88,17 @@ export function writeDeviceState(state: DeviceState, publicKey: Uint8Array): Uin
       missed,
     }),
   )
+}
+
+/** Lists never change, states are written with every ring: of each list the text is kept. */
+const listTexts = new WeakMap<PersonList, string>()
+
+function listText(list: PersonList): string {
+  const known = listTexts.get(list)
+  if (known !== undefined) return known
+  const text = base64url(encodePersonList(list))
+  listTexts.set(list, text)
+  return text
 }
 
 /**

@@ -198,7 +198,7 @@ export class Pair {
 
   /** Hands in a datagram; returns what goes out. Both arguments are lent, and overwritten afterwards. */
   deliver(bytes: Uint8Array, remote: Uint8Array): Transmit[] {
-    const lent = { bytes: bytes.slice(), remote: remote.slice() }
+    const lent = { bytes: Uint8Array.from(bytes), remote: Uint8Array.from(remote) }
     this.endpoint.handleDatagram(lent.bytes, lent.remote, this.now)
     lent.bytes.fill(0xee)
     lent.remote.fill(0xee)

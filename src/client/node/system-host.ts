@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto'
+import { pooledRandom } from '../../base/pooled-random.js'
 import type { Host } from '../host.js'
 
 /** Clocks, timers and randomness of Node. A sleep of the computer, in which both timers and the monotonic clock stand still on Linux, is noticed by the machine from the wall clock. */
@@ -9,6 +10,6 @@ export function systemHost(): Host {
       const timer = setTimeout(run, ms)
       return () => clearTimeout(timer)
     },
-    random: { fill: (out) => randomFillSync(out) },
+    random: pooledRandom(randomFillSync),
   }
 }
