@@ -9,7 +9,7 @@ import type { Outbox } from './outbox.js'
 import type { Sessions } from './sessions.js'
 
 /**
- * Who is in contact: wire-spec §7.1. Owns ping value, custom silence, last heard and quiet until. The hub hears of
+ * Who is in contact: wire-spec §7.1. Owns ping value, custom silence and the time from which silence counts. The hub hears of
  * changes only; a ping that changes nothing costs one move in the timer wheel.
  */
 export class Contact {
@@ -18,11 +18,12 @@ export class Contact {
   readonly #sessions: Sessions
   readonly #wheel: TimerWheel
 
-  constructor(config: EndpointConfig, out: Outbox, sessions: Sessions, nowMs: number) {
+  /** @param view of its own, for looking at sessions whose time has come. */
+  constructor(config: EndpointConfig, out: Outbox, sessions: Sessions, view: SessionView, nowMs: number) {
     this.#config = config
     this.#out = out
     this.#sessions = sessions
-    this.#wheel = new TimerWheel(nowMs)
+    this.#wheel = new TimerWheel(nowMs, 12, (slot) => this.lostAtMs(view.at(slot)))
   }
 
   /** When `expire` has something to do, monotonic ms, never too late. */
@@ -38,7 +39,7 @@ export class Contact {
    */
   heard(view: SessionView, ping: number, fresh: boolean, nowMs: number): void {
     const lastState = pingStateOf(view.ping)
-    view.lastHeardMs = nowMs
+    view.silentFromMs = Math.max(nowMs, view.silentFromMs)
     if (ping >= 0) view.ping = ping
     const state = pingStateOf(view.ping)
     if (!fresh && state === lastState && view.has(SessionFlag.inContact)) return
@@ -55,7 +56,7 @@ export class Contact {
 
   /** RETRY_AFTER was sent: the promise of silence grows by as much. wire-spec §7.4 */
   quieten(view: SessionView, seconds: number, nowMs: number): void {
-    view.quietUntilMs = Math.max(view.quietUntilMs, nowMs + seconds * 1000)
+    view.silentFromMs = Math.max(view.silentFromMs, nowMs + seconds * 1000)
     if (view.has(SessionFlag.inContact)) this.arm(view)
   }
 
@@ -73,7 +74,7 @@ export class Contact {
   lostAtMs(view: SessionView): number {
     const silenceMs = this.silenceS(view) * 1000
     const graceMs = this.#config.graceBaseMs + silenceMs / GRACE_DIVISOR
-    return Math.max(view.lastHeardMs, view.quietUntilMs) + silenceMs + graceMs
+    return view.silentFromMs + silenceMs + graceMs
   }
 
   /** Seconds of silence that the device promised, at most `silenceMaxS`. */

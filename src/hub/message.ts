@@ -72,8 +72,6 @@ export type HubRequest =
       kind: 'device-added'
       person: PersonKey
       device: DeviceHandle
-      name: string
-      publicKey: Uint8Array
       rotation: number
     }
   | { kind: 'device-removed'; device: DeviceHandle; code: number }
@@ -134,10 +132,19 @@ export type WebhookNews =
   /** an end was committed together with what `put-ring` calls its outcome */
   | { kind: 'webhook-ring'; app: AppKey; ring: RingView; isEnd: boolean }
 
+/** What a device is called, and its key. */
+export interface DevicePapers {
+  /** static, 32 B */
+  publicKey: Uint8Array
+  name: string
+}
+
 /** Hub -> store. Replies come to `handleStored`; requests with `request` must be durable before the reply. */
 export type HubStoreRequest =
   | { kind: 'put-list'; request: number; person: PersonKey; base: number; version: number; sealed: Uint8Array }
   | { kind: 'get-list'; request: number; person: PersonKey }
+  /** What the handing over of a list key needs to know of a device. */
+  | { kind: 'get-papers'; request: number; device: DeviceHandle }
   /** Inserts or replaces; `row` is opaque to the store and sealed there under the hour's key. */
   | {
       kind: 'put-ring'
@@ -161,3 +168,5 @@ export type HubStoreRequest =
 export type HubStoreReply =
   | { kind: 'stored'; request: number; ok: boolean /** put-list: version now current */; version: number }
   | { kind: 'list'; request: number; version: number; sealed: Uint8Array | null }
+  /** null: there is no such device */
+  | { kind: 'papers'; request: number; papers: DevicePapers | null }

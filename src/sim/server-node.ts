@@ -237,7 +237,7 @@ export class ServerNode {
       persons.add(row.person)
       this.#endpointOf(row.device).loadSession(row.device, row.session, row.rotation)
       this.setting.watch.look(row.device, now)
-      hub.addDevice(row.device, row.person, row.name, row.publicKey)
+      hub.addDevice(row.device, row.person)
     }
     for (const { row } of this.disk.rings.values()) hub.loadRing(row)
     for (const row of this.disk.grants.values()) hub.loadGrant(row)

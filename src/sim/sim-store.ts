@@ -84,7 +84,7 @@ export class SimStore {
   }
 
   hub(request: HubStoreRequest): HubStoreReply | null {
-    const { lists, rings, grants } = this.disk
+    const { devices, lists, rings, grants } = this.disk
     switch (request.kind) {
       case 'put-list': {
         const now = lists.get(request.person)?.version ?? 0
@@ -95,6 +95,11 @@ export class SimStore {
       case 'get-list': {
         const list = lists.get(request.person)
         return { kind: 'list', request: request.request, version: list?.version ?? 0, sealed: list?.sealed ?? null }
+      }
+      case 'get-papers': {
+        const row = devices.get(request.device)
+        const papers = row === undefined ? null : { publicKey: row.publicKey.slice(), name: row.name }
+        return { kind: 'papers', request: request.request, papers }
       }
       case 'put-ring':
         rings.set(request.ring.join('.'), { ring: request.ring.slice(), row: request.row.slice() })

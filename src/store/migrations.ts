@@ -23,6 +23,8 @@ export const MIGRATIONS: readonly string[] = [
     list_version INTEGER NOT NULL DEFAULT 0,
     list_sealed BLOB                -- ciphertext from the person's devices
   ) STRICT;
+  -- what a start reads of every account, without the lists
+  CREATE INDEX accounts_versions ON accounts (id, list_version);
 
   CREATE TABLE devices (
     slot INTEGER PRIMARY KEY CHECK (slot BETWEEN 0 AND 16777215),
