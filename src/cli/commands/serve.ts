@@ -1,7 +1,6 @@
 /** `pilotlight serve`: the server, until it is told to end. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import { LOG_LEVELS } from '../../io/log.js'
 import type { Server, ServerOptions } from '../../io/server.js'
 import { KEY_FILE } from '../admin.js'
@@ -68,7 +67,6 @@ export const SERVE = command({
   options: OPTIONS,
   async run(values, _positionals, terminal) {
     const { startServer } = await import('../../io/server.js') // other commands start without it
-    boundYoungGarbage()
     const server = await startServer(serverOptions(values))
     printReady(server, terminal)
     await toldToEnd()
@@ -145,14 +143,4 @@ function toldToEnd(): Promise<void> {
     process.once('SIGTERM', () => done())
     process.once('SIGINT', () => done())
   })
-}
-
-/**
- * Keeps the space for young objects at 4 MiB and what the main thread has by now, instead of letting it grow to 16 MiB (32 with its
- * copy) in each thread and stay there: at a million devices that is 30 bytes of each. It is collected more often, each time
- * for a shorter while. Flags of V8 that a version does not know change nothing.
- */
-function boundYoungGarbage(): void {
-  setFlagsFromString('--min-semi-space-size=4')
-  setFlagsFromString('--semi-space-growth-factor=1')
 }
