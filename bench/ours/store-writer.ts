@@ -187,7 +187,6 @@ class RowWriter {
     view.raise(SessionFlag.inUse | SessionFlag.spareKnown)
     view.write(Offset.root, root)
     view.write(Offset.deviceBoot, this.#boot)
-    view.write(Offset.serverBoot, this.#boot)
     view.high = HEARD
     return saveSession(view)
   }

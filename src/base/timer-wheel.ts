@@ -1,16 +1,17 @@
 import { assert } from './assert.js'
 
-/** Slots of one segment as records of 16 B. */
+/** Slots of one segment as records of 8 B, or 16 B where the wheel keeps the times itself. */
 interface Segment {
   /** armed: the next slot of the bucket, or NONE */
   readonly next: Int32Array
-  /** armed: the slot before, or `~bucket` for the first one */
+  /** armed: the slot before, or `~bucket` for the first one; else UNARMED */
   readonly previous: Int32Array
-  /** ms when the slot is due, Infinity when it is not armed */
-  readonly due: Float64Array
+  /** ms when the slot is due, if it is armed; null where its owner says it */
+  readonly due: Float64Array | null
 }
 
 const NONE = -1
+const UNARMED = -(2 ** 31)
 
 // A tick is 1 ms. Six bits of it choose a bucket; nine levels cover 2^53 ms. The lower five levels are bits 0 to 29
 // (`low`), the upper four bits 30 and up (`high`), since JavaScript's bit operations end at 32.
@@ -31,13 +32,15 @@ const EXACT_SLOTS = 16
 
 /**
  * Timers of many slots: a hierarchical wheel (Varghese and Lauck, 1987) over slot numbers, in typed arrays, with no
- * object for a timer and 16 B for a slot. Arming and cancelling take constant time. One timer for each slot.
+ * object for a timer and 16 B for a slot, or 8 B where times follow from what the owner has anyway. Arming and cancelling take constant time. One timer for each slot.
  *
  * Buckets are those of the highest digit (of 6 bits) in which a slot's tick differs from the wheel's: so everything on
  * a level is due before anything on the level above.
  */
 export class TimerWheel {
   readonly #segmentBits: number
+  readonly #slotMask: number
+  readonly #dueOf: ((slot: number) => number) | null
   readonly #segments: Segment[] = []
   /** first slot of each bucket, or NONE */
   readonly #heads = new Int32Array(READY + 1).fill(NONE)
@@ -51,12 +54,16 @@ export class TimerWheel {
 
   /**
    * @param nowMs       monotonic ms, not negative.
-   * @param segmentBits memory grows by 2^segmentBits slots at a time (16 B each).
+   * @param segmentBits memory grows by 2^segmentBits slots at a time.
+   * @param dueOf       when an armed slot is due, ms, as its owner knows it; null: as it was armed. A slot fires at that time
+   *   and not before; where it has become earlier since the slot was armed, the slot may fire as late as it was armed for.
    */
-  constructor(nowMs = 0, segmentBits = 12) {
+  constructor(nowMs = 0, segmentBits = 12, dueOf: ((slot: number) => number) | null = null) {
     this.#nowMs = nowMs
     this.#tick = Math.floor(nowMs)
     this.#segmentBits = segmentBits
+    this.#slotMask = 2 ** segmentBits - 1
+    this.#dueOf = dueOf
   }
 
   /**
@@ -70,7 +77,7 @@ export class TimerWheel {
     this.cancel(slot)
     if (dueMs === Number.POSITIVE_INFINITY) return
     const segment = this.#grow(slot)
-    segment.due[slot & (segment.due.length - 1)] = dueMs
+    if (segment.due !== null) segment.due[slot & this.#slotMask] = dueMs
     // Due already, but armed by a callback: the next call fires it, or a callback could keep this one busy for ever.
     if (this.#isExpiring && dueMs <= this.#nowMs) this.#link(slot, LATE)
     else this.#place(slot, dueMs)
@@ -79,15 +86,25 @@ export class TimerWheel {
   /** Disarms a slot; nothing happens if it is not armed. */
   cancel(slot: number): void {
     const segment = this.#segments[slot >>> this.#segmentBits]
-    if (segment === undefined || segment.due[slot & (segment.due.length - 1)] === Number.POSITIVE_INFINITY) return
+    if (segment === undefined || segment.previous[slot & this.#slotMask] === UNARMED) return
     this.#unlink(slot)
-    segment.due[slot & (segment.due.length - 1)] = Number.POSITIVE_INFINITY
+    segment.previous[slot & this.#slotMask] = UNARMED
   }
 
-  /** When a slot is due, as it was armed; Infinity if it is not armed. */
-  dueOf(slot: number): number {
+  /** Bytes of all segments. */
+  get allocatedBytes(): number {
+    return this.#segments.length * 2 ** this.#segmentBits * (this.#dueOf === null ? 16 : 8)
+  }
+
+  /** Whether a slot is armed. */
+  isArmed(slot: number): boolean {
     const segment = this.#segments[slot >>> this.#segmentBits]
-    return segment === undefined ? Number.POSITIVE_INFINITY : (segment.due[slot & (segment.due.length - 1)] as number)
+    return segment !== undefined && segment.previous[slot & this.#slotMask] !== UNARMED
+  }
+
+  /** When a slot is due; Infinity if it is not armed. */
+  dueOf(slot: number): number {
+    return this.isArmed(slot) ? this.#due(slot) : Number.POSITIVE_INFINITY
   }
 
   /**
@@ -105,7 +122,9 @@ export class TimerWheel {
     const start = this.#startOf(bucket)
     // The bucket we stand in holds less than a millisecond; its start is past, and would be no progress.
     const mustBeExact = start <= this.#nowMs
-    return this.#leastDue(bucket, mustBeExact ? Number.POSITIVE_INFINITY : EXACT_SLOTS) ?? start
+    const least = this.#leastDue(bucket, mustBeExact ? Number.POSITIVE_INFINITY : EXACT_SLOTS) ?? start
+    // Slots whose owner has put them off say nothing of those in the buckets behind.
+    return this.#dueOf === null ? least : Math.min(least, start + spanOf(bucket))
   }
 
   /**
@@ -142,6 +161,7 @@ export class TimerWheel {
         this.#move(bucket, READY, this.#nowMs)
         this.#fire(onDue)
         if (start === target) break
+        this.#spread(bucket) // those that are due later now than they were armed for
       } else this.#spread(bucket)
     }
     this.#tick = target
@@ -162,9 +182,8 @@ export class TimerWheel {
     let slot = this.#heads[from] as number
     while (slot !== NONE) {
       const segment = this.#segmentOf(slot)
-      const at = slot & (segment.due.length - 1)
-      const following = segment.next[at] as number
-      if ((segment.due[at] as number) <= nowMs) {
+      const following = segment.next[slot & this.#slotMask] as number
+      if (this.#due(slot) <= nowMs) {
         this.#unlink(slot)
         this.#link(slot, to)
       }
@@ -178,7 +197,7 @@ export class TimerWheel {
       const slot = this.#heads[bucket] as number
       if (slot === NONE) return
       this.#unlink(slot)
-      this.#place(slot, this.dueOf(slot))
+      this.#place(slot, this.#due(slot))
     }
   }
 
@@ -224,23 +243,21 @@ export class TimerWheel {
     let slot = this.#heads[bucket] as number
     while (slot !== NONE) {
       if (++seen > slotsMax) return null
-      const segment = this.#segmentOf(slot)
-      const at = slot & (segment.due.length - 1)
-      least = Math.min(least, segment.due[at] as number)
-      slot = segment.next[at] as number
+      least = Math.min(least, this.#due(slot))
+      slot = this.#segmentOf(slot).next[slot & this.#slotMask] as number
     }
     return least
   }
 
   #link(slot: number, bucket: number): void {
     const segment = this.#segmentOf(slot)
-    const at = slot & (segment.due.length - 1)
+    const at = slot & this.#slotMask
     const head = this.#heads[bucket] as number
     segment.next[at] = head
     segment.previous[at] = ~bucket
     if (head !== NONE) {
       const headSegment = this.#segmentOf(head)
-      headSegment.previous[head & (headSegment.due.length - 1)] = slot
+      headSegment.previous[head & this.#slotMask] = slot
     }
     this.#heads[bucket] = slot
     if (bucket < LATE) this.#occupied[bucket >>> 5] = (this.#occupied[bucket >>> 5] as number) | (1 << (bucket & 31))
@@ -248,16 +265,16 @@ export class TimerWheel {
 
   #unlink(slot: number): void {
     const segment = this.#segmentOf(slot)
-    const at = slot & (segment.due.length - 1)
+    const at = slot & this.#slotMask
     const following = segment.next[at] as number
     const previous = segment.previous[at] as number
     if (following !== NONE) {
       const followingSegment = this.#segmentOf(following)
-      followingSegment.previous[following & (followingSegment.due.length - 1)] = previous
+      followingSegment.previous[following & this.#slotMask] = previous
     }
     if (previous >= 0) {
       const previousSegment = this.#segmentOf(previous)
-      previousSegment.next[previous & (previousSegment.due.length - 1)] = following
+      previousSegment.next[previous & this.#slotMask] = following
       return
     }
     const bucket = ~previous
@@ -265,6 +282,11 @@ export class TimerWheel {
     if (following === NONE && bucket < LATE) {
       this.#occupied[bucket >>> 5] = (this.#occupied[bucket >>> 5] as number) & ~(1 << (bucket & 31))
     }
+  }
+
+  #due(slot: number): number {
+    const { due } = this.#segmentOf(slot)
+    return due === null ? (this.#dueOf as (slot: number) => number)(slot) : (due[slot & this.#slotMask] as number)
   }
 
   #segmentOf(slot: number): Segment {
@@ -276,12 +298,17 @@ export class TimerWheel {
     while (this.#segments.length <= slot >>> this.#segmentBits) {
       this.#segments.push({
         next: new Int32Array(slots),
-        previous: new Int32Array(slots),
-        due: new Float64Array(slots).fill(Number.POSITIVE_INFINITY),
+        previous: new Int32Array(slots).fill(UNARMED),
+        due: this.#dueOf === null ? new Float64Array(slots) : null,
       })
     }
     return this.#segmentOf(slot)
   }
+}
+
+/** Ticks of a bucket. */
+function spanOf(bucket: number): number {
+  return 2 ** (LEVEL_BITS * Math.floor(bucket / BUCKETS))
 }
 
 /** `value` with one digit of 6 bits set and those below it zero. */

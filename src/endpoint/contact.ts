@@ -9,20 +9,23 @@ import type { Outbox } from './outbox.js'
 import type { Sessions } from './sessions.js'
 
 /**
- * Who is in contact: wire-spec §7.1. Owns ping value, custom silence, last heard and quiet until. The hub hears of
- * changes only; a ping that changes nothing costs a look at its timer.
+ * Who is in contact: wire-spec §7.1. Owns ping value, custom silence and the time from which silence counts. The hub hears of
+ * changes only; a ping that changes nothing leaves its timer alone.
  */
 export class Contact {
   readonly #config: EndpointConfig
   readonly #out: Outbox
   readonly #sessions: Sessions
   readonly #wheel: TimerWheel
+  /** when the device that is being heard would have been lost: its timer fires no later; Infinity: nobody knows */
+  #lastLostAtMs = Number.POSITIVE_INFINITY
 
-  constructor(config: EndpointConfig, out: Outbox, sessions: Sessions, nowMs: number) {
+  /** @param view of its own, for looking at sessions whose time has come. */
+  constructor(config: EndpointConfig, out: Outbox, sessions: Sessions, view: SessionView, nowMs: number) {
     this.#config = config
     this.#out = out
     this.#sessions = sessions
-    this.#wheel = new TimerWheel(nowMs)
+    this.#wheel = new TimerWheel(nowMs, 12, (slot) => this.lostAtMs(view.at(slot)))
   }
 
   /** When `expire` has something to do, monotonic ms, never too late. */
@@ -38,7 +41,8 @@ export class Contact {
    */
   heard(view: SessionView, ping: number, fresh: boolean, nowMs: number): void {
     const lastState = pingStateOf(view.ping)
-    view.lastHeardMs = nowMs
+    this.#lastLostAtMs = fresh ? Number.POSITIVE_INFINITY : this.lostAtMs(view)
+    view.silentFromMs = Math.max(nowMs, view.silentFromMs)
     if (ping >= 0) view.ping = ping
     const state = pingStateOf(view.ping)
     if (!fresh && state === lastState && view.has(SessionFlag.inContact)) return
@@ -55,13 +59,14 @@ export class Contact {
 
   /** RETRY_AFTER was sent: the promise of silence grows by as much. wire-spec §7.4 */
   quieten(view: SessionView, seconds: number, nowMs: number): void {
-    view.quietUntilMs = Math.max(view.quietUntilMs, nowMs + seconds * 1000)
+    this.#lastLostAtMs = this.lostAtMs(view)
+    view.silentFromMs = Math.max(view.silentFromMs, nowMs + seconds * 1000)
     if (view.has(SessionFlag.inContact)) this.arm(view)
   }
 
   /**
-   * Sees to it that the slot's timer fires in time; a device that is gone has none. A timer that fires too early is set
-   * again then, so most pings leave it as it is: once in a silence the wheel is touched, not with each ping.
+   * After `heard`: sees to it that the slot's timer fires in time; a device that is gone has none. The wheel finds out by
+   * itself that a time has moved on, so it is touched only where the time has come nearer: not with each ping.
    */
   arm(view: SessionView): void {
     if (pingStateOf(view.ping) === 'gone') {
@@ -69,7 +74,7 @@ export class Contact {
       return
     }
     const lostAtMs = this.lostAtMs(view)
-    if (lostAtMs < this.#wheel.dueOf(view.slot)) this.#wheel.arm(view.slot, lostAtMs)
+    if (lostAtMs < this.#lastLostAtMs || !this.#wheel.isArmed(view.slot)) this.#wheel.arm(view.slot, lostAtMs)
   }
 
   cancel(slot: number): void {
@@ -80,7 +85,7 @@ export class Contact {
   lostAtMs(view: SessionView): number {
     const silenceMs = this.silenceS(view) * 1000
     const graceMs = this.#config.graceBaseMs + silenceMs / GRACE_DIVISOR
-    return Math.max(view.lastHeardMs, view.quietUntilMs) + silenceMs + graceMs
+    return view.silentFromMs + silenceMs + graceMs
   }
 
   /** Seconds of silence that the device promised, at most `silenceMaxS`. */
@@ -95,7 +100,7 @@ export class Contact {
     this.#wheel.expire(nowMs, (slot) => {
       const lostAtMs = this.lostAtMs(view.at(slot))
       if (lostAtMs > nowMs) {
-        this.#wheel.arm(slot, lostAtMs)
+        this.#wheel.arm(slot, lostAtMs) // it was heard when its time had come already
         return
       }
       view.lower(SessionFlag.inContact)

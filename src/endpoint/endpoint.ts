@@ -78,7 +78,7 @@ export class Endpoint {
     const core = new Core(crypto, random, config, slab ?? new SessionSlab('server', config.slots))
     const outgoing = new Outgoing(core)
     const sessions = new Sessions(core)
-    const contact = new Contact(config, core.out, sessions, now.monotonicMs)
+    const contact = new Contact(config, core.out, sessions, core.slab.view(), now.monotonicMs)
     const paths = new Paths(core, outgoing)
     const frames = new ReliableFrames(core, outgoing, sessions)
     const offers = new Offers(core, frames)

@@ -4,6 +4,8 @@ import { connectionOf, isConnectionAddress } from '../base/connection-address.js
 import { BOOT_BYTES, CID_BYTES, DATAGRAM_BYTES_MAX } from '../packet/constants.js'
 import type { DropReason } from '../packet/drop.js'
 import { CID_OFFSET, datagramKind } from '../packet/header.js'
+import type { SessionContext } from '../session/context.js'
+import { serverBootOf } from '../session/keys.js'
 import type {
   ChannelNote,
   ChannelObserver,
@@ -24,7 +26,7 @@ const WITHOUT_EFFECT: ReadonlySet<DropReason> = new Set(['unconfirmed', 'malform
 const NOBODY = -1
 
 /** What the watch asks of its endpoint. */
-interface Watched {
+interface Watched extends SessionContext {
   readonly view: SessionView
   cid(slot: number, rotation: number): Uint8Array
 }
@@ -96,7 +98,7 @@ export class Watch implements SessionObserver {
       remote: isSent ? null : this.#remote,
       epoch: view.epoch,
       deviceBoot: view.read(Offset.deviceBoot, new Uint8Array(BOOT_BYTES)),
-      serverBoot: view.read(Offset.serverBoot, new Uint8Array(BOOT_BYTES)),
+      serverBoot: serverBootOf(view, this.#core),
     }
     // What is sealed may yet be withheld.
     if (isSent) this.#sealed = { ...watched, key: packet.key.slice() }
@@ -109,7 +111,7 @@ export class Watch implements SessionObserver {
   onKeys(view: SessionView, cause: KeyCause): void {
     const slot = view === this.#core.view ? view.slot : this.#slot
     const deviceBoot = hex(view.read(Offset.deviceBoot, new Uint8Array(BOOT_BYTES)))
-    const serverBoot = hex(view.read(Offset.serverBoot, new Uint8Array(BOOT_BYTES)))
+    const serverBoot = hex(serverBootOf(view, this.#core))
     this.note('keys_updated', slot, { cause, epoch: view.epoch, device_boot: deviceBoot, server_boot: serverBoot })
   }
 

@@ -44,6 +44,8 @@ export interface HubOptions {
   puidKey: Uint8Array
   /** max(stored + 1, Unix seconds) of this start: the high part of versions */
   bootSeconds: number
+  /** Unix seconds that the clock does not go back behind, of `put-clock`; default 0 */
+  clockSeconds?: number
   /** moment of the start, Unix ms */
   bootedMs: number
   /** the same moment, monotonic ms; default 0 */
@@ -69,13 +71,14 @@ export interface HubConfig extends Required<Omit<HubOptions, 'limits'>> {
 export function checkedHubConfig(options: HubOptions): HubConfig {
   const config: HubConfig = {
     bootedMonotonicMs: 0,
+    clockSeconds: 0,
     longestSilenceS: LONGEST_SILENCE_DEFAULT_S,
     onRing: null,
     ...options,
     limits: { ...HUB_LIMITS_DEFAULT, ...options.limits },
   }
   if (config.puidKey.length !== KEY_BYTES) throw new PilotlightError('PL_BAD_OPTION', 'puidKey')
-  for (const name of ['bootSeconds', 'bootedMs', 'bootedMonotonicMs', 'longestSilenceS'] as const) {
+  for (const name of ['bootSeconds', 'clockSeconds', 'bootedMs', 'bootedMonotonicMs', 'longestSilenceS'] as const) {
     if (!(config[name] >= 0 && Number.isFinite(config[name]))) throw new PilotlightError('PL_BAD_OPTION', name)
   }
   for (const [name, value] of Object.entries(config.limits)) {

@@ -7,7 +7,6 @@ import { Agenda } from './agenda.js'
 import { Apps } from './apps.js'
 import { checkedHubConfig, type HubConfig, type HubOptions } from './config.js'
 import { Consents } from './consents.js'
-import { DevicePapers } from './device-papers.js'
 import { Devices } from './devices.js'
 import { DropCounts, type HubDrop, listMetrics, presenceMetrics, ringMetrics } from './hub-metrics.js'
 import { KeyTransfers } from './key-transfers.js'
@@ -44,7 +43,6 @@ export class Hub {
   readonly #config: HubConfig
   readonly #outbox = new Outbox()
   readonly #drops = new DropCounts()
-  readonly #papers = new DevicePapers()
   readonly #agenda: Agenda
   readonly #apps: Apps
   readonly #presence: Presence
@@ -101,7 +99,7 @@ export class Hub {
     this.#commits = new ListCommits(context, states)
     this.#visibility = new ListVisibility(context, states)
     this.#reads = new ListReads(context)
-    this.#keys = new KeyTransfers(context, this.#papers, reliable)
+    this.#keys = new KeyTransfers(context, reliable)
     this.#consents = new Consents(context, apps, reliable)
     this.#questions = new PresenceQuestions({ views, outbox, puidsMax: limits.questionPuidsMax }, timers)
     this.#streams = streams
@@ -121,9 +119,9 @@ export class Hub {
     this.#presence.addPerson(person, listVersion, true)
   }
 
-  /** A device that was there before this start. @param publicKey 32 B. */
-  addDevice(device: DeviceHandle, person: PersonKey, name: string, publicKey: Uint8Array): void {
-    this.#addDevice(device, person, name, publicKey, true)
+  /** A device that was there before this start. */
+  addDevice(device: DeviceHandle, person: PersonKey): void {
+    this.#addDevice(device, person, true)
   }
 
   /** A ring's row, as it was put. @returns false if it cannot be read or its application is gone. */
@@ -235,6 +233,10 @@ export class Hub {
       this.#reads.handleList(reply.request, reply.version, reply.sealed)
       return
     }
+    if (reply.kind === 'papers') {
+      this.#keys.handlePapers(reply.request, reply.papers)
+      return
+    }
     if (this.#rings.handleStored(reply.request, reply.ok, now)) return
     if (this.#consents.grants.handleStored(reply.request, reply.ok, now)) return
     const person = this.#commits.handleStored(reply.request, reply.ok, reply.version, now)
@@ -284,7 +286,6 @@ export class Hub {
       devicesWithFramesWaiting: this.#reliable.devices,
       ...this.#consents.numbers,
       timers: this.#agenda.armed,
-      paperBytes: this.#papers.allocatedBytes,
       ...this.#drops.all(),
     }
   }
@@ -343,11 +344,11 @@ export class Hub {
   }
 
   #handleDeviceAdded(request: DeviceAdded, now: Now): void {
-    const { device, person, name, publicKey, rotation } = request
+    const { device, person, rotation } = request
     const before = this.#devices.rowFor(device)
     if (this.#presence.hasDevice(before)) this.#forgetDevice(before, now)
     this.#addNewPerson(person)
-    this.#addDevice(device, person, name, publicKey, false)
+    this.#addDevice(device, person, false)
     this.#outbox.commands.push({ kind: 'add', device, rotation })
   }
 
@@ -355,10 +356,9 @@ export class Hub {
     if (!this.#presence.hasPerson(person)) this.#presence.addPerson(person, 0, false)
   }
 
-  #addDevice(device: DeviceHandle, person: PersonKey, name: string, key: Uint8Array, isRestored: boolean): void {
+  #addDevice(device: DeviceHandle, person: PersonKey, isRestored: boolean): void {
     const row = this.#devices.rowFor(device)
     this.#devices.setOwner(device)
-    this.#papers.set(row, key, name)
     this.#presence.addDevice(row, person, isRestored)
   }
 
@@ -375,7 +375,6 @@ export class Hub {
     this.#visibility.forget(row)
     this.#reliable.handleLost(device, now)
     this.#presence.removeDevice(row, now)
-    this.#papers.clear(row)
   }
 
   #removePerson(person: PersonKey, now: Now): void {

@@ -4,8 +4,9 @@ import type { DeviceHandle } from '../endpoint/message.js'
 import type { KeyRequestFrame, KeySealedFrame } from '../frame/frame.js'
 import { KEY_REQUEST_MS } from '../packet/constants.js'
 import type { Timers } from '../presence/timers.js'
-import type { DevicePapers } from './device-papers.js'
+import { cutName } from './device-name.js'
 import type { ListContext, Sender } from './list-channel.js'
+import type { DevicePapers } from './message.js'
 import type { FrameOwner, ReliableFrames } from './reliable.js'
 
 /** A device that asks anew, with another nonce, is heard so long after its last request at the earliest, ms. */
@@ -23,10 +24,12 @@ interface KeyRequest extends Sender {
   /** 16 B */
   readonly nonce: Uint8Array
   readonly askedMs: number
+  /** of the device that waits; null until the store has told them */
+  papers: DevicePapers | null
   /** devices that were offered it, and the id of the KEY_OFFER that waits there; 0 acked, -1 to be sent again */
   readonly offers: Map<DeviceHandle, number>
-  /** what an old device gave: its public key and 80 B */
-  given: { senderKey: Uint8Array; sealed: Uint8Array } | null
+  /** what an old device gave: 80 B, and its public key; null until the store has told it */
+  given: { senderKey: Uint8Array | null; sealed: Uint8Array } | null
   /** id of the KEY_GIVEN that waits, 0 none */
   givenId: number
   timer: number
@@ -40,19 +43,19 @@ interface KeyRequest extends Sender {
  */
 export class KeyTransfers implements FrameOwner {
   readonly #context: ListContext
-  readonly #papers: DevicePapers
   readonly #reliable: ReliableFrames
   readonly #timers: Timers
   readonly #retries: Timers
   readonly #byNumber = new Map<number, KeyRequest>()
   readonly #byDevice = new Map<DeviceHandle, KeyRequest>()
   readonly #byPerson = new Map<number, Set<KeyRequest>>()
+  /** numbers of requests by what the store was asked for them */
+  readonly #lookups = new Map<number, { number: number; of: 'asker' | 'giver' }>()
   #lastNumber: number
   #given = 0
 
-  constructor(context: ListContext, papers: DevicePapers, reliable: ReliableFrames) {
+  constructor(context: ListContext, reliable: ReliableFrames) {
     this.#context = context
-    this.#papers = papers
     this.#reliable = reliable
     this.#timers = context.timers((number) => this.#drop(this.#byNumber.get(number) ?? null))
     this.#retries = context.timers((number) => this.#retry(this.#byNumber.get(number) ?? null))
@@ -83,12 +86,12 @@ export class KeyTransfers implements FrameOwner {
     const number = this.#nextNumber()
     const timer = this.#timers.arm(number, now.monotonicMs + KEY_REQUEST_MS)
     const { nonce } = frame
-    const asked = { number, nonce, askedMs: now.monotonicMs, offers: new Map(), given: null }
+    const asked = { number, nonce, askedMs: now.monotonicMs, papers: null, offers: new Map(), given: null }
     const request: KeyRequest = { ...sender, ...asked, givenId: 0, timer, retryTimer: 0 }
     this.#byNumber.set(number, request)
     this.#byDevice.set(sender.device, request)
     this.#byPerson.set(sender.person, (this.#byPerson.get(sender.person) ?? new Set()).add(request))
-    this.#offerAll(request)
+    this.#look(request, sender.device, 'asker')
   }
 
   /** KEY_SEALED: the first one of a device that was offered the request is handed on. [R-11-3] */
@@ -98,8 +101,25 @@ export class KeyTransfers implements FrameOwner {
       this.#context.count('keysIgnored')
       return
     }
-    request.given = { senderKey: this.#papers.publicKey(sender.row), sealed: frame.sealed }
+    request.given = { senderKey: null, sealed: frame.sealed }
     this.#withdrawOffers(request)
+    this.#look(request, sender.device, 'giver')
+  }
+
+  /** The store answered a get-papers; null: the device was removed meanwhile. */
+  handlePapers(asked: number, papers: DevicePapers | null): void {
+    const lookup = this.#lookups.get(asked)
+    this.#lookups.delete(asked)
+    const request = this.#byNumber.get(lookup?.number ?? -1)
+    if (request === undefined) return
+    if (lookup?.of === 'giver') {
+      const { given } = request
+      request.given = papers === null || given === null ? null : { ...given, senderKey: papers.publicKey }
+    } else if (papers === null) {
+      this.#drop(request)
+      return
+    } else request.papers = papers
+    this.#offerAll(request)
     this.#give(request)
   }
 
@@ -154,26 +174,41 @@ export class KeyTransfers implements FrameOwner {
     this.#give(request)
   }
 
+  #look(request: KeyRequest, device: DeviceHandle, of: 'asker' | 'giver'): void {
+    const { outbox } = this.#context
+    const asked = outbox.nextRequest()
+    this.#lookups.set(asked, { number: request.number, of })
+    outbox.requests.push({ kind: 'get-papers', request: asked, device })
+  }
+
   #offerAll(request: KeyRequest): void {
     for (const device of this.#context.devices.inContact(request.person)) this.#offer(request, device)
   }
 
   #offer(request: KeyRequest, device: DeviceHandle): void {
-    if (device === request.device || request.given !== null) return
+    const { papers } = request
+    if (papers === null || device === request.device || request.given !== null) return
     if ((request.offers.get(device) ?? AGAIN) !== AGAIN) return
     const id = this.#reliable.newId(device)
     request.offers.set(device, id)
-    const deviceKey = this.#papers.publicKey(request.row)
-    const name = this.#papers.name(request.row)
-    const frame = { kind: 'key-offer', id, request: request.number, deviceKey, nonce: request.nonce, name } as const
+    const { number, nonce } = request
+    const name = cutName(papers.name)
+    const frame = { kind: 'key-offer', id, request: number, deviceKey: papers.publicKey, nonce, name } as const
     this.#reliable.send(device, [frame], request.askedMs + KEY_REQUEST_MS, this)
   }
 
   #give(request: KeyRequest): void {
     const { device, given, nonce } = request
-    if (given === null || request.givenId !== 0 || !this.#context.devices.isInContact(device)) return
+    if (
+      given === null ||
+      given.senderKey === null ||
+      request.givenId !== 0 ||
+      !this.#context.devices.isInContact(device)
+    )
+      return
     request.givenId = this.#reliable.newId(device)
-    const frame = { kind: 'key-given', id: request.givenId, nonce, ...given } as const
+    const { senderKey, sealed } = given
+    const frame = { kind: 'key-given', id: request.givenId, nonce, senderKey, sealed } as const
     this.#reliable.send(device, [frame], request.askedMs + KEY_REQUEST_MS, this)
   }
 

@@ -72,8 +72,6 @@ export type HubRequest =
       kind: 'device-added'
       person: PersonKey
       device: DeviceHandle
-      name: string
-      publicKey: Uint8Array
       rotation: number
     }
   | { kind: 'device-removed'; device: DeviceHandle; code: number }
@@ -134,10 +132,19 @@ export type WebhookNews =
   /** an end was committed together with what `put-ring` calls its outcome */
   | { kind: 'webhook-ring'; app: AppKey; ring: RingView; isEnd: boolean }
 
+/** What a device is called, and its key. */
+export interface DevicePapers {
+  /** static, 32 B */
+  publicKey: Uint8Array
+  name: string
+}
+
 /** Hub -> store. Replies come to `handleStored`; requests with `request` must be durable before the reply. */
 export type HubStoreRequest =
   | { kind: 'put-list'; request: number; person: PersonKey; base: number; version: number; sealed: Uint8Array }
   | { kind: 'get-list'; request: number; person: PersonKey }
+  /** What the handing over of a list key needs to know of a device. */
+  | { kind: 'get-papers'; request: number; device: DeviceHandle }
   /** Inserts or replaces; `row` is opaque to the store and sealed there under the hour's key. */
   | {
       kind: 'put-ring'
@@ -150,7 +157,7 @@ export type HubStoreRequest =
     }
   /** A grant on its way to a device; sealed in the store under a key of its own. */
   | { kind: 'put-grant'; request: number; grant: Uint8Array; untilMs: number; row: Uint8Array }
-  /** The next start is later than this, Unix seconds. It goes before what it is for. */
+  /** The clock does not go back behind this, Unix seconds, also after a start. It goes before what it is for. */
   | { kind: 'put-clock'; seconds: number }
   /** The key of the grant goes with it. */
   | { kind: 'drop-grant'; grant: Uint8Array }
@@ -163,3 +170,5 @@ export type HubStoreRequest =
 export type HubStoreReply =
   | { kind: 'stored'; request: number; ok: boolean /** put-list: version now current */; version: number }
   | { kind: 'list'; request: number; version: number; sealed: Uint8Array | null }
+  /** null: there is no such device */
+  | { kind: 'papers'; request: number; papers: DevicePapers | null }

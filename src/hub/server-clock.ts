@@ -22,12 +22,12 @@ export class ServerClock {
 
   /** Seconds now. */
   seconds({ monotonicMs, wallMs }: Now): number {
-    const { bootSeconds, bootedMonotonicMs } = this.#config
-    const sinceStart = bootSeconds + Math.floor((monotonicMs - bootedMonotonicMs) / 1000)
-    return Math.max(sinceStart, Math.floor(wallMs / 1000))
+    const { bootSeconds, clockSeconds, bootedMonotonicMs } = this.#config
+    const sinceStart = Math.floor((monotonicMs - bootedMonotonicMs) / 1000)
+    return Math.max(Math.max(bootSeconds, clockSeconds) + sinceStart, Math.floor(wallMs / 1000))
   }
 
-  /** Something that may hold a rotation of now is about to be stored: the next start is to be later. */
+  /** Something that may hold a rotation of now is about to be stored: after the next start the clock goes on from there. */
   keep(now: Now): void {
     const seconds = (Math.floor(this.seconds(now) / MINUTE_S) + 2) * MINUTE_S
     if (seconds <= this.#keptS) return

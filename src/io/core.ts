@@ -11,7 +11,8 @@ import { Hub } from '../hub/hub.js'
 import type { RingView } from '../hub/message.js'
 import { BOOT_BYTES } from '../packet/constants.js'
 import type { ChannelObserver } from '../session/observer.js'
-import type { Boot } from '../store/store.js'
+import { handleIn, partsOf, sessionIn } from '../store/parts.js'
+import type { Boot, Store } from '../store/store.js'
 import { systemRandom } from './system-random.js'
 import { systemZones } from './zones.js'
 
@@ -33,6 +34,8 @@ export interface Core {
 /** What the core is made of. */
 export interface CoreParts {
   boot: Boot
+  /** where persons and devices are read, in parts */
+  store: Pick<Store, 'persons' | 'devices'>
   crypto: Crypto
   /** longest silence that a device may promise, seconds */
   silenceMaxS: number
@@ -46,9 +49,9 @@ export interface CoreParts {
 const WORKER = 0
 
 /** Makes endpoint and hub and loads what the store kept: applications, persons, devices with their sessions, rings. */
-export function loadCore({ boot, crypto, silenceMaxS, now, observer }: CoreParts): Core {
+export async function loadCore({ boot, store, crypto, silenceMaxS, now, observer }: CoreParts): Promise<Core> {
   const random = systemRandom()
-  const { keys, bootSeconds } = boot
+  const { keys, bootSeconds, clockSeconds } = boot
   const statics = keys.staticSecrets.map((secret) => keyPair(crypto, secret))
   const endpoint = new Endpoint(
     crypto,
@@ -70,6 +73,7 @@ export function loadCore({ boot, crypto, silenceMaxS, now, observer }: CoreParts
     random,
     puidKey: keys.puidKey,
     bootSeconds,
+    clockSeconds,
     bootedMs: now.wallMs,
     bootedMonotonicMs: now.monotonicMs,
     longestSilenceS: silenceMaxS,
@@ -78,17 +82,25 @@ export function loadCore({ boot, crypto, silenceMaxS, now, observer }: CoreParts
   const hub = new Hub({ ...hubOptions, onRing: ringTeller(observer) })
   const [current, last] = statics
   if (current !== undefined && last !== undefined) endpoint.announceServerKey(current.publicKey)
-  return { endpoint, hub, hubOptions, statics, bootedMs: now.wallMs, ...load(boot, endpoint, hub) }
+  return { endpoint, hub, hubOptions, statics, bootedMs: now.wallMs, ...(await load(boot, store, endpoint, hub)) }
 }
 
-function load({ accounts, apps, devices, rings, grants }: Boot, endpoint: Endpoint, hub: Hub) {
+async function load({ apps, rings, grants }: Boot, store: CoreParts['store'], endpoint: Endpoint, hub: Hub) {
   const sessions = { loaded: 0, unreadable: 0 }
   for (const { app, appId, name } of apps) hub.addApp(app, appId, name)
-  for (const { person, listVersion } of accounts) hub.addPerson(person, listVersion)
-  for (const { device, person, name, publicKey, session, rotation } of devices) {
-    hub.addDevice(device, person, name, publicKey)
-    if (endpoint.loadSession(device, session, rotation)) sessions.loaded++
-    else if (session !== null) sessions.unreadable++
+  for await (const part of partsOf((from) => store.persons(from))) {
+    const { count, persons, listVersions } = part
+    for (let at = 0; at < count; at++) hub.addPerson(persons[at] as number, listVersions[at] as number)
+  }
+  for await (const part of partsOf((from) => store.devices(from))) {
+    sessions.unreadable += part.unreadable
+    for (let at = 0; at < part.count; at++) {
+      const device = handleIn(part, at, WORKER)
+      const session = sessionIn(part, at)
+      hub.addDevice(device, part.persons[at] as number)
+      if (endpoint.loadSession(device, session, part.rotations[at] as number)) sessions.loaded++
+      else if (session !== null) sessions.unreadable++
+    }
   }
   for (const row of grants) hub.loadGrant(row)
   return { sessions, ringsLoaded: rings.filter(({ row }) => hub.loadRing(row)).length }

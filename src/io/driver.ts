@@ -214,13 +214,11 @@ export class Driver {
   #moveHubStore(): boolean {
     const request = this.#parts.hub.pollStore()
     if (request === null) return false
-    const isPut = request.kind === 'put-list' || request.kind === 'put-ring' || request.kind === 'put-grant'
-    const asked = isPut ? request.request : null
     this.#ask(
       request.kind,
       () => this.#parts.store.hub(request),
       (reply) => this.#input((now) => this.#parts.hub.handleStored(reply, now)),
-      asked === null ? null : { kind: 'stored', request: asked, ok: false, version: 0 },
+      refused(request),
     )
     return true
   }
@@ -264,4 +262,11 @@ export class Driver {
       if (hub.nextTimeout() <= now.monotonicMs) hub.handleTimeout(now)
     })
   }
+}
+
+/** What the hub hears of a request that failed: it was not stored. Null: nothing. */
+function refused(request: HubStoreRequest): HubStoreReply | null {
+  if (request.kind === 'get-papers') return { kind: 'papers', request: request.request, papers: null }
+  const isPut = request.kind === 'put-list' || request.kind === 'put-ring' || request.kind === 'put-grant'
+  return isPut ? { kind: 'stored', request: request.request, ok: false, version: 0 } : null
 }

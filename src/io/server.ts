@@ -144,7 +144,11 @@ function closing(trace: Trace): (error: unknown) => Promise<never> {
 }
 
 async function newHouse(parts: HouseParts): Promise<House> {
-  return new House(parts, await parts.store.boot(Date.now()))
+  const { options, store, crypto, trace } = parts
+  const boot = await store.boot(Date.now())
+  const { silenceMaxS } = options
+  const core = await loadCore({ boot, store, crypto, silenceMaxS, now: systemNow(), observer: trace.observer })
+  return new House(parts, boot, core)
 }
 
 /** All parts of a server, and who tells whom. */
@@ -164,18 +168,12 @@ class House {
   #udp: UdpSockets | null = null
   #storeErrors = 0
 
-  constructor(parts: HouseParts, boot: Boot) {
-    const { options, crypto, store, log, watch, trace } = parts
+  constructor(parts: HouseParts, boot: Boot, core: Core) {
+    const { options, crypto, store, log, watch } = parts
     this.#parts = parts
     this.#keys = boot.keys
-    this.#core = loadCore({
-      boot,
-      crypto,
-      silenceMaxS: options.silenceMaxS,
-      now: systemNow(),
-      observer: trace.observer,
-    })
-    const { endpoint, hub } = this.#core
+    this.#core = core
+    const { endpoint, hub } = core
     this.#channels = new ChannelDesk({
       crypto,
       random: systemRandom(),

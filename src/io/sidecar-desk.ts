@@ -153,14 +153,14 @@ export class SidecarDesk {
   async #enrolled({ code, publicKey, name, address }: EnrolMessage): Promise<EnrolResult> {
     const enrolment = await this.#parts.store.enrol(code, publicKey, name, Date.now())
     if (typeof enrolment === 'string') return { ok: false, code: enrolment }
-    this.#added(enrolment, publicKey, name)
+    this.#added(enrolment)
     const { deviceId, psk } = enrolment
     const endpoints = this.#parts.endpoints(address)
     return { ok: true, deviceId, psk, serverKeys: this.#parts.serverKeys(), endpoints }
   }
 
-  #added({ person, device, rotation }: Enrolment, publicKey: Uint8Array, name: string): void {
-    this.#parts.tellHub({ kind: 'device-added', person, device, name, publicKey, rotation })
+  #added({ person, device, rotation }: Enrolment): void {
+    this.#parts.tellHub({ kind: 'device-added', person, device, rotation })
   }
 }
 

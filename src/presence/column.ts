@@ -1,7 +1,7 @@
 /** Numbers of a typed array. */
-type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array
+type Numbers = Uint8Array | Uint16Array | Uint32Array
 
-/** Rows of a segment. 8-byte fields make 32 KiB. */
+/** Rows of a segment. 4-byte fields make 16 KiB. */
 const SEGMENT_BITS = 12
 const SEGMENT_ROWS = 1 << SEGMENT_BITS
 const SEGMENT_MASK = SEGMENT_ROWS - 1
@@ -12,37 +12,25 @@ const SEGMENT_MASK = SEGMENT_ROWS - 1
  */
 export class Column {
   readonly #make: (length: number) => Numbers
-  readonly #width: number
   readonly #segments: (Numbers | undefined)[] = []
 
-  private constructor(make: (length: number) => Numbers, width: number) {
+  private constructor(make: (length: number) => Numbers) {
     this.#make = make
-    this.#width = width
   }
 
   /** Numbers 0 to 255. */
   static bytes(): Column {
-    return new Column((length) => new Uint8Array(length), 1)
+    return new Column((length) => new Uint8Array(length))
   }
 
   /** Numbers 0 to 65,535. */
   static shorts(): Column {
-    return new Column((length) => new Uint16Array(length), 1)
+    return new Column((length) => new Uint16Array(length))
   }
 
   /** Numbers 0 to 2^32 - 1. */
   static words(): Column {
-    return new Column((length) => new Uint32Array(length), 1)
-  }
-
-  /** Any number. */
-  static doubles(): Column {
-    return new Column((length) => new Float64Array(length), 1)
-  }
-
-  /** Byte strings of one length: read and written with `span`. */
-  static spans(width: number): Column {
-    return new Column((length) => new Uint8Array(length), width)
+    return new Column((length) => new Uint32Array(length))
   }
 
   /** The number of a row; 0 where none was written. */
@@ -54,12 +42,6 @@ export class Column {
   /** Writes the number of a row, 0 to 2^31 - 1. */
   set(row: number, value: number): void {
     this.#segmentOf(row)[row & SEGMENT_MASK] = value
-  }
-
-  /** The bytes of a row of `Column.spans`: the record itself, not a copy. */
-  span(row: number): Uint8Array {
-    const start = (row & SEGMENT_MASK) * this.#width
-    return this.#segmentOf(row).subarray(start, start + this.#width) as Uint8Array
   }
 
   /** The first row at or after `row` whose number is not 0, or -1. Skips segments that were never written. */
@@ -86,9 +68,31 @@ export class Column {
     const index = row >>> SEGMENT_BITS
     let segment = this.#segments[index]
     if (segment === undefined) {
-      segment = this.#make(SEGMENT_ROWS * this.#width)
+      segment = this.#make(SEGMENT_ROWS)
       this.#segments[index] = segment
     }
     return segment
+  }
+}
+
+/** Whole numbers of 0 to 2^48 - 1, such as times in ms and versions, in 6 bytes a row. 0 where none was written. */
+export class LongColumn {
+  readonly #low = Column.words()
+  readonly #high = Column.shorts()
+
+  /** The number of a row. */
+  get(row: number): number {
+    return this.#high.get(row) * 2 ** 32 + this.#low.get(row)
+  }
+
+  /** Writes the number of a row, 0 to 2^31 - 1. */
+  set(row: number, value: number): void {
+    this.#low.set(row, value >>> 0)
+    this.#high.set(row, Math.floor(value / 2 ** 32))
+  }
+
+  /** Bytes of all segments. */
+  get allocatedBytes(): number {
+    return this.#low.allocatedBytes + this.#high.allocatedBytes
   }
 }

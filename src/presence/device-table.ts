@@ -1,5 +1,5 @@
-import { AWAY_AFTER_S, OFFLINE_AFTER_S } from '../packet/constants.js'
-import { Column } from './column.js'
+import { Column, LongColumn } from './column.js'
+import { Thresholds } from './thresholds.js'
 
 /** Bits of a device's flags. The lowest two hold what it reported last. */
 export const DeviceFlag = {
@@ -24,11 +24,14 @@ export const DeviceFlag = {
 /** What a device reported last, in the two lowest bits of its flags. */
 export const Reported = { none: 0, active: 1, idle: 2 } as const
 
+/** Times since which a device is idle begin here, ms: those that were guessed may be before the clock's zero. */
+const IDLE_BASE_MS = -(2 ** 46)
+
 /** No row. */
 export const NO_DEVICE = -1
 
 /**
- * Devices at rest: 30 bytes each in typed arrays, no object. A row number, 0 to 2^30 - 1, is given by the caller
+ * Devices at rest: 22 bytes each in typed arrays, no object. A row number, 0 to 2^30 - 1, is given by the caller
  * (worker and slot), so there is no look-up table either.
  *
  * | column | bytes | content |
@@ -36,17 +39,16 @@ export const NO_DEVICE = -1
  * | flags | 2 | `DeviceFlag` |
  * | person | 4 | key of its person |
  * | next | 4 | next device of the person, row + 1, 0 none |
- * | awayAfterS, offlineAfterS | 4 + 4 | thresholds in seconds, 0 never |
- * | idleSinceMs | 8 | monotonic ms since which it is idle |
+ * | thresholds | 2 | seconds until away and until offline, see `Thresholds` |
+ * | idleSinceMs | 6 | monotonic ms since which it is idle, a whole number |
  * | timer | 4 | name of its timer, 0 none |
  */
 export class DeviceTable {
   readonly #flags = Column.shorts()
   readonly #person = Column.words()
   readonly #next = Column.words()
-  readonly #awayAfterS = Column.words()
-  readonly #offlineAfterS = Column.words()
-  readonly #idleSinceMs = Column.doubles()
+  readonly #thresholds = new Thresholds()
+  readonly #idleSinceMs = new LongColumn()
   readonly #timer = Column.words()
   #count = 0
 
@@ -57,15 +59,7 @@ export class DeviceTable {
 
   /** Bytes of all columns. */
   get allocatedBytes(): number {
-    const columns = [
-      this.#flags,
-      this.#person,
-      this.#next,
-      this.#awayAfterS,
-      this.#offlineAfterS,
-      this.#idleSinceMs,
-      this.#timer,
-    ]
+    const columns = [this.#flags, this.#person, this.#next, this.#thresholds, this.#idleSinceMs, this.#timer]
     return columns.reduce((bytes, column) => bytes + column.allocatedBytes, 0)
   }
 
@@ -74,8 +68,7 @@ export class DeviceTable {
     this.#flags.set(row, DeviceFlag.used | (isRestored ? DeviceFlag.restored : 0))
     this.#person.set(row, person)
     this.#next.set(row, 0)
-    this.#awayAfterS.set(row, AWAY_AFTER_S)
-    this.#offlineAfterS.set(row, OFFLINE_AFTER_S)
+    this.#thresholds.clear(row)
     this.#timer.set(row, 0)
     this.#count++
   }
@@ -83,6 +76,7 @@ export class DeviceTable {
   /** Frees a row. */
   remove(row: number): void {
     this.#flags.set(row, 0)
+    this.#thresholds.clear(row)
     this.#count--
   }
 
@@ -129,28 +123,27 @@ export class DeviceTable {
 
   /** Seconds of idleness until away, 0 never. */
   awayAfterS(row: number): number {
-    return this.#awayAfterS.get(row)
+    return this.#thresholds.of(row).awayAfterS
   }
 
   /** Seconds of idleness until offline, 0 never. */
   offlineAfterS(row: number): number {
-    return this.#offlineAfterS.get(row)
+    return this.#thresholds.of(row).offlineAfterS
   }
 
-  /** Notes thresholds, seconds below 2^32. */
+  /** Notes thresholds, seconds below 2^22. */
   setThresholds(row: number, awayAfterS: number, offlineAfterS: number): void {
-    this.#awayAfterS.set(row, awayAfterS)
-    this.#offlineAfterS.set(row, offlineAfterS)
+    this.#thresholds.set(row, awayAfterS, offlineAfterS)
   }
 
   /** Monotonic ms since which it is idle, if it is. */
   idleSinceMs(row: number): number {
-    return this.#idleSinceMs.get(row)
+    return this.#idleSinceMs.get(row) + IDLE_BASE_MS
   }
 
-  /** Notes since when it is idle. */
+  /** Notes since when it is idle, a whole number. */
   setIdleSinceMs(row: number, monotonicMs: number): void {
-    this.#idleSinceMs.set(row, monotonicMs)
+    this.#idleSinceMs.set(row, monotonicMs - IDLE_BASE_MS)
   }
 
   /** Name of its timer, 0 none. */

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { Column } from './column.js'
+import { Column, LongColumn } from './column.js'
 import {
   type Choice,
   Choices,
@@ -29,34 +29,37 @@ export const PersonFlag = {
   seen: 64,
 } as const
 
+/** Where the codes of state and cause stand in the column `line`, above the choice. */
+const CHOICE = 3
+const STATE_BIT = 2
+const CAUSE_BIT = 5
+const CODE = 7
+
 /**
- * Persons at rest: 38 bytes each in typed arrays, no object. The row is the person's key, 1 to 2^31 - 1, as the store
+ * Persons at rest: 31 bytes each in typed arrays, no object. The row is the person's key, 1 to 2^31 - 1, as the store
  * numbers them from 1 on.
  *
  * | column | bytes | owner | content |
  * |---|---|---|---|
  * | flags | 1 | each its own | `PersonFlag` |
- * | choice | 1 | lines | available, unavailable, invisible |
- * | state, cause | 1 + 1 | lines | the person's own line: what those see to whom they show themselves |
- * | sinceMs | 8 | lines | Unix ms of its begin |
+ * | line | 1 | lines | choice 2 bits, and of the person's own line, what those see to whom they show themselves, state 3 bits and cause 3 bits |
+ * | sinceMs | 6 | lines | Unix ms of its begin, a whole number |
  * | count | 4 | lines | of its version |
  * | lastCount | 4 | lines | greatest count that any application was told |
  * | head | 4 | devices | first device, row + 1, 0 none |
- * | block, entries | 4 + 2 | visibility | the person's block of visibility entries |
- * | listVersion | 8 | list | committed version of the list, 0 none |
+ * | block, entries | 4 + 1 | visibility | the person's block of visibility entries, 0 none, and their number minus 1 |
+ * | listVersion | 6 | list | committed version of the list, 0 none |
  */
 export class PersonTable {
   readonly #flags = Column.bytes()
-  readonly #choice = Column.bytes()
-  readonly #state = Column.bytes()
-  readonly #cause = Column.bytes()
-  readonly #sinceMs = Column.doubles()
+  readonly #line = Column.bytes()
+  readonly #sinceMs = new LongColumn()
   readonly #count = Column.words()
   readonly #lastCount = Column.words()
   readonly #head = Column.words()
   readonly #block = Column.words()
-  readonly #entries = Column.shorts()
-  readonly #listVersion = Column.doubles()
+  readonly #entries = Column.bytes()
+  readonly #listVersion = new LongColumn()
   #used = 0
 
   /** Rows with an owner. */
@@ -68,9 +71,7 @@ export class PersonTable {
   get allocatedBytes(): number {
     const columns = [
       this.#flags,
-      this.#choice,
-      this.#state,
-      this.#cause,
+      this.#line,
       this.#sinceMs,
       this.#count,
       this.#lastCount,
@@ -86,10 +87,10 @@ export class PersonTable {
   add(person: number, listVersion: number, isRestored: boolean): void {
     assert(Number.isInteger(person) && person > 0 && person < 2 ** 31, `key of a person: ${person}`)
     this.#flags.set(person, PersonFlag.used | (isRestored ? PersonFlag.restored : 0))
-    this.#choice.set(person, Choices.available)
+    this.setChoice(person, Choices.available)
     this.#lastCount.set(person, 0)
     this.#head.set(person, 0)
-    this.#entries.set(person, 0)
+    this.#block.set(person, 0)
     this.#listVersion.set(person, listVersion)
     this.#used++
   }
@@ -123,22 +124,22 @@ export class PersonTable {
 
   /** The person's choice. */
   choice(person: number): Choice {
-    return this.#choice.get(person) as Choice
+    return (this.#line.get(person) & CHOICE) as Choice
   }
 
   /** Notes the choice. */
   setChoice(person: number, choice: Choice): void {
-    this.#choice.set(person, choice)
+    this.#line.set(person, (this.#line.get(person) & ~CHOICE) | choice)
   }
 
   /** State of the person's own line. */
   state(person: number): PresenceState {
-    return stateOf(this.#state.get(person))
+    return stateOf((this.#line.get(person) >> STATE_BIT) & CODE)
   }
 
   /** Cause of the person's own line. */
   cause(person: number): PresenceCause {
-    return causeOf(this.#cause.get(person))
+    return causeOf((this.#line.get(person) >> CAUSE_BIT) & CODE)
   }
 
   /** Begin of the person's own line, Unix ms. */
@@ -153,10 +154,10 @@ export class PersonTable {
 
   /** Begins a new own line. */
   setLine(person: number, state: PresenceState, sinceMs: number, count: number, cause: PresenceCause): void {
-    this.#state.set(person, stateCode(state))
-    this.#sinceMs.set(person, sinceMs)
+    const line = (stateCode(state) << STATE_BIT) | (causeCode(cause) << CAUSE_BIT)
+    this.#line.set(person, this.choice(person) | line)
+    this.#sinceMs.set(person, Math.floor(sinceMs))
     this.#count.set(person, count)
-    this.#cause.set(person, causeCode(cause))
   }
 
   /** Greatest count that any application was told. */
@@ -181,7 +182,7 @@ export class PersonTable {
 
   /** Number of visibility entries. */
   entries(person: number): number {
-    return this.#entries.get(person)
+    return this.#block.get(person) === 0 ? 0 : this.#entries.get(person) + 1
   }
 
   /** Name of the block of visibility entries; worth nothing without entries. */
@@ -189,10 +190,10 @@ export class PersonTable {
     return this.#block.get(person)
   }
 
-  /** Notes the block and its entries. */
+  /** Notes the block and its entries, 1 to 256; block 0: none. */
   setEntries(person: number, block: number, entries: number): void {
     this.#block.set(person, block)
-    this.#entries.set(person, entries)
+    this.#entries.set(person, Math.max(entries - 1, 0))
   }
 
   /** Committed version of the person's list, 0 none. */

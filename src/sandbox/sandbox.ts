@@ -77,8 +77,7 @@ export class Sandbox {
       const echo = new EchoDevice(device, appId, { ...state }, (event) => this.#events.push(event))
       this.#byHandle.push(echo)
       echoes.push({ person, puid: puids.write({ person, rotation: 0 }), name: personName, device: echo })
-      const publicKey = new Uint8Array(KEY_BYTES)
-      tell({ kind: 'device-added', person, device, name: 'echo', publicKey, rotation: 0 })
+      tell({ kind: 'device-added', person, device, rotation: 0 })
       echo.start()
     })
   }
@@ -113,6 +112,7 @@ export class Sandbox {
       return { kind: 'stored', request: request.request, ok, version: this.#lists.get(person) ?? 0 }
     }
     if (request.kind === 'get-list') return { kind: 'list', request: request.request, version: 0, sealed: null }
+    if (request.kind === 'get-papers') return { kind: 'papers', request: request.request, papers: null }
     if (!('request' in request)) return null
     return { kind: 'stored', request: request.request, ok: true, version: 0 }
   }

@@ -3,7 +3,7 @@
  * A new key starts its packet numbers anew, so these functions reset the sender's and receiver's numbers too.
  */
 import { assert } from '../base/assert.js'
-import { readU32 } from '../base/bytes.js'
+import { equalBytes, readU32 } from '../base/bytes.js'
 import { KEY_BYTES } from '../crypto/crypto.js'
 import { BOOT_BYTES } from '../packet/constants.js'
 import { NO_NUMBER, NUMBER_RANDOM_BYTES, randomStart } from '../packet/packet-number.js'
@@ -46,9 +46,19 @@ export function deriveBoth(view: SessionView, context: SessionContext): void {
 }
 
 /**
- * Derives the d2s key only, from root and D as the record holds them. For a server that starts with saved
- * sessions: S becomes its own boot value before it sends, so the s2d key is derived then.
+ * Derives the receive key of a session that a server has loaded, when it is first needed: most of a million sessions are
+ * silent for minutes after a start. S becomes the server's own boot value before it sends, so the s2d key is derived then.
  */
+export function deriveReceiveKey(view: SessionView, context: SessionContext): void {
+  const root = view.read(Offset.root, new Uint8Array(KEY_BYTES))
+  const key = deviceToServerKey(context.crypto, root, readBoot(view, Offset.deviceBoot))
+  view.write(Offset.receiveKey, key)
+  view.lower(SessionFlag.keyPending)
+  root.fill(0)
+  key.fill(0)
+}
+
+/** Derives the d2s key only, from root and D as the record holds them. */
 export function deriveD2s(view: SessionView, context: SessionContext): void {
   const root = view.read(Offset.root, new Uint8Array(KEY_BYTES))
   const key = deviceToServerKey(context.crypto, root, readBoot(view, Offset.deviceBoot))
@@ -75,6 +85,12 @@ export function receiveKeyFor(view: SessionView, context: SessionContext, boot: 
   return key
 }
 
+/** S as it is now, 12 B, a copy: at a server its own boot value, or zeros until that is used. [R-5.3-5] */
+export function serverBootOf(view: SessionView, context: SessionContext): Uint8Array {
+  if (view.role === 'device') return readBoot(view, Offset.serverBoot)
+  return view.has(SessionFlag.serverBoot) ? context.boot.slice() : new Uint8Array(BOOT_BYTES)
+}
+
 /**
  * Makes `boot` the session's D: both keys and the numbers of both directions change. [R-5.3-4]
  * The old keys are overwritten.
@@ -93,7 +109,11 @@ export function changeDeviceBoot(view: SessionView, context: SessionContext, boo
  */
 export function changeServerBoot(view: SessionView, context: SessionContext, boot: Uint8Array): void {
   assert(boot.length === BOOT_BYTES, 'boot value of 12 bytes')
-  view.write(Offset.serverBoot, boot)
+  if (view.role === 'device') view.write(Offset.serverBoot, boot)
+  else {
+    assert(equalBytes(boot, context.boot), 'a server knows its own boot value only')
+    view.raise(SessionFlag.serverBoot)
+  }
   deriveS2d(view, context)
   context.observer?.onKeys(view, 'server-boot')
 }
@@ -159,7 +179,7 @@ function useDeviceBoot(view: SessionView, context: SessionContext, boot: Uint8Ar
 
 function deriveS2d(view: SessionView, context: SessionContext): void {
   const root = view.read(Offset.root, new Uint8Array(KEY_BYTES))
-  const server = readBoot(view, Offset.serverBoot)
+  const server = serverBootOf(view, context)
   const device = readBoot(view, Offset.deviceBoot)
   const key = serverToDeviceKey(context.crypto, root, server, device)
   if (view.role === 'server') useSendKey(view, context, key)
@@ -170,6 +190,7 @@ function deriveS2d(view: SessionView, context: SessionContext): void {
 
 function useReceiveKey(view: SessionView, key: Uint8Array): void {
   view.write(Offset.receiveKey, key)
+  view.lower(SessionFlag.keyPending)
   clearWindow(view)
 }
 

@@ -8,7 +8,15 @@ import { expandNumber, NO_NUMBER } from '../packet/packet-number.js'
 import { deviceToServerKey, openPacket } from '../packet/protection.js'
 import { isFresh, type ReplayWindow, recordNumber, startWindow } from '../packet/replay-window.js'
 import type { SessionContext } from './context.js'
-import { bootSeconds, changeDeviceBoot, changeRoot, changeServerBoot, dropLastKey, receiveKeyFor } from './keys.js'
+import {
+  bootSeconds,
+  changeDeviceBoot,
+  changeRoot,
+  changeServerBoot,
+  deriveReceiveKey,
+  dropLastKey,
+  receiveKeyFor,
+} from './keys.js'
 import { Offset, SessionFlag } from './record.js'
 import type { SessionView } from './view.js'
 
@@ -134,6 +142,7 @@ export class Receiver {
       const offset = view.role === 'server' ? Offset.deviceBoot : Offset.serverBoot
       if (!view.matches(offset, boot)) return this.#openNewBoot(view, header, packet, boot)
     }
+    if (view.has(SessionFlag.keyPending)) deriveReceiveKey(view, this.#context)
     const opened = this.#openBy(view, view.read(Offset.receiveKey, this.#key), header, packet, view)
     if (typeof opened !== 'string') this.#noteOpened(view)
     return opened

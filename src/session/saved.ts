@@ -9,7 +9,7 @@
  * | 2 | 2 | bit 0: the device acked the spare (server), or a spare is held (device) |
  * | 4 | 32 | root |
  * | 36 | 12 | D |
- * | 48 | 12 | S |
+ * | 48 | 12 | device: S. server: zero, as a process that loads it begins with its own |
  * | 60 | 36 | server: h 6 (all ones: none), failed opens 6, proven address 18, custom silence 2, announced key 4 |
  * | | | device: connection ID 5, token 12, spare ID 5, spare token 12, 2 zero bytes |
  * | 96 | 1 | epoch |
@@ -26,7 +26,7 @@ import { KEY_BYTES } from '../crypto/crypto.js'
 import { NO_NUMBER } from '../packet/packet-number.js'
 import { startWindow } from '../packet/replay-window.js'
 import type { SessionContext } from './context.js'
-import { changeDeviceBoot, deriveD2s } from './keys.js'
+import { changeDeviceBoot } from './keys.js'
 import { Offset, SessionFlag } from './record.js'
 import type { SessionView } from './view.js'
 
@@ -86,9 +86,9 @@ export function saveSession(view: SessionView, promise: PromisedStep | null = nu
   writeU16(saved, 2, view.has(server ? SessionFlag.spareKnown : SessionFlag.hasSpare) ? 1 : 0)
   view.read(Offset.root, saved.subarray(ROOT_AT, DEVICE_BOOT_AT))
   view.read(Offset.deviceBoot, saved.subarray(DEVICE_BOOT_AT, SERVER_BOOT_AT))
-  view.read(Offset.serverBoot, saved.subarray(SERVER_BOOT_AT, HIGH_AT))
   saved[EPOCH_AT] = view.epoch
   if (!server) {
+    view.read(Offset.serverBoot, saved.subarray(SERVER_BOOT_AT, HIGH_AT))
     view.read(Offset.cid, saved.subarray(IDS_AT, IDS_AT + IDS_BYTES))
     return saved
   }
@@ -143,10 +143,10 @@ export function loadSession(view: SessionView, context: SessionContext, saved: U
   view.raise(SessionFlag.inUse)
   view.write(Offset.root, saved.subarray(ROOT_AT, DEVICE_BOOT_AT))
   view.write(Offset.deviceBoot, saved.subarray(DEVICE_BOOT_AT, SERVER_BOOT_AT))
-  view.write(Offset.serverBoot, saved.subarray(SERVER_BOOT_AT, HIGH_AT))
   view.epoch = saved[EPOCH_AT] as number
-  if (server) loadServerFields(view, context, saved)
+  if (server) loadServerFields(view, saved)
   else {
+    view.write(Offset.serverBoot, saved.subarray(SERVER_BOOT_AT, HIGH_AT))
     view.write(Offset.cid, saved.subarray(IDS_AT, IDS_AT + IDS_BYTES))
     view.raise(SessionFlag.bootPending)
     changeDeviceBoot(view, context, context.boot)
@@ -155,8 +155,8 @@ export function loadSession(view: SessionView, context: SessionContext, saved: U
   return true
 }
 
-function loadServerFields(view: SessionView, context: SessionContext, saved: Uint8Array): void {
-  deriveD2s(view, context)
+function loadServerFields(view: SessionView, saved: Uint8Array): void {
+  view.raise(SessionFlag.keyPending)
   const high = readU48(saved, HIGH_AT)
   if (high !== NO_NUMBER_SAVED) startWindow(view, high)
   view.failedOpens = readU48(saved, FAILED_OPENS_AT)

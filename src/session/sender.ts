@@ -113,7 +113,7 @@ export class Sender {
       return isSent
     }
     if (view.confirmed && !view.has(SessionFlag.bootPending)) return false
-    if (!view.matches(Offset.serverBoot, this.#context.boot)) changeServerBoot(view, this.#context, this.#context.boot)
+    if (!view.has(SessionFlag.serverBoot)) changeServerBoot(view, this.#context, this.#context.boot)
     return true
   }
 }

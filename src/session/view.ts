@@ -7,6 +7,15 @@ import { Offset, type Role, SessionFlag } from './record.js'
 /** Where the port stands in an address. */
 const ADDRESS_PORT = 16
 
+/** A count of failed opens that is not below this stands beside the slab. Nobody gets there but by 65,535 forged packets. */
+const MANY_FAILED = 0xffff
+
+/** `silentFromMs` counts eighths of a ms: 48 bits last for a thousand years. */
+const EIGHTHS = 8
+
+/** The furthest that a confirmed number or an answer is behind the next one. */
+const BEHIND_MAX = 255
+
 /** One allocation of records: the same bytes seen through the arrays that `SessionView` reads. */
 export interface Segment {
   readonly bytes: Uint8Array
@@ -20,6 +29,8 @@ export interface Records {
   readonly role: Role
   /** Bytes of one record. */
   readonly recordBytes: number
+  /** counts of failed opens that do not fit into a record, by slot */
+  readonly manyFailed: Map<number, number>
   /** The segment that holds a slot's record, allocated if it is not yet there. */
   segmentOf(slot: number): Segment
   /** Offset in bytes of a slot's record in its segment. */
@@ -90,10 +101,10 @@ export class SessionView implements ReplayWindow {
   }
 
   get flags(): number {
-    return this.#segment.words[this.#word + Offset.flags / 4] as number
+    return this.#segment.shorts[this.#short + Offset.flags / 2] as number
   }
   set flags(value: number) {
-    this.#segment.words[this.#word + Offset.flags / 4] = value
+    this.#segment.shorts[this.#short + Offset.flags / 2] = value
   }
   /** Whether the record holds a session. */
   get inUse(): boolean {
@@ -108,19 +119,24 @@ export class SessionView implements ReplayWindow {
     return this.#segment.doubles[this.#double + Offset.sendNumber / 8] as number
   }
   set sendNumber(value: number) {
+    const { confirmedNumber, answerNumber } = this
     this.#segment.doubles[this.#double + Offset.sendNumber / 8] = value
+    this.confirmedNumber = confirmedNumber
+    this.answerNumber = answerNumber
   }
+  /** Highest number of ours that the peer has opened; -1: none, or one that is not among the last 255. */
   get confirmedNumber(): number {
-    return this.#segment.doubles[this.#double + Offset.confirmedNumber / 8] as number
+    return this.#behind(Offset.confirmedBehind)
   }
   set confirmedNumber(value: number) {
-    this.#segment.doubles[this.#double + Offset.confirmedNumber / 8] = value
+    this.#setBehind(Offset.confirmedBehind, value)
   }
+  /** First answer to the last asking packet; -1: none, or one that is not among the last 255. */
   get answerNumber(): number {
-    return this.#segment.doubles[this.#double + Offset.answerNumber / 8] as number
+    return this.#behind(Offset.answerBehind)
   }
   set answerNumber(value: number) {
-    this.#segment.doubles[this.#double + Offset.answerNumber / 8] = value
+    this.#setBehind(Offset.answerBehind, value)
   }
   get high(): number {
     return this.#segment.doubles[this.#double + Offset.high / 8] as number
@@ -141,24 +157,23 @@ export class SessionView implements ReplayWindow {
     this.#segment.words[this.#word + Offset.window / 4 + 1] = value
   }
   get failedOpens(): number {
-    return this.#segment.doubles[this.#double + Offset.failedOpens / 8] as number
+    const count = this.#segment.shorts[this.#short + Offset.failedOpens / 2] as number
+    return count < MANY_FAILED ? count : (this.#slab.manyFailed.get(this.#slot) ?? count)
   }
   set failedOpens(value: number) {
-    this.#segment.doubles[this.#double + Offset.failedOpens / 8] = value
+    if (value >= MANY_FAILED) this.#slab.manyFailed.set(this.#slot, value)
+    else if (this.#slab.manyFailed.size > 0) this.#slab.manyFailed.delete(this.#slot)
+    this.#segment.shorts[this.#short + Offset.failedOpens / 2] = Math.min(value, MANY_FAILED)
   }
-  /** Monotonic ms. */
-  get lastHeardMs(): number {
-    return this.#segment.doubles[this.#double + Offset.lastHeard / 8] as number
+  /** Monotonic ms, in eighths: what is between two of them is rounded up. */
+  get silentFromMs(): number {
+    const high = this.#segment.shorts[this.#short + Offset.silentFrom / 2 + 2] as number
+    return (high * 2 ** 32 + (this.#segment.words[this.#word + Offset.silentFrom / 4] as number)) / EIGHTHS
   }
-  set lastHeardMs(value: number) {
-    this.#segment.doubles[this.#double + Offset.lastHeard / 8] = value
-  }
-  /** Monotonic ms; 0 when RETRY_AFTER was not sent. */
-  get quietUntilMs(): number {
-    return this.#segment.doubles[this.#double + Offset.quietUntil / 8] as number
-  }
-  set quietUntilMs(value: number) {
-    this.#segment.doubles[this.#double + Offset.quietUntil / 8] = value
+  set silentFromMs(value: number) {
+    const eighths = Math.ceil(value * EIGHTHS)
+    this.#segment.words[this.#word + Offset.silentFrom / 4] = eighths >>> 0
+    this.#segment.shorts[this.#short + Offset.silentFrom / 2 + 2] = Math.floor(eighths / 2 ** 32)
   }
   /** 0 to 1023. */
   get rotation(): number {
@@ -289,13 +304,12 @@ export class SessionView implements ReplayWindow {
    */
   clearSession(): void {
     const { rotation, generation } = this
+    this.failedOpens = 0
     const kept = this.flags & (SessionFlag.owned | SessionFlag.dead)
     this.wipe(0, this.#slab.recordBytes)
     this.rotation = rotation
     this.generation = generation
     this.flags = kept
-    this.confirmedNumber = NO_NUMBER
-    this.answerNumber = NO_NUMBER
     this.high = NO_NUMBER
     if (this.role === 'device') this.lastHigh = NO_NUMBER
   }
@@ -309,8 +323,20 @@ export class SessionView implements ReplayWindow {
     const { generation } = this
     const kept = this.flags & (SessionFlag.owned | SessionFlag.dead)
     other.read(0, this.#segment.bytes.subarray(this.#byte, this.#byte + this.#slab.recordBytes))
+    this.failedOpens = other.failedOpens
     this.generation = generation
     this.flags = kept | (other.flags & ~(SessionFlag.owned | SessionFlag.dead))
+  }
+
+  /** A number of ours by its distance from the next one. */
+  #behind(offset: number): number {
+    const behind = this.#segment.bytes[this.#byte + offset] as number
+    return behind === 0 ? NO_NUMBER : this.sendNumber - behind
+  }
+
+  #setBehind(offset: number, number: number): void {
+    const behind = number === NO_NUMBER ? 0 : this.sendNumber - number
+    this.#segment.bytes[this.#byte + offset] = behind >= 0 && behind <= BEHIND_MAX ? behind : 0
   }
 
   /** Behind the record lies that of the next session. A server's record has no fields of a device. */

@@ -33,14 +33,14 @@ export class ContactModel {
 
   /** A packet of a device took effect, or may have: the record is as it is after that. */
   noted(device: DeviceHandle, view: SessionView, nowMs: number): void {
-    if (!view.inUse || view.lastHeardMs !== nowMs) return
+    if (!view.inUse || view.silentFromMs < nowMs) return
     const toldS = view.customSilenceS === 0 ? SILENCE_MAX_S : view.customSilenceS
     const silenceMs = 1000 * Math.min(silenceSeconds(silenceClassOf(view.ping), toldS), SILENCE_MAX_S)
     const isGone = pingStateOf(view.ping) === 'gone'
     const graceMs = GRACE_BASE_MS + silenceMs / GRACE_DIVISOR
     const reckoned = this.#of(device)
     reckoned.heardMs = nowMs
-    const promisedMs = Math.max(nowMs, view.quietUntilMs) + silenceMs + graceMs
+    const promisedMs = view.silentFromMs + silenceMs + graceMs
     reckoned.lostAtMs = isGone ? Number.POSITIVE_INFINITY : promisedMs
   }
 

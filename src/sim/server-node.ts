@@ -117,12 +117,13 @@ export class ServerNode {
       const options = { worker, slots, staticKeys, boot, cidKey, resetKey, ...this.limits() }
       return new Endpoint(crypto, life.fork(`endpoint-${worker}`), options, now, slab)
     })
-    const { bootSeconds } = this.disk
+    const { bootSeconds, clockSeconds } = this.disk
     this.#hub = new Hub({
       crypto,
       random: life.fork('hub'),
       puidKey,
       bootSeconds,
+      clockSeconds,
       bootedMs: now.wallMs,
       bootedMonotonicMs: now.monotonicMs,
       zones: { offsetAt: () => ({ offsetMinutes: 0, untilMs: Number.POSITIVE_INFINITY }) },
@@ -237,7 +238,7 @@ export class ServerNode {
       persons.add(row.person)
       this.#endpointOf(row.device).loadSession(row.device, row.session, row.rotation)
       this.setting.watch.look(row.device, now)
-      hub.addDevice(row.device, row.person, row.name, row.publicKey)
+      hub.addDevice(row.device, row.person)
     }
     for (const { row } of this.disk.rings.values()) hub.loadRing(row)
     for (const row of this.disk.grants.values()) hub.loadGrant(row)

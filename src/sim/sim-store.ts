@@ -19,6 +19,8 @@ export interface StoredDevice {
 /** What is on the disk. */
 export interface Disk {
   bootSeconds: number
+  /** of `put-clock` */
+  clockSeconds: number
   devices: Map<DeviceHandle, StoredDevice>
   /** handles by public key, hex */
   handles: Map<string, DeviceHandle>
@@ -38,6 +40,7 @@ export function addStoredDevice(disk: Disk, row: StoredDevice): void {
 export function copyDisk(disk: Disk): Disk {
   return {
     bootSeconds: disk.bootSeconds,
+    clockSeconds: disk.clockSeconds,
     devices: new Map([...disk.devices].map(([key, one]) => [key, { ...one, session: one.session?.slice() ?? null }])),
     handles: new Map(disk.handles),
     lists: new Map([...disk.lists].map(([key, one]) => [key, { ...one }])),
@@ -49,6 +52,7 @@ export function copyDisk(disk: Disk): Disk {
 export function emptyDisk(): Disk {
   return {
     bootSeconds: 0,
+    clockSeconds: 0,
     devices: new Map(),
     handles: new Map(),
     lists: new Map(),
@@ -84,7 +88,7 @@ export class SimStore {
   }
 
   hub(request: HubStoreRequest): HubStoreReply | null {
-    const { lists, rings, grants } = this.disk
+    const { devices, lists, rings, grants } = this.disk
     switch (request.kind) {
       case 'put-list': {
         const now = lists.get(request.person)?.version ?? 0
@@ -96,6 +100,11 @@ export class SimStore {
         const list = lists.get(request.person)
         return { kind: 'list', request: request.request, version: list?.version ?? 0, sealed: list?.sealed ?? null }
       }
+      case 'get-papers': {
+        const row = devices.get(request.device)
+        const papers = row === undefined ? null : { publicKey: row.publicKey.slice(), name: row.name }
+        return { kind: 'papers', request: request.request, papers }
+      }
       case 'put-ring':
         rings.set(request.ring.join('.'), { ring: request.ring.slice(), row: request.row.slice() })
         return { kind: 'stored', request: request.request, ok: true, version: 0 }
@@ -103,7 +112,7 @@ export class SimStore {
         grants.set(hex(request.grant), request.row.slice())
         return { kind: 'stored', request: request.request, ok: true, version: 0 }
       case 'put-clock':
-        this.disk.bootSeconds = Math.max(this.disk.bootSeconds, request.seconds)
+        this.disk.clockSeconds = Math.max(this.disk.clockSeconds, request.seconds)
         return null
       case 'drop-grant':
         grants.delete(hex(request.grant))

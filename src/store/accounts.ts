@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type Database from 'better-sqlite3'
 import { equalBytes, hex } from '../base/bytes.js'
 import type { PersonKey } from '../hub/message.js'
+import { PackedReader, packedRows } from './packed-rows.js'
+import { type PersonPart, ROWS_PER_PART } from './parts.js'
 import type { AccountRow } from './store.js'
 
 /** A person's list as the store keeps it: ciphertext of their devices, and its version. */
@@ -14,6 +16,7 @@ export interface StoredList {
 export class Accounts {
   readonly #insert: Database.Statement<[string, string, number]>
   readonly #all: Database.Statement<[], AccountRow>
+  readonly #packed: Database.Statement<unknown[], Buffer | null>
   readonly #byText: Database.Statement<[string], PersonKey>
   readonly #delete: Database.Statement<[PersonKey]>
   readonly #list: Database.Statement<[PersonKey], { version: number; sealed: Buffer | null }>
@@ -25,6 +28,9 @@ export class Accounts {
       `SELECT a.id AS person, a.account, a.name, a.created AS createdMs, a.list_version AS listVersion,
        (SELECT count(*) FROM devices d WHERE d.account = a.id) AS devices FROM accounts a ORDER BY a.id`,
     )
+    // The index holds both columns: the table with its lists is not read.
+    const rows = `accounts INDEXED BY accounts_versions WHERE id >= ? ORDER BY id LIMIT ${ROWS_PER_PART}`
+    this.#packed = packedRows(database, `printf('%08x%012x', id, list_version)`, rows)
     this.#byText = database.prepare('SELECT id FROM accounts WHERE account = ?').pluck() as Database.Statement<
       [string],
       PersonKey
@@ -43,6 +49,20 @@ export class Accounts {
 
   all(): AccountRow[] {
     return this.#all.all()
+  }
+
+  /** What a start needs of the accounts from a number on. */
+  part(from: PersonKey): PersonPart {
+    const reader = new PackedReader(this.#packed.get(from) ?? null)
+    const persons = new Uint32Array(ROWS_PER_PART)
+    const listVersions = new Float64Array(ROWS_PER_PART)
+    let count = 0
+    for (; reader.hasMore; count++) {
+      persons[count] = reader.number(8)
+      listVersions[count] = reader.number(12)
+    }
+    const next = count === ROWS_PER_PART ? (persons[count - 1] as number) + 1 : -1
+    return { count, persons, listVersions, next }
   }
 
   /** The number of the account with this text id, or null. */

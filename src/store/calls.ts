@@ -40,7 +40,7 @@ export function storeCalls(tables: Tables, wallMs: () => number): Calls {
       if (typeof result !== 'string') codes.remove(code)
       return result
     },
-    listDevices: (account) => (account === null ? [...devices.all(() => {})] : devices.ofAccount(account)),
+    listDevices: (account) => (account === null ? [...devices.all()] : devices.ofAccount(account)),
     removeDevice: (deviceId) => devices.remove(deviceId),
     addApp: (name, now, more) => apps.add(name, Math.floor(now), more),
     listApps: () => apps.all(),
@@ -55,7 +55,7 @@ export function storeCalls(tables: Tables, wallMs: () => number): Calls {
 /** Whether a call changes nothing and needs nothing that waits in the write-behind. */
 export function isRead(call: Call): boolean {
   if (call.method === 'endpoint') return call.args[0].kind === 'find-device'
-  if (call.method === 'hub') return call.args[0].kind === 'get-list'
+  if (call.method === 'hub') return ['get-list', 'get-papers'].includes(call.args[0].kind)
   if (call.method === 'directory') return isDirectoryRead(call.args[0])
   return call.method === 'listAccounts' || call.method === 'listApps' || call.method === 'listWebhooks'
 }
@@ -110,9 +110,12 @@ function endpointReply(tables: Tables, request: EndpointStoreRequest): EndpointS
 }
 
 function hubReply(tables: Tables, request: HubStoreRequest, wallMs: number): HubStoreReply | null {
-  const { accounts, rings, grants, writeBehind, raiseBoot } = tables
+  const { accounts, devices, rings, grants, writeBehind, keepClock } = tables
   if (request.kind === 'get-list') {
     return { kind: 'list', request: request.request, ...accounts.list(request.person) }
+  }
+  if (request.kind === 'get-papers') {
+    return { kind: 'papers', request: request.request, papers: devices.papers(request.device) }
   }
   if (request.kind === 'put-list') {
     const { person, base, version, sealed } = request
@@ -123,7 +126,7 @@ function hubReply(tables: Tables, request: HubStoreRequest, wallMs: number): Hub
     return { kind: 'stored', request: request.request, ok: true, version: 0 }
   }
   if (request.kind === 'put-clock') {
-    raiseBoot(request.seconds)
+    keepClock(request.seconds)
     return null
   }
   if (request.kind === 'drop-grant') {

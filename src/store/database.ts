@@ -9,6 +9,12 @@ import { storeError } from './store-error.js'
 export const APPLICATION_ID = 0x50_4c_4c_54
 
 /**
+ * Page cache, KiB. What a server reads of a large store is rows of one device each, at random: more of it would not be
+ * found in a larger one either, and the system keeps the file in memory as far as there is room.
+ */
+const CACHE_KIB = 4096
+
+/**
  * Opens the database, makes it if there is none, and brings its schema up to date.
  *
  * A commit is on disk when it returns: WAL with synchronous=FULL. Deleted bytes are overwritten (secure_delete). The
@@ -31,6 +37,7 @@ export function openDatabase(file: string): Database.Database {
     database.pragma('secure_delete = ON')
     database.pragma('wal_autocheckpoint = 0')
     database.pragma('temp_store = MEMORY')
+    database.pragma(`cache_size = ${-CACHE_KIB}`)
     database.pragma('trusted_schema = OFF')
     migrate(database)
     return database

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type Database from 'better-sqlite3'
-import { hex } from '../base/bytes.js'
+import { hex, writeU48 } from '../base/bytes.js'
 import { PilotlightError } from '../base/errors.js'
 import { deviceHandle, generationOf, SLOTS_MAX, slotOf, workerOf } from '../endpoint/device-handle.js'
 import type { DeviceHandle, FoundDevice } from '../endpoint/message.js'
-import type { PersonKey } from '../hub/message.js'
+import type { DevicePapers, PersonKey } from '../hub/message.js'
+import { PackedReader, packedRows } from './packed-rows.js'
+import { type DevicePart, ROWS_PER_PART } from './parts.js'
 import { type RowSealer, randomRowKey, rowPlace } from './row-sealer.js'
 import type { DeviceRow, Enrolment } from './store.js'
 
@@ -56,6 +58,10 @@ const DEVICE_COLUMNS = `
   d.public_key AS publicKey, d.created AS createdMs, d.session
   FROM devices d JOIN accounts a ON a.id = d.account`
 
+/** What a start needs of a device, as `PackedReader` reads it: slot, generation, rotation, person, session. */
+const PACKED = `printf('%06x%04x%03x%08x%04x', slot, generation, rotation, account, coalesce(length(session), 0))
+  || coalesce(session, '')`
+
 /** Devices, their slots and their sessions. */
 export class Devices {
   readonly #sealer: RowSealer
@@ -65,12 +71,14 @@ export class Devices {
   readonly #giveSlot: Database.Statement<[number, number, number]>
   readonly #insert: Database.Statement<unknown[]>
   readonly #find: Database.Statement<[Uint8Array], FindRecord>
+  readonly #papers: Database.Statement<[number, number], { publicKey: Buffer; name: string }>
   readonly #commit: Database.Statement<[Uint8Array, number, number, number, number]>
   readonly #save: Database.Statement<[Uint8Array | null, number, number, number]>
   readonly #all: Database.Statement<[], DeviceRecord>
   readonly #ofAccount: Database.Statement<[string], DeviceRecord>
   readonly #byId: Database.Statement<[string], DeviceRecord>
   readonly #delete: Database.Statement<[number]>
+  readonly #packed: Database.Statement<unknown[], Buffer | null>
 
   constructor(database: Database.Database, sealer: RowSealer) {
     this.#sealer = sealer
@@ -87,6 +95,9 @@ export class Devices {
     this.#find = database.prepare(
       'SELECT slot, generation, rotation, psk, stamp AS stampMs FROM devices WHERE public_key = ?',
     )
+    this.#papers = database.prepare(
+      'SELECT public_key AS publicKey, name FROM devices WHERE slot = ? AND generation = ?',
+    )
     this.#commit = database.prepare(
       'UPDATE devices SET session = ?, stamp = max(stamp, ?), rotation = ? WHERE slot = ? AND generation = ?',
     )
@@ -95,6 +106,7 @@ export class Devices {
     this.#ofAccount = database.prepare(`SELECT ${DEVICE_COLUMNS} WHERE a.account = ? ORDER BY d.slot`)
     this.#byId = database.prepare(`SELECT ${DEVICE_COLUMNS} WHERE d.device_id = ?`)
     this.#delete = database.prepare('DELETE FROM devices WHERE slot = ?')
+    this.#packed = packedRows(database, PACKED, `devices WHERE slot >= ? ORDER BY slot LIMIT ${ROWS_PER_PART}`)
   }
 
   /**
@@ -133,6 +145,12 @@ export class Devices {
     return { device, psk, stampMs: row.stampMs, rotation: row.rotation }
   }
 
+  /** Public key and name, or null if there is no such device. */
+  papers(device: DeviceHandle): DevicePapers | null {
+    const row = workerOf(device) === WORKER ? this.#papers.get(slotOf(device), generationOf(device)) : undefined
+    return row === undefined ? null : { publicKey: new Uint8Array(row.publicKey), name: row.name }
+  }
+
   /** Replaces session, rotation and stamp (which never goes back). False if the device is gone. */
   commitSession(device: DeviceHandle, stampMs: number, rotation: number, session: Uint8Array): boolean {
     if (workerOf(device) !== WORKER) return false
@@ -149,9 +167,33 @@ export class Devices {
     this.#save.run(sealed, rotation, slot, generation)
   }
 
-  /** All devices by slot, one at a time. `onUnreadable` hears of each session that does not open; it is null then. */
-  *all(onUnreadable: () => void): Generator<DeviceRow> {
-    for (const record of this.#all.iterate()) yield this.#row(record, onUnreadable)
+  /** All devices by slot, one at a time. A session that does not open is null. */
+  *all(): Generator<DeviceRow> {
+    for (const record of this.#all.iterate()) yield this.#row(record)
+  }
+
+  /** What a start needs of the devices from a slot on. */
+  part(from: number): DevicePart {
+    const packed = this.#packed.get(from) ?? null
+    const reader = new PackedReader(packed)
+    const part = emptyPart(packed?.length ?? 0)
+    let sessionBytes = 0
+    while (reader.hasMore) {
+      const at = part.count++
+      const [slot, generation] = [reader.number(6), reader.number(4)]
+      part.slots[at] = slot
+      part.generations[at] = generation
+      part.rotations[at] = reader.number(3)
+      part.persons[at] = reader.number(8)
+      const sealed = reader.span(reader.number(4))
+      const session = sealed.length === 0 ? null : this.#sealer.open(sessionPlaceOf(slot, generation), sealed)
+      if (session !== null) part.sessions.set(session, sessionBytes)
+      else if (sealed.length > 0) part.unreadable++
+      sessionBytes += session?.length ?? 0
+      part.sessionEnds[at] = sessionBytes
+    }
+    if (part.count === ROWS_PER_PART) part.next = (part.slots[ROWS_PER_PART - 1] as number) + 1
+    return part
   }
 
   /** Devices of the account with this text id. */
@@ -180,10 +222,9 @@ export class Devices {
     return slot < SLOTS_MAX ? { slot, generation: 0, rotation: 0 } : null
   }
 
-  #row(record: DeviceRecord, onUnreadable?: () => void): DeviceRow {
+  #row(record: DeviceRecord): DeviceRow {
     const { slot, generation, session: sealed } = record
     const session = sealed === null ? null : this.#sealer.open(sessionPlace(slot, generation), sealed)
-    if (sealed !== null && session === null) onUnreadable?.()
     return {
       device: deviceHandle(WORKER, slot, generation),
       deviceId: record.deviceId,
@@ -200,6 +241,30 @@ export class Devices {
 
 function pskPlace(slot: number, generation: number): Uint8Array {
   return rowPlace('devices.psk', slot, generation)
+}
+
+const placeOfSession = sessionPlace(0, 0)
+
+/** `sessionPlace`, borrowed until the next call. */
+function sessionPlaceOf(slot: number, generation: number): Uint8Array {
+  writeU48(placeOfSession, placeOfSession.length - 12, slot)
+  writeU48(placeOfSession, placeOfSession.length - 6, generation)
+  return placeOfSession
+}
+
+/** @param packedBytes of all rows: no session in the clear is longer than a sealed one. */
+function emptyPart(packedBytes: number): DevicePart {
+  return {
+    count: 0,
+    slots: new Uint32Array(ROWS_PER_PART),
+    generations: new Uint16Array(ROWS_PER_PART),
+    rotations: new Uint16Array(ROWS_PER_PART),
+    persons: new Uint32Array(ROWS_PER_PART),
+    sessionEnds: new Uint32Array(ROWS_PER_PART),
+    sessions: new Uint8Array(packedBytes),
+    unreadable: 0,
+    next: -1,
+  }
 }
 
 function sessionPlace(slot: number, generation: number): Uint8Array {

@@ -5,10 +5,9 @@ import { PilotlightError } from '../base/errors.js'
 import { ascii } from '../base/text.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { writeBackup } from './backup.js'
-import type { Call, PackedBoot } from './call.js'
+import type { Call } from './call.js'
 import { storeCalls } from './calls.js'
 import { openDatabase, truncateWal, walBytes } from './database.js'
-import { packDevices } from './device-pack.js'
 import { makeFolder, removePartials } from './durable-file.js'
 import { databaseFile } from './folder-layout.js'
 import { type FolderLock, lockFolder } from './folder-lock.js'
@@ -24,9 +23,10 @@ import {
   withoutOldKeys,
   writeKeyFile,
 } from './key-file.js'
+import type { DevicePart, PersonPart } from './parts.js'
 import { finishRestore } from './restore.js'
 import { RowSealer, rowPlace } from './row-sealer.js'
-import type { ServerKeys } from './store.js'
+import type { Boot, ServerKeys } from './store.js'
 import { storeError } from './store-error.js'
 import { openTables, type Tables } from './tables.js'
 import { WRITE_BEHIND_ROWS } from './write-behind.js'
@@ -142,10 +142,10 @@ export class Engine {
   }
 
   /** See `Store.boot`. From here on the store's clock goes on from `wallMs`. */
-  boot(wallMs: number): PackedBoot {
+  boot(wallMs: number): Boot {
     this.#toldWallMs = wallMs
     this.#toldAtMs = this.#monotonicMs()
-    const { accounts, apps, devices, rings, grants, webhooks } = this.#tables
+    const { apps, rings, grants, webhooks, clockSeconds } = this.#tables
     this.#keepKeys(withoutOldKeys(this.#keys, wallMs))
     const bootSeconds = this.#alone(() => {
       this.#expire(wallMs)
@@ -155,11 +155,33 @@ export class Engine {
     const loaded = rings.load()
     const waiting = grants.load()
     let unreadable = loaded.unreadable + waiting.unreadable
-    const packs = packDevices(devices.all(() => unreadable++))
     const keys = serverKeys(this.#keys)
-    const people = { accounts: accounts.all(), packs, apps: apps.all(), webhooks: webhooks.all(() => unreadable++) }
+    const known = { apps: apps.all(), webhooks: webhooks.all(() => unreadable++) }
     const { rings: inFlight, outcomes } = loaded
-    return { bootSeconds, keys, ...people, rings: inFlight, outcomes, grants: waiting.rows, unreadable }
+    return {
+      bootSeconds,
+      clockSeconds: clockSeconds(),
+      keys,
+      ...known,
+      rings: inFlight,
+      outcomes,
+      grants: waiting.rows,
+      unreadable,
+    }
+  }
+
+  /** See `Store.persons`. */
+  persons(from: number): PersonPart {
+    return this.#tables.accounts.part(from)
+  }
+
+  /** See `Store.devices`. */
+  devices(from: number): DevicePart {
+    const { database, devices } = this.#tables
+    const part = devices.part(from)
+    // All pages of the table have been in the cache once; what comes now are single rows.
+    if (part.next < 0) database.pragma('shrink_memory')
+    return part
   }
 
   /** See `Store.rotateKeys`. */

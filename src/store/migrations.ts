@@ -10,9 +10,10 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     boot_seconds INTEGER NOT NULL,  -- Unix seconds of the last start, or more
+    clock_seconds INTEGER NOT NULL, -- how far the server's clock has come at most, whole minutes
     key_check BLOB                  -- sealed under the master key: tells a key file that is not ours
   ) STRICT;
-  INSERT INTO meta (id, boot_seconds) VALUES (1, 0);
+  INSERT INTO meta (id, boot_seconds, clock_seconds) VALUES (1, 0, 0);
 
   -- AUTOINCREMENT: a number is never used again, because a PUID is made of it
   CREATE TABLE accounts (
@@ -23,6 +24,8 @@ export const MIGRATIONS: readonly string[] = [
     list_version INTEGER NOT NULL DEFAULT 0,
     list_sealed BLOB                -- ciphertext from the person's devices
   ) STRICT;
+  -- what a start reads of every account, without the lists
+  CREATE INDEX accounts_versions ON accounts (id, list_version);
 
   CREATE TABLE devices (
     slot INTEGER PRIMARY KEY CHECK (slot BETWEEN 0 AND 16777215),

@@ -2,11 +2,10 @@ import { Worker } from 'node:worker_threads'
 import { PilotlightError } from '../base/errors.js'
 import type { EndpointStoreReply } from '../endpoint/message.js'
 import type { HubStoreReply } from '../hub/message.js'
-import type { AnswerMessage, Call, CallMessage, LoneCall, PackedBoot, ThreadMessage, ThreadOptions } from './call.js'
-import { unpackDevices } from './device-pack.js'
+import type { AnswerMessage, Call, CallMessage, LoneCall, ThreadMessage, ThreadOptions } from './call.js'
 import { defaultKeyFile } from './folder-layout.js'
 import type { StoreNotice } from './health.js'
-import type { Boot, Store } from './store.js'
+import type { Store } from './store.js'
 import { errorMessage, errorOf } from './store-error.js'
 import { isWriteBehind } from './write-behind.js'
 
@@ -24,6 +23,9 @@ export interface StoreOptions {
   onNotice?: (notice: StoreNotice) => void
 }
 
+/** What the thread holds for long is little; without a limit its garbage alone would grow to 30 MB and more. */
+const LIMITS = { maxYoungGenerationSizeMb: 8 }
+
 /**
  * Opens the store of a folder in a thread of its own; on first use it makes database and key file. Only one process can
  * have a folder open: PL_STORE_BUSY says that a server is running.
@@ -40,7 +42,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     onNotice = () => {},
   } = options
   const workerData: ThreadOptions = { folder, keyFile, crypto, newDatabase }
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData })
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits: LIMITS })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   const first = await new Promise<ThreadMessage>((resolve, reject) => {
     worker.on('message', (message: ThreadMessage) => {
@@ -86,11 +88,6 @@ class ThreadStore implements Store {
     void exited.then(() => this.#end(new PilotlightError('PL_STORE_FAILED', 'the thread ended')))
   }
 
-  async boot(wallMs: number): Promise<Boot> {
-    const { packs, ...rest } = (await this.#call({ method: 'boot', args: [wallMs] })) as PackedBoot
-    return { ...rest, devices: unpackDevices(packs) }
-  }
-
   endpoint(...args: Parameters<Store['endpoint']>): Promise<EndpointStoreReply | null> {
     return this.#ask({ method: 'endpoint', args })
   }
@@ -99,6 +96,9 @@ class ThreadStore implements Store {
     return this.#ask({ method: 'hub', args })
   }
 
+  boot = this.#method('boot')
+  persons = this.#method('persons')
+  devices = this.#method('devices')
   addAccount = this.#method('addAccount')
   listAccounts = this.#method('listAccounts')
   removeAccount = this.#method('removeAccount')

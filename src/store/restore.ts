@@ -88,7 +88,9 @@ function stage(file: string, folder: string): void {
     const copy = new Database(partial, { fileMustExist: true, timeout: 0 })
     try {
       copy.transaction(() => {
-        copy.prepare('UPDATE meta SET boot_seconds = max(boot_seconds, ?)').run(bootSecondsOf(folder))
+        copy
+          .prepare('UPDATE meta SET boot_seconds = max(boot_seconds, ?), clock_seconds = max(clock_seconds, ?)')
+          .run(...secondsOf(folder))
         skipKeys(copy, 'accounts')
         skipKeys(copy, 'apps')
       })()
@@ -112,16 +114,17 @@ function skipKeys(database: Database.Database, table: string): void {
   database.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)').run(table, KEYS_SKIPPED)
 }
 
-/** Boot seconds of the store that is being replaced; 0 if there is none or it cannot be read any more. */
-function bootSecondsOf(folder: string): number {
+/** Boot seconds and clock seconds of the store that is being replaced; 0 if there is none or it cannot be read any more. */
+function secondsOf(folder: string): [number, number] {
   const file = databaseFile(folder)
-  if (!existsSync(file)) return 0
+  if (!existsSync(file)) return [0, 0]
   let database: Database.Database | null = null
   try {
     database = new Database(file, { fileMustExist: true, timeout: 0 })
-    return Number(database.prepare('SELECT boot_seconds FROM meta').pluck().get() ?? 0)
+    const row = database.prepare('SELECT boot_seconds, clock_seconds FROM meta').raw().get()
+    return (row as [number, number] | undefined) ?? [0, 0]
   } catch {
-    return 0
+    return [0, 0]
   } finally {
     database?.close()
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { concat, hex, writeU48 } from '../base/bytes.js'
+import { concat, equalBytes, hex, writeU48 } from '../base/bytes.js'
 import { ascii } from '../base/text.js'
 import { type Crypto, KEY_BYTES, NONCE_BYTES, TAG_BYTES } from '../crypto/crypto.js'
 import { deriveKey } from '../crypto/hkdf.js'
@@ -47,6 +47,9 @@ export class RowSealer {
   #epochKey: Uint8Array = new Uint8Array(0)
   #seals = SEALS_PER_EPOCH
   #nonces: Uint8Array = new Uint8Array(0)
+  /** epoch and key of the last `open`: neighbours were often sealed in one epoch */
+  #openedEpoch: Uint8Array = new Uint8Array(0)
+  #openedKey: Uint8Array = new Uint8Array(0)
 
   /**
    * @param crypto primitives.
@@ -68,9 +71,13 @@ export class RowSealer {
   /** What `seal` sealed for this place with this key; null for any other bytes. */
   open(place: Uint8Array, sealed: Uint8Array): Uint8Array | null {
     if (sealed.length < SEAL_BYTES) return null
-    const key = this.#derived(sealed.subarray(0, EPOCH_BYTES))
+    const epoch = sealed.subarray(0, EPOCH_BYTES)
+    if (!equalBytes(epoch, this.#openedEpoch)) {
+      this.#openedKey = this.#derived(epoch)
+      this.#openedEpoch = epoch.slice()
+    }
     const nonce = sealed.subarray(EPOCH_BYTES, EPOCH_BYTES + NONCE_BYTES)
-    return this.#crypto.open(key, nonce, place, sealed.subarray(EPOCH_BYTES + NONCE_BYTES))
+    return this.#crypto.open(this.#openedKey, nonce, place, sealed.subarray(EPOCH_BYTES + NONCE_BYTES))
   }
 
   /** Overwrites the keys in memory. Nothing can be sealed or opened afterwards. */
@@ -78,6 +85,7 @@ export class RowSealer {
     for (const key of this.#keys.values()) key.fill(0)
     this.#keys.clear()
     this.#epochKey.fill(0)
+    this.#openedKey.fill(0)
     this.#key.fill(0)
   }
 

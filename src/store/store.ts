@@ -6,6 +6,7 @@ import type { DeviceHandle, EndpointStoreReply, EndpointStoreRequest } from '../
 import type { AppKey, HubStoreReply, HubStoreRequest, PersonKey } from '../hub/message.js'
 import type { AppRow, NewApp, NewKey } from './app-row.js'
 import type { DirectoryAnswer, DirectoryAsk } from './directory-message.js'
+import type { DevicePart, PersonPart } from './parts.js'
 
 // Its word for an application; who speaks with the store finds it here.
 export type { AppRow } from './app-row.js'
@@ -69,9 +70,9 @@ export interface ServerKeys {
 export interface Boot {
   /** max(stored + 1, Unix seconds), stored before the promise settles */
   bootSeconds: number
+  /** of `put-clock`; 0 none */
+  clockSeconds: number
   keys: ServerKeys
-  accounts: AccountRow[]
-  devices: DeviceRow[]
   apps: AppRow[]
   rings: StoredRing[]
   /** ends of rings that webhooks are still to tell */
@@ -80,14 +81,18 @@ export interface Boot {
   /** rows of consents that no device has yet */
   grants: Uint8Array[]
   /**
-   * sessions (null above) and rings, outcomes, webhooks and consents (left out) whose sealed bytes did not open: moved,
-   * changed or damaged; 0 is normal
+   * rings, outcomes, webhooks and consents (left out) whose sealed bytes did not open: moved, changed or damaged; 0 is
+   * normal. Sessions: see `DevicePart`
    */
   unreadable: number
 }
 
 export interface Store {
   boot(wallMs: number): Promise<Boot>
+  /** After `boot`: persons by key, from `from` on, in parts; see `partsOf`. */
+  persons(from: PersonKey): Promise<PersonPart>
+  /** After `boot`: devices by slot, from `from` on, in parts; see `partsOf`. */
+  devices(from: number): Promise<DevicePart>
   /** Endpoint and hub requests; resolves with null for those without a reply. */
   endpoint(request: EndpointStoreRequest): Promise<EndpointStoreReply | null>
   hub(request: HubStoreRequest): Promise<HubStoreReply | null>

@@ -25,8 +25,10 @@ export interface Tables {
   readonly sessions: Sessions
   readonly webhooks: WebhookConfigs
   readonly writeBehind: WriteBehind
-  /** The next start is later than this, Unix seconds. */
-  raiseBoot(seconds: number): void
+  /** The server's clock has come as far as this, Unix seconds, and does not go back behind it. */
+  keepClock(seconds: number): void
+  /** The greatest of these; 0 none. */
+  clockSeconds(): number
 }
 
 /**
@@ -44,7 +46,8 @@ export function openTables(
   const sealer = new RowSealer(crypto, masterKey)
   const devices = new Devices(database, sealer)
   const rings = new Rings(database, crypto, sealer)
-  const raiseBoot = database.prepare<[number]>('UPDATE meta SET boot_seconds = max(boot_seconds, ?)')
+  const keepClock = database.prepare<[number]>('UPDATE meta SET clock_seconds = max(clock_seconds, ?)')
+  const clockSeconds = database.prepare<[], number>('SELECT clock_seconds FROM meta').pluck()
   return {
     database,
     accounts: new Accounts(database),
@@ -56,6 +59,7 @@ export function openTables(
     sessions: new Sessions(database, crypto, deriveKey(crypto, masterKey, 'pilotlight session token')),
     webhooks: new WebhookConfigs(database, sealer),
     writeBehind: new WriteBehind(devices, rings, health),
-    raiseBoot: (seconds) => void raiseBoot.run(seconds),
+    keepClock: (seconds) => void keepClock.run(seconds),
+    clockSeconds: () => clockSeconds.get() ?? 0,
   }
 }

@@ -8,9 +8,17 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.js'
 import { nobleCrypto } from '../crypto/noble.js'
 import { nativeCrypto } from '../native/crypto-native.js'
-import type { AnswerMessage, Call, CallMessage, LoneCall, ThreadMessage, ThreadOptions } from './call.js'
-import { packBuffers } from './device-pack.js'
+import {
+  type AnswerMessage,
+  type Call,
+  type CallMessage,
+  LONE_METHODS,
+  type LoneCall,
+  type ThreadMessage,
+  type ThreadOptions,
+} from './call.js'
 import { type Engine, openEngine } from './engine.js'
+import { partBuffers } from './parts.js'
 import { errorMessage, storeError } from './store-error.js'
 import { WRITE_BEHIND_MS, WRITE_BEHIND_ROWS } from './write-behind.js'
 
@@ -103,10 +111,11 @@ function runLone(engine: Engine, call: LoneCall & { id: number }, stop: () => vo
     return
   }
   try {
-    if (call.method === 'boot') {
-      const boot = engine.boot(...call.args)
-      post([{ id, value: boot }], packBuffers(boot.packs))
-    } else post([{ id, value: engine.rotateKeys(...call.args) }])
+    if (call.method === 'persons' || call.method === 'devices') {
+      const part = call.method === 'persons' ? engine.persons(...call.args) : engine.devices(...call.args)
+      post([{ id, value: part }], partBuffers(part))
+    } else if (call.method === 'boot') post([{ id, value: engine.boot(...call.args) }])
+    else post([{ id, value: engine.rotateKeys(...call.args) }])
   } catch (error) {
     fail(error)
   }
@@ -149,7 +158,7 @@ function warned(engine: Engine, body: () => void): boolean {
 }
 
 function isLone(call: CallMessage): call is LoneCall & { id: number } {
-  return ['boot', 'rotateKeys', 'backup', 'close'].includes(call.method)
+  return (LONE_METHODS as readonly string[]).includes(call.method)
 }
 
 function post(message: ThreadMessage, transfer: ArrayBuffer[] = []): void {

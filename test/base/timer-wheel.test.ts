@@ -6,6 +6,12 @@ import { TimerWheel } from '../../src/base/timer-wheel.js'
 /** The obvious implementation: a Map. */
 class NaiveTimers {
   readonly due = new Map<number, number>()
+  /** what an owner of slots knows: the last time of each, armed or not */
+  readonly known = new Map<number, number>()
+  arm(slot: number, due: number): void {
+    this.due.set(slot, due)
+    this.known.set(slot, due)
+  }
   nextDue(): number {
     return Math.min(Number.POSITIVE_INFINITY, ...this.due.values())
   }
@@ -67,7 +73,7 @@ function expireBoth(
     } else {
       const due = change.inMs > 100 ? nowMs + change.inMs : Math.max(0, nowMs - 50 + change.inMs)
       wheel.arm(change.slot, due)
-      naive.due.set(change.slot, due)
+      naive.arm(change.slot, due)
     }
   })
   if (expected.size > 0) throw new Error(`not fired at ${nowMs}: ${JSON.stringify([...expected])}`)
@@ -75,20 +81,22 @@ function expireBoth(
 }
 let lastFired: number[] = []
 
-t.test('the wheel does what a Map of timers does', async (t) => {
+t.test('the wheel does what a Map of timers does, whoever keeps the times', async (t) => {
   fc.assert(
     fc.property(
+      fc.boolean(),
       fc.double({ min: 0, max: 1e12, noNaN: true }),
       fc.array(operation, { maxLength: 60 }),
-      (startMs, operations) => {
-        const wheel = new TimerWheel(startMs, 3)
+      (hasOwner, startMs, operations) => {
         const naive = new NaiveTimers()
+        const dueOf = (slot: number): number => naive.known.get(slot) as number
+        const wheel = new TimerWheel(startMs, 3, hasOwner ? dueOf : null)
         let nowMs = startMs
         for (const step of operations) {
           if (step.kind === 'arm') {
             const due = Math.max(0, nowMs + step.inMs)
             wheel.arm(step.slot, due)
-            naive.due.set(step.slot, due)
+            naive.arm(step.slot, due)
           } else if (step.kind === 'cancel') {
             wheel.cancel(step.slot)
             naive.due.delete(step.slot)
@@ -228,4 +236,60 @@ t.test('odd arguments', async (t) => {
   t.equal(fired, 0)
   wheel.expire(1e17, () => fired++)
   t.equal(fired, 1)
+})
+
+t.test('a slot that was put off hides none that is due before it', async (t) => {
+  for (const armed of [3, 10, 70, 100, 5000]) {
+    for (const other of [armed + 0.5, armed + 1, armed + 64, armed + 5000, armed + 2 ** 31]) {
+      const due = [armed, other]
+      const wheel = new TimerWheel(3, 4, (slot) => due[slot] as number)
+      wheel.arm(0, armed)
+      wheel.arm(1, other)
+      due[0] = other + 1_000_000
+      const fired: number[] = []
+      let calls = 0
+      while (fired.length === 0 && ++calls < 50) {
+        const nowMs = wheel.nextDue()
+        t.ok(nowMs <= other, `${armed} ${other}`)
+        wheel.expire(nowMs, (slot) => fired.push(slot))
+      }
+      t.same(fired, [1])
+      t.ok(calls <= 12, `${calls} calls`)
+    }
+  }
+})
+
+t.test('a slot whose owner says a later time than it was armed for fires at that time, once', async (t) => {
+  for (const later of [100.25, 100.75, 101, 163, 164, 5000.5, 2 ** 31 + 0.5]) {
+    for (const looks of [[], [100], [100, 100.25], [100.9], [130], [163.5]]) {
+      const wheel = new TimerWheel(3, 4, () => due)
+      let due = 100
+      let fired = 0
+      wheel.arm(17, due)
+      due = later
+      for (const nowMs of looks.filter((ms) => ms < later)) wheel.expire(nowMs, () => fired++)
+      t.equal(fired, 0)
+      for (let calls = 0; fired === 0 && calls < 50; calls++) {
+        const nowMs = wheel.nextDue()
+        t.ok(nowMs <= later)
+        wheel.expire(nowMs, () => t.equal(nowMs, later, `${later} ${looks}`) && fired++)
+      }
+      t.equal(fired, 1)
+      t.equal(wheel.nextDue(), Number.POSITIVE_INFINITY)
+    }
+  }
+})
+
+t.test('a slot costs 16 bytes, or 8 where its owner keeps the time', async (t) => {
+  for (const [bytes, dueOf] of [
+    [16, null],
+    [8, () => 5],
+  ] as const) {
+    const wheel = new TimerWheel(0, 12, dueOf)
+    t.equal(wheel.allocatedBytes, 0)
+    wheel.arm(4095, 5)
+    t.equal(wheel.allocatedBytes, 4096 * bytes)
+    wheel.arm(4096, 5)
+    t.equal(wheel.allocatedBytes, 2 * 4096 * bytes)
+  }
 })

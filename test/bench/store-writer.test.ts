@@ -12,9 +12,9 @@ import { SeededRandom } from '../../src/base/seeded-random.js'
 import { type Core, loadCore } from '../../src/io/core.js'
 import { Driver } from '../../src/io/driver.js'
 import { nativeCrypto } from '../../src/native/crypto-native.js'
-import { unpackDevices } from '../../src/store/device-pack.js'
 import { openEngine } from '../../src/store/engine.js'
 import { defaultKeyFile } from '../../src/store/folder-layout.js'
+import type { DeviceRow } from '../../src/store/store.js'
 
 const DEVICES = 1_000
 const WALL_MS = Date.UTC(2026, 5, 1)
@@ -26,9 +26,12 @@ function stored(t: Test, plan: { devices: number; live?: number; apps?: number; 
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const facts = writeStore(crypto, { seed: '1', ...plan, folder, wallMs: WALL_MS })
   const engine = openEngine({ folder, keyFile: defaultKeyFile(folder), crypto })
-  const { packs, ...rest } = engine.boot(WALL_MS + 60_000)
-  engine.close()
-  return { facts, boot: { ...rest, devices: unpackDevices(packs) } }
+  t.teardown(() => engine.close())
+  const store = {
+    persons: async (from: number) => engine.persons(from),
+    devices: async (from: number) => engine.devices(from),
+  }
+  return { facts, engine, store, boot: engine.boot(WALL_MS + 60_000) }
 }
 
 /** Devices and core, joined by function calls; the clock stands until it is moved. */
@@ -80,12 +83,19 @@ t.test('1,000 devices have 834 accounts, every fifth account has two', async (t)
 })
 
 t.test('a server starts on a generated store: its devices ping, and are in contact without a handshake', async (t) => {
-  const { facts, boot } = stored(t, { devices: DEVICES, apps: 10 })
+  const { facts, boot, store } = stored(t, { devices: DEVICES, apps: 10 })
   t.match(facts, { devices: DEVICES, live: DEVICES, accounts: 834 })
-  t.equal(boot.devices.length, DEVICES)
-  t.equal(boot.accounts.length, 834)
+  t.equal((await store.devices(0)).count, DEVICES)
+  t.equal((await store.persons(0)).count, 834)
   t.equal(boot.unreadable, 0)
-  const core = loadCore({ boot, crypto, silenceMaxS: 1800, now: { monotonicMs: 0, wallMs: WALL_MS }, observer: null })
+  const core = await loadCore({
+    boot,
+    store,
+    crypto,
+    silenceMaxS: 1800,
+    now: { monotonicMs: 0, wallMs: WALL_MS },
+    observer: null,
+  })
   t.match(core.sessions, { loaded: DEVICES, unreadable: 0 })
   // Its first answer is lost: the device repeats, and gets there.
   const { fleet, driver, ping, sizes, clock } = joined(facts, core, (nth) => nth === 0)
@@ -111,14 +121,16 @@ t.test('a server starts on a generated store: its devices ping, and are in conta
 })
 
 t.test('devices beyond the live ones have no session and a real public key', async (t) => {
-  const { facts, boot } = stored(t, { devices: 20, live: 12 })
+  const { facts, engine } = stored(t, { devices: 20, live: 12 })
+  const devices = engine.run([{ method: 'listDevices', args: [null] }])[0] as unknown as { value: DeviceRow[] }
   t.equal(facts.live, 12)
-  t.equal(boot.devices.filter(({ session }) => session !== null).length, 12)
+  t.equal(devices.value.filter(({ session }) => session !== null).length, 12)
   const identities = new Identities(crypto, '1')
   for (let device = 12; device < 20; device++) {
-    t.strictSame(boot.devices[device]?.publicKey, crypto.publicKey(identities.of(device).secretKey))
+    t.strictSame(devices.value[device]?.publicKey, crypto.publicKey(identities.of(device).secretKey))
   }
   t.notSame(identities.of(3), new Identities(crypto, '2').of(3), 'another seed, other devices')
+  engine.close()
   t.throws(() => writeStore(crypto, { folder: facts.folder, seed: '1', devices: 1 }), /accounts already/)
 })
 

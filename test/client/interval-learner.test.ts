@@ -144,7 +144,7 @@ t.test('[R-7.1-5] the server waits exactly for the learnt interval and its grace
   t.equal(record.customSilenceS, seconds)
   t.equal(record.ping & 15, 15)
   phone.sleeps = true
-  const lastMs = record.lastHeardMs
+  const lastMs = record.silentFromMs
   world.pair.takeEvents()
   const lostMs = lastMs + seconds * 1000 + 10_000 + (seconds * 1000) / 16
   world.pair.advance(Math.ceil(lostMs) - 1 - world.now.monotonicMs)

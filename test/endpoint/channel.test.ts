@@ -276,7 +276,7 @@ t.test('a packet of a session of nobody, worker or slot that is not ours is sile
   t.same(fewer.deliver(device.ping(), A), [])
   t.equal(other.dropped('cid'), 1)
   t.equal(fewer.dropped('cid'), 1)
-  t.equal(pair.endpoint.metrics().recordBytes, 4096 * 224)
+  t.equal(pair.endpoint.metrics().recordBytes, 4096 * 176)
 })
 
 /** A connection ID as the server makes it: taken from a handshake of that slot. */

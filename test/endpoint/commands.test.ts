@@ -212,5 +212,5 @@ t.test('options out of range are refused', async (t) => {
     handshakesPerSecondBeforeCookie: 200,
     pendingHandshakesMax: 1024,
   })
-  t.equal(Offset.cid, 224)
+  t.equal(Offset.cid, 188)
 })

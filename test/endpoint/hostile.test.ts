@@ -15,7 +15,7 @@ const PING = { kind: 'ping', state: 'active', silenceClass: 4 } as const
 /** Bytes of a slot's record, without its count of failed opens. */
 function recordOf(pair: Pair, slot: number): string {
   const bytes = pair.slab.view().at(slot).snapshot()
-  bytes.fill(0, Offset.failedOpens, Offset.failedOpens + 8)
+  bytes.fill(0, Offset.failedOpens, Offset.failedOpens + 2)
   return hex(bytes)
 }
 

@@ -4,6 +4,7 @@ import { SeededRandom } from '../../src/base/seeded-random.js'
 import type { Crypto } from '../../src/crypto/crypto.js'
 import { Admission } from '../../src/endpoint/admission.js'
 import { TokenBucket } from '../../src/endpoint/token-bucket.js'
+import { Offset } from '../../src/session/record.js'
 import { testCrypto } from '../support/crypto.js'
 import { flipped } from '../support/hostile-bytes.js'
 import { addressOf, Pair } from '../support/pair.js'
@@ -171,9 +172,9 @@ t.test('[R-3-3] no answer to what was not authenticated is above 0.6 of it', asy
   check(message1, busy.deliver(message1, A), 'cookie')
   const withCookie = other.message1({ cookie: new Uint8Array(16) })
   check(withCookie, busy.deliver(withCookie, A), 'cookie again')
-  device.view.write(224, Uint8Array.of(9, 9, 9, 9, 9))
+  device.view.write(Offset.cid, Uint8Array.of(9, 9, 9, 9, 9))
   for (let i = 0; i < 400; i++) {
-    device.view.write(224, pair.random.fill(new Uint8Array(5)))
+    device.view.write(Offset.cid, pair.random.fill(new Uint8Array(5)))
     const stray = device.seal([])
     check(stray, pair.deliver(stray, A), 'reset')
   }

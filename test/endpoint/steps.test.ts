@@ -457,7 +457,7 @@ t.test('a STEP from an address that is not proven: STEPPED goes to the proven on
 })
 
 t.test('a record has the bytes that it had', async (t) => {
-  t.same(RECORD_BYTES, { server: 224, device: 312 })
+  t.same(RECORD_BYTES, { server: 176, device: 272 })
 })
 
 t.test(

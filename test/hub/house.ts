@@ -43,6 +43,7 @@ export const BLOCKED = 8
 /** What survives a crash. */
 export interface Disk {
   bootSeconds: number
+  clockSeconds: number
   persons: Map<number, { version: number; sealed: Uint8Array | null }>
   devices: Map<number, { person: number; name: string; key: Uint8Array }>
   rings: Map<string, Uint8Array>
@@ -175,6 +176,7 @@ export class House {
     this.random = new SeededRandom(seed)
     this.disk = disk ?? {
       bootSeconds: Math.floor(BOOTED_MS / 1000),
+      clockSeconds: 0,
       persons: new Map(),
       devices: new Map(),
       rings: new Map(),
@@ -196,6 +198,7 @@ export class House {
       random: this.random.fork(this.disk.bootSeconds),
       puidKey: PUID_KEY,
       bootSeconds: this.disk.bootSeconds,
+      clockSeconds: this.disk.clockSeconds,
       bootedMs: this.bootedMs,
       bootedMonotonicMs: this.bootedMonotonicMs,
       zones: zoneTable,
@@ -203,7 +206,7 @@ export class House {
     })
     for (const [app, id] of APP_IDS) hub.addApp(app, id, `app ${app}`)
     for (const [person, { version }] of this.disk.persons) hub.addPerson(person, version)
-    for (const [device, { person, name, key }] of this.disk.devices) hub.addDevice(device, person, name, key)
+    for (const [device, { person }] of this.disk.devices) hub.addDevice(device, person)
     for (const row of this.disk.rings.values()) hub.loadRing(row)
     for (const row of this.disk.grants.values()) hub.loadGrant(row)
     return hub
@@ -223,7 +226,7 @@ export class House {
     const key = new Uint8Array(32).fill(slot + 1)
     this.disk.devices.set(phone.handle, { person, name, key })
     this.phones.push(phone)
-    this.ask({ kind: 'device-added', person, device: phone.handle, name, publicKey: key, rotation: 0 })
+    this.ask({ kind: 'device-added', person, device: phone.handle, rotation: 0 })
     return phone
   }
 
@@ -429,6 +432,11 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
       const { version, sealed } = disk.persons.get(request.person) ?? { version: 0, sealed: null }
       return { kind: 'list', request: request.request, version, sealed }
     }
+    case 'get-papers': {
+      const row = disk.devices.get(request.device)
+      const papers = row === undefined ? null : { publicKey: row.key, name: row.name }
+      return { kind: 'papers', request: request.request, papers }
+    }
     case 'put-ring':
       disk.rings.set(hex(request.ring), request.row)
       if (request.outcome != null) disk.outcomes.set(hex(request.ring), request.outcome)
@@ -437,7 +445,7 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
       disk.grants.set(hex(request.grant), request.row)
       return { kind: 'stored', request: request.request, ok: true, version: 0 }
     case 'put-clock':
-      disk.bootSeconds = Math.max(disk.bootSeconds, request.seconds)
+      disk.clockSeconds = Math.max(disk.clockSeconds, request.seconds)
       return null
     case 'drop-grant':
       disk.grants.delete(hex(request.grant))
@@ -452,6 +460,7 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
 }
 
 function refusal(request: HubStoreRequest): HubStoreReply | null {
+  if (request.kind === 'get-papers') return { kind: 'papers', request: request.request, papers: null }
   if (request.kind === 'get-list' || !('request' in request)) return null
   return { kind: 'stored', request: request.request, ok: false, version: 0 }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { BlockPool, UNIT_BYTES, UNITS_MAX } from '../../src/presence/block-pool.js'
-import { Column } from '../../src/presence/column.js'
+import { Column, LongColumn } from '../../src/presence/column.js'
 
 t.test('blocks never overlap, and what is given back is used again', (t) => {
   const step = fc.record({ units: fc.integer({ min: 1, max: UNITS_MAX }), gives: fc.boolean(), which: fc.nat() })
@@ -73,9 +73,19 @@ t.test('columns: zero until written, sparse rows, the next that is used', (t) =>
   t.equal(column.nextUsed(0), 5)
   t.equal(column.nextUsed(6), 2 ** 30 - 1)
   t.equal(column.nextUsed(2 ** 30), -1)
-  const spans = Column.spans(32)
-  spans.span(1).fill(7)
-  t.equal(spans.span(0)[31], 0)
-  t.same(spans.span(1), new Uint8Array(32).fill(7))
+  t.end()
+})
+
+t.test('a column of 48 bits', (t) => {
+  const column = new LongColumn()
+  t.equal(column.get(77), 0)
+  t.equal(column.allocatedBytes, 0)
+  const values = [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 1_800_000_000_123, 2 ** 48 - 1]
+  for (const [row, value] of values.entries()) column.set(row * 4095, value)
+  t.same(
+    values.map((_, row) => column.get(row * 4095)),
+    values,
+  )
+  t.equal(column.allocatedBytes, 6 * 4096 * 6)
   t.end()
 })

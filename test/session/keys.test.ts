@@ -10,6 +10,7 @@ import {
   deriveD2s,
   dropLastKey,
   receiveKeyFor,
+  serverBootOf,
   startKeys,
   takeDeviceBoot,
 } from '../../src/session/keys.js'
@@ -60,9 +61,9 @@ t.test('[R-5.3-4] when D changes both keys change, and the numbers of both direc
     view.high = 7
     view.bitmapLow = 1
     view.bitmapHigh = 1
-    view.confirmedNumber = 5
-    view.answerNumber = 6
     view.sendNumber = 2 ** 40
+    view.confirmedNumber = 2 ** 40 - 6
+    view.answerNumber = 2 ** 40 - 5
     view.raise(SessionFlag.skipPending)
     changeDeviceBoot(view, end.context, D)
     const [receive, send] = end.role === 'server' ? [d2s(D), s2d(ZERO, D)] : [s2d(ZERO, D), d2s(D)]
@@ -78,24 +79,26 @@ t.test('[R-5.3-4] when D changes both keys change, and the numbers of both direc
 })
 
 t.test('when S changes the s2d key changes, and d2s goes on', async (t) => {
-  const S = bootValue(4000, new End('server', 1).random)
   const { server, device } = linked()
+  const S = server.boot
   server.view.high = 7
-  server.view.confirmedNumber = 9
+  server.view.confirmedNumber = server.view.sendNumber - 9
   const lastSend = server.view.sendNumber
   changeServerBoot(server.view, server.context, S)
   t.same(keysOf(server.view), [d2s(ZERO), s2d(S, ZERO)])
+  t.same(serverBootOf(server.view, server.context), S)
   t.equal(server.view.high, 7)
   t.equal(server.view.confirmedNumber, -1)
   t.not(server.view.sendNumber, lastSend)
   device.view.high = 7
-  device.view.confirmedNumber = 9
   const { sendNumber } = device.view
+  device.view.confirmedNumber = sendNumber - 9
   changeServerBoot(device.view, device.context, S)
   t.same(keysOf(device.view), [s2d(S, ZERO), d2s(ZERO)])
   t.equal(device.view.high, -1)
-  t.same([device.view.confirmedNumber, device.view.sendNumber], [9, sendNumber])
+  t.same([device.view.confirmedNumber, device.view.sendNumber], [sendNumber - 9, sendNumber])
   t.same(device.view.read(Offset.serverBoot, new Uint8Array(12)), S)
+  t.throws(() => changeServerBoot(server.view, server.context, new Uint8Array(12)), /bug/, 'no other than its own')
   t.throws(() => changeServerBoot(device.view, device.context, new Uint8Array(13)), /bug/)
 })
 

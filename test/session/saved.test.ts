@@ -1,5 +1,6 @@
 import t from 'tap'
 import { concat, hex, writeU48 } from '../../src/base/bytes.js'
+import { deriveReceiveKey, receiveKeyFor } from '../../src/session/keys.js'
 import { Offset, SessionFlag } from '../../src/session/record.js'
 import { loadSession, SAVED_SESSION_BYTES, saveSession } from '../../src/session/saved.js'
 import { addressOf, bootValue } from '../support/pair.js'
@@ -41,21 +42,23 @@ t.test('what was saved by a server is loaded, unconfirmed, with everything up to
   view.customSilenceS = 77
   view.announcedKey = 99
   view.raise(SessionFlag.spareKnown | SessionFlag.inContact)
-  view.lastHeardMs = 5
+  view.silentFromMs = 5
   const next = new End('server', 3000)
   next.view.rotation = 4
   next.view.raise(SessionFlag.owned)
   t.equal(loadSession(next.view, next.context, saveSession(view)), true)
-  t.equal(next.view.flags, SessionFlag.owned | SessionFlag.inUse | SessionFlag.spareKnown)
+  t.equal(next.view.flags, SessionFlag.owned | SessionFlag.inUse | SessionFlag.spareKnown | SessionFlag.keyPending)
   t.same([next.view.high, next.view.bitmapLow, next.view.bitmapHigh], [1000, 0xffffffff, 0xffffffff])
   t.same([next.view.failedOpens, next.view.customSilenceS, next.view.announcedKey], [5, 77, 99])
   t.equal(next.view.rotation, 4)
   t.equal(next.view.isProven(addressOf(9)), true)
   t.same(saveSession(next.view), saveSession(view))
   const key = new Uint8Array(32)
-  const { device } = linked()
-  device.view.write(Offset.deviceBoot, view.read(Offset.deviceBoot, new Uint8Array(12)))
-  t.not(hex(next.view.read(Offset.receiveKey, key)), '00'.repeat(32))
+  t.equal(hex(next.view.read(Offset.receiveKey, key)), '00'.repeat(32), 'no key before a packet comes')
+  deriveReceiveKey(next.view, next.context)
+  const boot = view.read(Offset.deviceBoot, new Uint8Array(12))
+  t.same(next.view.read(Offset.receiveKey, key), receiveKeyFor(view, server.context, boot))
+  t.same([next.view.has(SessionFlag.keyPending), next.view.high], [false, 1000])
   t.equal(hex(next.view.read(Offset.sendKey, key)), '00'.repeat(32), 'no s2d key before S is ours')
 })
 
@@ -94,11 +97,11 @@ t.test('what the record held before is wiped', async (t) => {
   const { server } = linked()
   const saved = saveSession(server.view)
   const next = new End('server', 3000)
-  next.view.write(0, new Uint8Array(224).fill(0x55))
+  next.view.write(0, new Uint8Array(176).fill(0x55))
   next.view.flags = SessionFlag.confirmed | SessionFlag.inContact | SessionFlag.bootPending
   loadSession(next.view, next.context, saved)
-  t.same([next.view.lastHeardMs, next.view.quietUntilMs, next.view.ping, next.view.high], [0, 0, 0, -1])
-  t.equal(next.view.flags, SessionFlag.inUse)
+  t.same([next.view.silentFromMs, next.view.ping, next.view.high], [0, 0, -1])
+  t.equal(next.view.flags, SessionFlag.inUse | SessionFlag.keyPending)
 })
 
 t.test('bytes of another version, role or length are refused and change nothing', async (t) => {

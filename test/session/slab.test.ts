@@ -6,20 +6,19 @@ import type { SessionView } from '../../src/session/view.js'
 
 /** Every number field, where it lies, and a value that fills it. */
 const NUMBERS = [
-  ['sendNumber', Offset.sendNumber, 8, 2 ** 48 - 1],
-  ['confirmedNumber', Offset.confirmedNumber, 8, 2 ** 47],
-  ['answerNumber', Offset.answerNumber, 8, -1],
+  ['sendNumber', Offset.sendNumber, 8, 2 ** 48],
   ['high', Offset.high, 8, 77],
   ['bitmapLow', Offset.window, 4, 0xffffffff],
   ['bitmapHigh', Offset.window + 4, 4, 0x80000001],
-  ['failedOpens', Offset.failedOpens, 8, 2 ** 36],
-  ['lastHeardMs', Offset.lastHeard, 8, 123456.5],
-  ['quietUntilMs', Offset.quietUntil, 8, 9.25],
+  ['failedOpens', Offset.failedOpens, 2, 0xfffe],
+  ['silentFromMs', Offset.silentFrom, 6, 2 ** 45 - 1 / 8],
   ['rotation', Offset.rotation, 2, 1023],
   ['generation', Offset.generation, 2, 65535],
   ['customSilenceS', Offset.customSilence, 2, 1800],
-  ['flags', Offset.flags, 4, 0x7fffffff],
+  ['stepSecond', Offset.stepSecond, 2, 65535],
+  ['flags', Offset.flags, 2, 0xffff],
   ['ping', Offset.ping, 1, 47],
+  ['epoch', Offset.epoch, 1, 255],
   ['announcedKey', Offset.announcedKey, 4, 0xdeadbeef],
 ] as const
 const DEVICE_NUMBERS = [
@@ -28,19 +27,19 @@ const DEVICE_NUMBERS = [
   ['lastBitmapHigh', Offset.lastWindow + 4, 4, 7],
 ] as const
 
-t.test('a record has 224 B at a server, 312 B at a device', async (t) => {
-  t.same(RECORD_BYTES, { server: 224, device: 312 })
+t.test('a record has 176 B at a server, 272 B at a device', async (t) => {
+  t.same(RECORD_BYTES, { server: 176, device: 272 })
   const slab = new SessionSlab('server', 10)
   slab.view().at(0)
-  t.equal(slab.allocatedBytes, 10 * 224)
-  t.equal(slab.recordBytes, 224)
-  t.equal(new SessionSlab('device', 1).view().at(0).snapshot().length, 312)
+  t.equal(slab.allocatedBytes, 10 * 176)
+  t.equal(slab.recordBytes, 176)
+  t.equal(new SessionSlab('device', 1).view().at(0).snapshot().length, 272)
 })
 
 t.test('each field keeps its value and touches its own bytes only', async (t) => {
   const view = new SessionSlab('device', 3).view().at(1)
   for (const [name, offset, bytes, value] of [...NUMBERS, ...DEVICE_NUMBERS]) {
-    view.wipe(0, 312)
+    view.wipe(0, 272)
     view[name] = value
     t.equal(view[name], value, name)
     const touched = [...view.snapshot().entries()].filter(([, byte]) => byte !== 0).map(([at]) => at)
@@ -71,6 +70,8 @@ t.test('fields do not overlap', async (t) => {
     [Offset.deviceBoot, 12],
     [Offset.serverBoot, 12],
     [Offset.address, 18],
+    [Offset.confirmedBehind, 1],
+    [Offset.answerBehind, 1],
     [Offset.cid, 5],
     [Offset.token, 12],
     [Offset.spareCid, 5],
@@ -91,12 +92,12 @@ t.test('memory comes by segments of 4096 slots, and only for slots that are writ
   const slab = new SessionSlab('server', 1 << 24)
   t.equal(slab.allocatedBytes, 0)
   const view = slab.view()
-  t.equal(slab.allocatedBytes, 4096 * 224)
+  t.equal(slab.allocatedBytes, 4096 * 176)
   t.equal(slab.has(4095), true)
   t.equal(slab.has(4096), false)
   t.equal(slab.has(1 << 24), false)
   view.at((1 << 24) - 1).ping = 3
-  t.equal(slab.allocatedBytes, 2 * 4096 * 224)
+  t.equal(slab.allocatedBytes, 2 * 4096 * 176)
   t.equal(slab.has((1 << 24) - 1), true)
   t.equal(view.at((1 << 24) - 1).ping, 3)
   t.throws(() => view.at(1 << 24), /bug: slot in range/)
@@ -117,7 +118,7 @@ t.test('records agree with a naive model', async (t) => {
   for (let i = 0; i < 5000; i++) {
     const slot = [0, 1, 4095, 4096, 8191, 8192, 8999][random.int(7)]!
     const [name, , bytes] = NUMBERS[random.int(NUMBERS.length)]!
-    const value = random.int(bytes === 8 ? 2 ** 48 : 2 ** (bytes * 8 - 1))
+    const value = random.int(bytes === 8 ? 2 ** 48 : bytes === 6 ? 2 ** 45 : 2 ** (bytes * 8 - 1))
     view.at(slot)[name] = value
     model.set(`${slot} ${name}`, value)
     t.equal(view.slot, slot)
@@ -139,15 +140,16 @@ t.test('bytes go in and out, and are compared', async (t) => {
   boot[11] = 12
   boot[0] = 0
   t.equal(view.matches(Offset.deviceBoot, boot), false)
-  view.copy(Offset.deviceBoot, Offset.serverBoot, 12)
-  t.same(view.read(Offset.serverBoot, new Uint8Array(12)), view.read(Offset.deviceBoot, new Uint8Array(12)))
+  view.copy(Offset.deviceBoot, Offset.root, 12)
+  t.same(view.read(Offset.root, new Uint8Array(12)), view.read(Offset.deviceBoot, new Uint8Array(12)))
   t.ok(
     view
       .snapshot()
-      .subarray(120)
+      .subarray(132)
       .every((byte) => byte === 0),
   )
-  view.wipe(Offset.deviceBoot, 24)
+  view.wipe(Offset.deviceBoot, 12)
+  view.wipe(Offset.root, 12)
   t.ok(view.snapshot().every((byte) => byte === 0))
   t.equal(view.role, 'server')
 })
@@ -176,9 +178,11 @@ t.test('flags', async (t) => {
   const bits = Object.values(SessionFlag)
   t.equal(
     bits.reduce((sum, bit) => sum | bit, 0),
-    2 ** bits.length - 1,
-    'one bit each',
+    0xffff,
+    '16 bits',
   )
+  const shared = bits.filter((bit, at) => bits.indexOf(bit) !== at)
+  t.same(shared, [SessionFlag.hasSpare], 'one bit each, but for one that the two roles share')
 })
 
 function fill(view: SessionView): void {
@@ -196,8 +200,9 @@ t.test('a cleared session keeps its owner and rotation, nothing else', async (t)
   t.equal(view.rotation, 10)
   t.equal(view.flags, SessionFlag.owned | SessionFlag.dead)
   t.same([view.confirmedNumber, view.answerNumber, view.high], [-1, -1, -1])
-  t.ok(view.read(0, new Uint8Array(120)).every((byte) => byte === 0))
-  t.equal(view.failedOpens + view.lastHeardMs + view.quietUntilMs + view.customSilenceS + view.ping, 0)
+  t.ok(view.read(0, new Uint8Array(104)).every((byte) => byte === 0))
+  t.ok(view.read(Offset.window, new Uint8Array(Offset.flags - Offset.window)).every((byte) => byte === 0))
+  t.equal(view.failedOpens + view.silentFromMs + view.customSilenceS + view.ping, 0)
   t.equal(view.announcedKey, 0)
   const device = new SessionSlab('device', 1).view()
   fill(device)
@@ -220,7 +225,7 @@ t.test('a session that moves takes all but the owner along', async (t) => {
   t.equal(to.generation, 2)
   t.equal(to.rotation, 7)
   t.equal(to.flags, SessionFlag.owned | SessionFlag.inUse | SessionFlag.confirmed)
-  t.same(to.snapshot().subarray(0, 202), from.snapshot().subarray(0, 202))
+  t.same(to.snapshot().subarray(0, Offset.flags), from.snapshot().subarray(0, Offset.flags))
   t.equal(to.ping, 0xab)
 })
 
@@ -249,4 +254,51 @@ t.test('what is done to one record touches no other, and what reaches beyond it 
       server[name] = 1
     }, /bug: bytes within the record/)
   }
+})
+
+t.test('time is kept in eighths of a ms, rounded up', async (t) => {
+  const view = new SessionSlab('server', 1).view()
+  view.silentFromMs = 2 ** 33 + 0.26
+  t.equal(view.silentFromMs, 2 ** 33 + 0.375)
+})
+
+t.test('numbers of ours are kept by their distance from the next one', async (t) => {
+  const view = new SessionSlab('server', 1).view()
+  view.sendNumber = 1000
+  for (const name of ['confirmedNumber', 'answerNumber'] as const) {
+    t.equal(view[name], -1)
+    view[name] = 990
+    view.sendNumber = 1245
+    t.equal(view[name], 990, 'as far as 255')
+    view.sendNumber = 1246
+    t.equal(view[name], -1)
+    view[name] = 991
+    t.equal(view[name], 991)
+    view.sendNumber = 900
+    t.equal(view[name], -1, 'what was not sent yet is not confirmed')
+    view[name] = 899
+    view[name] = -1
+    t.equal(view[name], -1)
+    view.sendNumber = 1000
+  }
+})
+
+t.test('a count of failed opens beyond a record stands beside the slab, and goes with its session', async (t) => {
+  const slab = new SessionSlab('server', 3)
+  const view = slab.view().at(1)
+  for (const count of [0xfffe, 0xffff, 2 ** 36]) {
+    view.failedOpens = count
+    t.equal(view.failedOpens, count)
+    t.equal(slab.view().at(2).failedOpens, 0)
+  }
+  t.equal(slab.manyFailed.size, 1)
+  view.failedOpens++
+  const other = new SessionSlab('server', 1)
+  other.view().takeSession(view)
+  t.equal(other.view().failedOpens, 2 ** 36 + 1)
+  view.clearSession()
+  t.same([view.failedOpens, slab.manyFailed.size], [0, 0])
+  const moved = other.view()
+  moved.takeSession(view)
+  t.same([moved.failedOpens, other.manyFailed.size], [0, 0])
 })

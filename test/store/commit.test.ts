@@ -11,7 +11,7 @@ import { openDatabase } from '../../src/store/database.js'
 import { GroupCommit, type Outcome } from '../../src/store/group-commit.js'
 import { Health, type StoreNotice } from '../../src/store/health.js'
 import { openTables, type Tables } from '../../src/store/tables.js'
-import { bytes, enrolled, localStore, NOW, newEngine, newFolder } from './folder.js'
+import { bytes, enrolled, loaded, localStore, NOW, newEngine, newFolder } from './folder.js'
 
 /** Transactions in a WAL: frames that carry the database's size. SQLite file format §4.1. */
 function commitsIn(wal: Buffer): number {
@@ -135,7 +135,7 @@ t.test('write-behind: what came last is stored', async (t) => {
   engine.run([save(device, 16)])
   engine.close()
   const again = localStore(t, folder)
-  t.equal((await again.boot(NOW)).devices[0]?.rotation, 16, 'close() writes it')
+  t.equal((await loaded(again)).devices[0]?.rotation, 16, 'close() writes it')
 })
 
 t.test('a call that fails undoes only itself', (t) => {
@@ -214,7 +214,7 @@ t.test('full: what waits in the write-behind is kept and goes first', (t) => {
   database.pragma(`max_page_count = ${pages + 100}`)
   t.strictSame(values(group.run([commit(device, 2)])), [{ kind: 'committed', request: 2, ok: true }])
   t.equal(tables.writeBehind.rows, 0)
-  t.match([...tables.devices.all(() => {})][0], { rotation: 2, session: bytes(200, 2) })
+  t.match([...tables.devices.all()][0], { rotation: 2, session: bytes(200, 2) })
   t.end()
 })
 
@@ -275,7 +275,7 @@ t.test('a row that can never be written does not keep the others from the disk',
   ])
   group.alone(() => {})
   t.match(
-    [...tables.devices.all(() => {})].map(({ rotation }) => rotation),
+    [...tables.devices.all()].map(({ rotation }) => rotation),
     [5, 0],
   )
   t.match(notices, [{ kind: 'warning', warning: { message: /a write was dropped/ } }])
@@ -297,7 +297,7 @@ t.test('many rows are written in parts, and still in order', (t) => {
   t.equal(tables.writeBehind.rows, 499, 'its own row and a thousand others')
   group.alone(() => {})
   t.equal(tables.writeBehind.rows, 0)
-  const rotations = [...tables.devices.all(() => {})].map(({ rotation }) => rotation)
+  const rotations = [...tables.devices.all()].map(({ rotation }) => rotation)
   t.strictSame(rotations, [...new Array(2499).fill(1), 2])
   t.end()
 })

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { nobleCrypto } from '../../src/crypto/noble.js'
 import type { Call } from '../../src/store/call.js'
-import { unpackDevices } from '../../src/store/device-pack.js'
 import { type Engine, openEngine } from '../../src/store/engine.js'
 import { openStore, type StoreOptions } from '../../src/store/open.js'
+import { type DevicePart, handleIn, partsOf, sessionIn } from '../../src/store/parts.js'
 import type { Boot, Enrolment, Store } from '../../src/store/store.js'
 
 /** A moment in 2026 for tests that need one. */
@@ -64,10 +64,9 @@ export function localStore(t: Test, folder = newFolder(t)): Store {
     return outcome.value
   }
   const alone = {
-    async boot(wallMs: number): Promise<Boot> {
-      const { packs, ...rest } = engine.boot(wallMs)
-      return { ...rest, devices: unpackDevices(packs) }
-    },
+    boot: async (wallMs: number) => engine.boot(wallMs),
+    persons: async (from: number) => engine.persons(from),
+    devices: async (from: number) => engine.devices(from),
     rotateKeys: async (wallMs: number) => engine.rotateKeys(wallMs),
     backup: (file: string) => engine.backup(file),
     close: async () => engine.close(),
@@ -78,6 +77,47 @@ export function localStore(t: Test, folder = newFolder(t)): Store {
       return Reflect.get(alone, method) ?? (async (...args: never[]) => one({ method, args } as unknown as Call))
     },
   })
+}
+
+/** A device as a start loads it. */
+export interface LoadedDevice {
+  device: number
+  person: number
+  rotation: number
+  session: Uint8Array | null
+}
+
+/** All that a start loads: `boot`, and the parts that follow it. `unreadable` counts sessions too. */
+export async function loaded(
+  store: Pick<Store, 'boot' | 'persons' | 'devices'>,
+  wallMs = NOW,
+): Promise<Boot & { devices: LoadedDevice[]; persons: Map<number, number>; parts: number }> {
+  const boot = await store.boot(wallMs)
+  const persons = new Map<number, number>()
+  for await (const { count, persons: keys, listVersions } of partsOf((from) => store.persons(from))) {
+    for (let at = 0; at < count; at++) persons.set(keys[at] as number, listVersions[at] as number)
+  }
+  let { unreadable } = boot
+  let parts = 0
+  const devices = await devicesIn(async (from) => {
+    const part = await store.devices(from)
+    parts++
+    unreadable += part.unreadable
+    return part
+  })
+  return { ...boot, unreadable, devices, persons, parts }
+}
+
+/** The devices of all parts. */
+export async function devicesIn(read: (from: number) => Promise<DevicePart>): Promise<LoadedDevice[]> {
+  const devices: LoadedDevice[] = []
+  for await (const part of partsOf(read)) {
+    for (let at = 0; at < part.count; at++) {
+      const [person, rotation] = [part.persons[at] as number, part.rotations[at] as number]
+      devices.push({ device: handleIn(part, at, 0), person, rotation, session: sessionIn(part, at)?.slice() ?? null })
+    }
+  }
+  return devices
 }
 
 /** Bytes that a test recognises again. */

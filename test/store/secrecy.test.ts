@@ -9,7 +9,7 @@ import { openEngine } from '../../src/store/engine.js'
 import { HOUR_MS } from '../../src/store/hour-keys.js'
 import { readKeyFile } from '../../src/store/key-file.js'
 import { RowSealer, randomRowKey, rowPlace, SEAL_BYTES } from '../../src/store/row-sealer.js'
-import { bytes, enrolled, localStore, NOW, newEngine, newFolder } from './folder.js'
+import { bytes, enrolled, loaded, localStore, NOW, newEngine, newFolder } from './folder.js'
 
 /** A copy of a store's folder as a thief or a snapshot gets it, while the store is open. */
 function copyOf(t: Test, folder: string): string {
@@ -162,7 +162,7 @@ t.test('a sealed blob opens nowhere but in its own place', async (t) => {
   database.close()
 
   store = localStore(t, folder)
-  const boot = await store.boot(NOW)
+  const boot = await loaded(store)
   t.strictSame(
     boot.devices.map(({ session }) => session),
     [null, null, null],

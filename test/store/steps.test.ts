@@ -3,8 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { DEVICES_PER_PACK, packDevices, unpackDevices } from '../../src/store/device-pack.js'
-import { bytes, enrolled, localStore, NOW, newFolder } from './folder.js'
+import { nobleCrypto } from '../../src/crypto/noble.js'
+import { openDatabase } from '../../src/store/database.js'
+import { ROWS_PER_PART } from '../../src/store/parts.js'
+import type { Enrolment } from '../../src/store/store.js'
+import { openTables } from '../../src/store/tables.js'
+import { bytes, devicesIn, enrolled, type LoadedDevice, loaded, localStore, NOW, newFolder } from './folder.js'
 
 /** Bytes of a saved session, and of one with a promise. */
 const [PLAIN, PROMISED] = [112, 208]
@@ -38,7 +42,7 @@ t.test('a promise comes back from the store as it was committed; after the step 
   await store.close()
   const sealedPromised = sealedIn(folder)
   store = localStore(t, folder)
-  const { devices } = await store.boot(NOW)
+  const { devices } = await loaded(store)
   t.strictSame(devices[0]?.session, promised)
   await store.endpoint({ kind: 'save-session', device, rotation: 1, session: stepped })
   await store.close()
@@ -50,21 +54,50 @@ t.test('a promise comes back from the store as it was committed; after the step 
   }
 })
 
-t.test('sessions of both lengths go through one pack', async (t) => {
-  const rows = Array.from({ length: DEVICES_PER_PACK + 3 }, (_, i) => ({
-    device: i,
-    deviceId: `dev_${i}`,
-    person: 1,
-    account: 'a',
-    name: '',
-    publicKey: bytes(32, 1),
-    rotation: 0,
-    createdMs: 0,
-    session: i % 3 === 0 ? null : bytes(i % 3 === 1 ? PLAIN : PROMISED, i % 200),
-  }))
-  const back = unpackDevices(packDevices(rows))
-  t.equal(back.length, rows.length)
-  for (const i of [0, 1, 2, 4, 5, DEVICES_PER_PACK - 1, DEVICES_PER_PACK, DEVICES_PER_PACK + 2]) {
-    t.strictSame(back[i]?.session, rows[i]?.session, `${i}`)
-  }
+t.test('a start loads sessions of both lengths and none, in parts, across gaps of free slots', async (t) => {
+  const database = openDatabase(join(newFolder(t), 'parts.db'))
+  t.teardown(() => database.close())
+  const { accounts, devices } = openTables(database, nobleCrypto, new Uint8Array(32))
+  const key = (i: number) => Uint8Array.from([i & 255, i >> 8, ...new Uint8Array(30)])
+  const expected: LoadedDevice[] = []
+  database.transaction(() => {
+    accounts.add('Ann', NOW)
+    for (let i = 0; i < ROWS_PER_PART + 9; i++) {
+      const { device, deviceId } = devices.add(1, key(i), 'phone', NOW) as Enrolment
+      const session = i % 3 === 0 ? null : bytes(i % 3 === 1 ? PLAIN : PROMISED, i % 200)
+      devices.saveSession(device, i % 1024, session)
+      if (i % 1000 === 5) devices.remove(deviceId)
+      else expected.push({ device, person: 1, rotation: i % 1024, session })
+    }
+  })()
+  const sizes: number[] = []
+  const rows = await devicesIn(async (from) => {
+    const part = devices.part(from)
+    sizes.push(part.count)
+    return part
+  })
+  t.same(sizes, [ROWS_PER_PART, 4])
+  t.strictSame(rows, expected)
+  t.same(devices.part(2 ** 24), { ...devices.part(2 ** 24), count: 0, next: -1 }, 'nothing is a part too')
+})
+
+t.test('persons come with the versions of their lists, and the lists stay where they are', (t) => {
+  const database = openDatabase(join(newFolder(t), 'parts.db'))
+  t.teardown(() => database.close())
+  const { accounts } = openTables(database, nobleCrypto, new Uint8Array(32))
+  database.transaction(() => {
+    for (let i = 0; i < ROWS_PER_PART + 2; i++) accounts.add('Ann', NOW)
+    accounts.putList(2, 0, 2 ** 48 - 1, bytes(1024, 1))
+    accounts.remove(3)
+  })()
+  const first = accounts.part(0)
+  t.same([first.count, first.next, ...first.persons.slice(0, 3)], [ROWS_PER_PART, ROWS_PER_PART + 2, 1, 2, 4])
+  t.same([...first.listVersions.slice(0, 3)], [0, 2 ** 48 - 1, 0])
+  const last = accounts.part(first.next)
+  t.same([last.count, last.next, last.persons[0]], [1, -1, ROWS_PER_PART + 2])
+  const plan = database.prepare(
+    'EXPLAIN QUERY PLAN SELECT id, list_version FROM accounts INDEXED BY accounts_versions WHERE id >= 0',
+  )
+  t.match(plan.all(), [{ detail: /COVERING INDEX accounts_versions/ }])
+  t.end()
 })

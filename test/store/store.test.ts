@@ -2,12 +2,18 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import { deviceHandle, generationOf, slotOf } from '../../src/endpoint/device-handle.js'
 import type { Store } from '../../src/store/store.js'
-import { bytes, enrolled, localStore, NOW, newFolder } from './folder.js'
+import { bytes, enrolled, loaded, localStore, NOW, newFolder } from './folder.js'
 
 async function find(store: Store, seed: number) {
   const reply = await store.endpoint({ kind: 'find-device', request: 1, publicKey: bytes(32, seed) })
   if (reply?.kind !== 'found') throw new Error('no reply')
   return reply.device
+}
+
+async function papers(store: Store, device: number) {
+  const reply = await store.hub({ kind: 'get-papers', request: 1, device })
+  if (reply?.kind !== 'papers') throw new Error('no reply')
+  return reply.papers
 }
 
 t.test('accounts', async (t) => {
@@ -129,17 +135,21 @@ t.test('devices and sessions', async (t) => {
   await store.close()
 
   store = localStore(t, folder)
-  const boot = await store.boot(NOW)
+  const boot = await loaded(store)
   const expected = { device, deviceId, person, account, name: 'phone 1', publicKey: bytes(32, 1), createdMs: NOW }
-  t.strictSame(boot.devices[0], { ...expected, rotation: 4, session: bytes(300, 2) })
+  t.strictSame((await store.listDevices(null))[0], { ...expected, rotation: 4, session: bytes(300, 2) })
+  t.strictSame(boot.devices[0], { device, person, rotation: 4, session: bytes(300, 2) })
   t.equal(boot.devices[1]?.session, null)
   t.equal(boot.unreadable, 0)
   t.strictSame(
     (await store.listDevices(account)).map((row) => row.deviceId).sort(),
-    boot.devices.map((row) => row.deviceId).sort(),
+    (await store.listDevices(null)).map((row) => row.deviceId).sort(),
   )
   t.strictSame(await store.listDevices('acc_0'), [])
   t.equal((await store.listDevices(null)).length, 2)
+  t.strictSame(await papers(store, device), { publicKey: bytes(32, 1), name: 'phone 1' })
+  t.equal(await papers(store, device + 1), null, 'of another generation')
+  t.equal(await papers(store, deviceHandle(1, 0, 0)), null, 'of another worker')
 
   await store.endpoint({ kind: 'erase-session', device, rotation: 5 })
   t.match((await store.listDevices(account))[0], { session: null, rotation: 5 })
@@ -242,7 +252,12 @@ t.test('boot seconds always grow', async (t) => {
   const store = localStore(t, folder)
   for (const seconds of [s + 600, s + 60]) await store.hub({ kind: 'put-clock', seconds })
   store.close()
-  t.equal((await localStore(t, folder).boot(NOW)).bootSeconds, s + 601, 'and are above what was used since the start')
+  const { bootSeconds, clockSeconds } = await localStore(t, folder).boot(NOW)
+  t.same(
+    { bootSeconds, clockSeconds },
+    { bootSeconds: s + 11, clockSeconds: s + 600 },
+    'how far the clock has come is apart',
+  )
 })
 
 t.test('server keys stay, and rotate', async (t) => {
