@@ -34,6 +34,7 @@ const allowed = {
     'trace',
   ],
   client: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'trace'],
+  panel: ['base', 'frame', 'client'],
   sim: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'endpoint', 'presence', 'ring', 'hub', 'client'],
   cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'webhook', 'store', 'sidecar', 'appservice', 'io', 'client'],
 }
@@ -51,7 +52,7 @@ module.exports = {
     {
       name: 'pure-has-no-node',
       severity: 'error',
-      from: { path: `^src/(${pure}|client)/`, pathNot: '^src/client/node/|^src/sim/main' },
+      from: { path: `^src/(${pure}|client|panel)/`, pathNot: '^src/client/node/|^src/sim/main' },
       to: { dependencyTypes: ['core'] },
     },
     {
@@ -59,6 +60,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/client/', pathNot: '^src/client/node/' },
       to: { path: '^src/trace/' },
+    },
+    {
+      name: 'only-pages-run-in-browsers',
+      comment: 'compiled with the DOM, apart from the rest',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(panel|client/browser)/' },
+      to: { path: '^src/(panel|client/browser)/' },
     },
     {
       name: 'src-never-imports-test',
