@@ -110,6 +110,11 @@ export const PROBLEMS = {
     title: 'The enrolment code is not valid',
     hint: 'Ask for a new code. A wrong, a used and an expired code look the same.',
   },
+  'form-refused': {
+    status: 403,
+    title: 'The form is too old, or came from another site',
+    hint: 'Go back, load the page again, and send the form from there.',
+  },
   'not-found': {
     status: 404,
     title: 'There is no such resource',

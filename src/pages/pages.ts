@@ -1,0 +1,40 @@
+import type { FastifyError } from 'fastify'
+import type { App, Context } from '../sidecar/context.js'
+import { whenReady } from '../sidecar/guard.js'
+import { problemOf } from '../sidecar/problem.js'
+import { demandHttps } from '../sidecar/routes/devices.js'
+import { withinPersonLimits } from '../sidecar/routes/persons.js'
+import { assetRoutes } from './assets.js'
+import { PAGE_CONSTRAINT } from './door.js'
+import { checkForm, readForms } from './form.js'
+import { accountRoutes } from './routes/account.js'
+import { homeRoutes } from './routes/home.js'
+import { signInRoutes } from './routes/sign-in.js'
+import { sendPage } from './send.js'
+import { meetVisitor } from './visitor.js'
+
+/** Adds the pages to the sidecar's application: HTML for people in browsers, each of which works without script. */
+export async function addPages(app: App, context: Context): Promise<void> {
+  app.addConstraintStrategy(PAGE_CONSTRAINT)
+  await app.register(async (files) => assetRoutes(files))
+  await app.register(async (pages) => {
+    readForms(pages)
+    pages.decorateRequest('visitor', null)
+    // Whatever goes wrong from here on is told on a page.
+    pages.setErrorHandler(async (error: FastifyError, request, reply) => {
+      const { code, detail, headers } = problemOf(error)
+      if (code === 'internal') request.log.error({ err: error }, 'page failed')
+      if (reply.sent) return reply
+      reply.headers(headers)
+      return sendPage(request, reply, 'problem', { code, detail, id: request.id })
+    })
+    pages.addHook('onRequest', whenReady(context))
+    pages.addHook('onRequest', demandHttps)
+    pages.addHook('onRequest', withinPersonLimits(context))
+    pages.addHook('onRequest', meetVisitor(context))
+    pages.addHook('preHandler', checkForm(context))
+    homeRoutes(pages, context)
+    signInRoutes(pages, context)
+    accountRoutes(pages, context)
+  })
+}
