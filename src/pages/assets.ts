@@ -26,8 +26,14 @@ interface Asset {
   brotli: Buffer
 }
 
+/** Made by the build: the scripts of a browser that is a device. */
+const BUILT_FOLDER = join(PAGES_FOLDER, '..', '..', 'dist', 'assets')
+
 /** file name -> file */
-const ASSETS: ReadonlyMap<string, Asset> = readAssets(join(PAGES_FOLDER, 'assets'))
+const ASSETS: ReadonlyMap<string, Asset> = new Map([
+  ...readAssets(join(PAGES_FOLDER, 'assets')),
+  ...readAssets(BUILT_FOLDER),
+])
 
 /** The URL of a file. @param name e.g. `style.css`. */
 export function assetUrl(name: string): string {
