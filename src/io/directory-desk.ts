@@ -42,6 +42,9 @@ const CHANGES_KEYS: ReadonlySet<DirectoryAsk['kind']> = new Set([
 ])
 
 function tellChange(ask: DirectoryAsk, answer: DirectoryAnswer, tellHub: (request: HubRequest) => void): void {
+  if (answer?.kind === 'signed-in' && answer.isNewPerson === true) {
+    tellHub({ kind: 'account-added', person: answer.session.person })
+  }
   if (answer?.kind === 'device-removed') {
     tellHub({ kind: 'device-removed', device: answer.device, code: CloseCode.deviceRemoved })
   }

@@ -42,8 +42,11 @@ export async function addPages(app: App, context: Context): Promise<void> {
     pages.addHook('onRequest', meetVisitor(context))
     pages.addHook('preHandler', checkForm(context))
     homeRoutes(pages, context)
-    signInRoutes(pages, context)
-    accountRoutes(pages, context)
+    const { oidc: provider } = context.settings
+    // Servers without a provider start without its library.
+    const oidc = provider === null ? null : new (await import('./oidc.js')).Oidc(provider, context.nowMs)
+    signInRoutes(pages, context, oidc)
+    accountRoutes(pages, context, oidc)
     authorizeRoutes(pages, context)
     panelRoutes(pages, context)
     developerRoutes(pages, context)

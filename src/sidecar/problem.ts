@@ -110,6 +110,11 @@ export const PROBLEMS = {
     title: 'The enrolment code is not valid',
     hint: 'Ask for a new code. A wrong, a used and an expired code look the same.',
   },
+  'sign-in-failed': {
+    status: 403,
+    title: 'The sign-in at the provider did not succeed',
+    hint: 'Begin again at `/sign-in`. An answer that is forged, used or too old looks the same.',
+  },
   'form-refused': {
     status: 403,
     title: 'The form is too old, or came from another site',

@@ -27,6 +27,8 @@ export interface OwnDevice {
 /** Questions and changes, each one transaction. `appId` is `app_` and 16 hex digits. */
 export type DirectoryAsk =
   | { kind: 'sign-in'; code: string; label: string }
+  /** by an identity that a provider vouches for; a person who is new gets an account with this name */
+  | { kind: 'sign-in-as'; issuer: string; subject: string; name: string; label: string }
   | { kind: 'session'; token: string }
   | { kind: 'sessions'; person: PersonKey }
   | { kind: 'sign-out'; person: PersonKey; id: string }
@@ -52,7 +54,7 @@ export type DirectoryAsk =
 
 /** null: there is no such thing, or it is not the asker's. */
 export type DirectoryAnswer =
-  | { kind: 'signed-in'; token: string; session: SessionRow }
+  | { kind: 'signed-in'; token: string; session: SessionRow; isNewPerson?: boolean }
   | { kind: 'session'; session: SessionRow }
   | { kind: 'sessions'; sessions: SessionRow[] }
   | { kind: 'app'; app: AppRow; apiKey: string | null }

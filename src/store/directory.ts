@@ -5,6 +5,7 @@ import type { Apps } from './apps.js'
 import type { Devices } from './devices.js'
 import type { DirectoryAnswer, DirectoryAsk } from './directory-message.js'
 import type { EnrolmentCodes } from './enrolment-codes.js'
+import type { Identities } from './identities.js'
 import type { Sessions } from './sessions.js'
 
 /** How long a code is valid that a person makes for a device of theirs: 15 minutes. */
@@ -18,6 +19,7 @@ export interface DirectoryTables {
   readonly accounts: Accounts
   readonly apps: Apps
   readonly devices: Devices
+  readonly identities: Identities
   readonly codes: EnrolmentCodes
   readonly sessions: Sessions
 }
@@ -26,6 +28,7 @@ export interface DirectoryTables {
 export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wallMs: number): DirectoryAnswer {
   switch (ask.kind) {
     case 'sign-in':
+    case 'sign-in-as':
     case 'session':
     case 'sessions':
     case 'sign-out':
@@ -80,9 +83,10 @@ function accountRemoved(tables: DirectoryTables, account: string): DirectoryAnsw
   return { kind: 'account-removed', person, apps }
 }
 
-type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'session' | 'sessions' | 'sign-out' }>
+type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'sign-in-as' | 'session' | 'sessions' | 'sign-out' }>
 
-function sessionAnswer({ codes, sessions }: DirectoryTables, ask: SessionAsk, wallMs: number): DirectoryAnswer {
+function sessionAnswer(tables: DirectoryTables, ask: SessionAsk, wallMs: number): DirectoryAnswer {
+  const { codes, sessions, accounts, identities } = tables
   switch (ask.kind) {
     case 'sign-in': {
       codes.expire(wallMs)
@@ -90,6 +94,13 @@ function sessionAnswer({ codes, sessions }: DirectoryTables, ask: SessionAsk, wa
       if (person === null) return null
       codes.remove(ask.code)
       return { kind: 'signed-in', ...sessions.add(person, ask.label, wallMs) }
+    }
+    case 'sign-in-as': {
+      const { issuer, subject, name, label } = ask
+      const known = identities.find(issuer, subject)
+      const person = known ?? accounts.add(name, wallMs).person
+      if (known === null) identities.add(issuer, subject, person)
+      return { kind: 'signed-in', ...sessions.add(person, label, wallMs), isNewPerson: known === null }
     }
     case 'session': {
       const session = sessions.find(ask.token, wallMs)

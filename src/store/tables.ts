@@ -7,6 +7,7 @@ import { Devices } from './devices.js'
 import { EnrolmentCodes } from './enrolment-codes.js'
 import { Grants } from './grants.js'
 import { Health } from './health.js'
+import { Identities } from './identities.js'
 import { Rings } from './rings.js'
 import { RowSealer } from './row-sealer.js'
 import { Sessions } from './sessions.js'
@@ -23,6 +24,7 @@ export interface Tables {
   readonly rings: Rings
   readonly grants: Grants
   readonly sessions: Sessions
+  readonly identities: Identities
   readonly webhooks: WebhookConfigs
   readonly writeBehind: WriteBehind
 }
@@ -51,6 +53,7 @@ export function openTables(
     rings,
     grants: new Grants(database, crypto, sealer),
     sessions: new Sessions(database, crypto, deriveKey(crypto, masterKey, 'pilotlight session token')),
+    identities: new Identities(database, crypto, deriveKey(crypto, masterKey, 'pilotlight identity')),
     webhooks: new WebhookConfigs(database, sealer),
     writeBehind: new WriteBehind(devices, rings, health),
   }

@@ -252,6 +252,7 @@ export function usualDirectory(ask: DirectoryAsk): DirectoryAnswer {
   const app = { kind: 'app', app: APP_ROW, apiKey: null } as const
   if (ask.kind === 'sign-in')
     return ask.code === CODE ? { kind: 'signed-in', token: SESSION, session: SESSION_ROW } : null
+  if (ask.kind === 'sign-in-as') return { kind: 'signed-in', token: SESSION, session: SESSION_ROW }
   if (ask.kind === 'session') return ask.token === SESSION ? { kind: 'session', session: SESSION_ROW } : null
   if (ask.kind === 'sessions') return { kind: 'sessions', sessions: [SESSION_ROW] }
   if (ask.kind === 'sign-out') return ask.id === SESSION_ROW.id ? { kind: 'done' } : null

@@ -3,6 +3,7 @@ import { Problem } from '../../sidecar/problem.js'
 import { setCookie } from '../cookies.js'
 import { FOR_BROWSERS } from '../door.js'
 import { fieldOf } from '../form.js'
+import type { Oidc } from '../oidc.js'
 import { sendPage } from '../send.js'
 import { demandSession, sessionOfPage } from '../signed-in.js'
 import { visitorOf } from '../visitor.js'
@@ -11,7 +12,7 @@ import { visitorOf } from '../visitor.js'
 const APPS_SHOWN = 100
 
 /** `/account`: where a person is signed in. */
-export function accountRoutes(app: App, context: Context): void {
+export function accountRoutes(app: App, context: Context, oidc: Oidc | null): void {
   app.get('/account', { onRequest: demandSession, schema: { hide: true } }, async (request, reply) => {
     const { person, id, account } = sessionOfPage(request)
     const found = await context.link.directory({ kind: 'sessions', person })
@@ -19,7 +20,13 @@ export function accountRoutes(app: App, context: Context): void {
       ...session,
       isCurrent: session.id === id,
     }))
-    return sendPage(request, reply, 'account', { account, sessions })
+    return sendPage(
+      request,
+      reply,
+      'account',
+      { account, sessions },
+      { formTargets: oidc === null ? [] : [oidc.origin] },
+    )
   })
 
   app.get('/account/delete', { onRequest: demandSession, schema: { hide: true } }, async (request, reply) => {

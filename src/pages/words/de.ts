@@ -332,4 +332,7 @@ export const DE: Catalogue = {
   'reference.noScript': 'Diese Seite braucht JavaScript; das Dokument selbst nicht:',
   'problem.too-many-streams': 'Zu viele offene Ströme',
   'problem.not-found': 'Diese Seite gibt es nicht',
+  'signIn.provider': 'Anmelden mit {host}',
+  'signIn.or': 'oder',
+  'problem.sign-in-failed': 'Die Anmeldung hat nicht geklappt',
 }

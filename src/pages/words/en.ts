@@ -325,6 +325,9 @@ export const EN = {
   'reference.noScript': 'This page needs JavaScript; the document itself does not:',
   'problem.too-many-streams': 'Too many open streams',
   'problem.not-found': 'There is no such page',
+  'signIn.provider': 'Sign in with {host}',
+  'signIn.or': 'or',
+  'problem.sign-in-failed': 'The sign-in did not succeed',
 } as const
 
 /** A text by its place. */
