@@ -8,8 +8,13 @@ import type { App } from '../sidecar/context.js'
 import { packageRoot } from '../sidecar/package-root.js'
 import { Problem } from '../sidecar/problem.js'
 
+const ROOT = packageRoot(import.meta.dirname)
+
 /** Folder of templates and files; they are no code, so they stand with their sources. */
-export const PAGES_FOLDER: string = join(packageRoot(import.meta.dirname), 'src', 'pages')
+export const PAGES_FOLDER: string = join(ROOT, 'src', 'pages')
+
+/** Scripts, as the build bundled them. */
+const SCRIPTS_FOLDER = join(ROOT, 'dist', 'assets')
 
 const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
@@ -27,7 +32,10 @@ interface Asset {
 }
 
 /** file name -> file */
-const ASSETS: ReadonlyMap<string, Asset> = readAssets(join(PAGES_FOLDER, 'assets'))
+const ASSETS: ReadonlyMap<string, Asset> = new Map([
+  ...readAssets(join(PAGES_FOLDER, 'assets')),
+  ...readAssets(SCRIPTS_FOLDER),
+])
 
 /** The URL of a file. @param name e.g. `style.css`. */
 export function assetUrl(name: string): string {

@@ -9,6 +9,7 @@ import { PAGE_CONSTRAINT } from './door.js'
 import { checkForm, readForms } from './form.js'
 import { accountRoutes } from './routes/account.js'
 import { homeRoutes } from './routes/home.js'
+import { appNameRoutes, panelRoutes } from './routes/panel.js'
 import { signInRoutes } from './routes/sign-in.js'
 import { sendPage } from './send.js'
 import { meetVisitor } from './visitor.js'
@@ -17,6 +18,11 @@ import { meetVisitor } from './visitor.js'
 export async function addPages(app: App, context: Context): Promise<void> {
   app.addConstraintStrategy(PAGE_CONSTRAINT)
   await app.register(async (files) => assetRoutes(files))
+  await app.register(async (names) => {
+    names.addHook('onRequest', whenReady(context))
+    names.addHook('onRequest', withinPersonLimits(context))
+    appNameRoutes(names, context)
+  })
   await app.register(async (pages) => {
     readForms(pages)
     pages.decorateRequest('visitor', null)
@@ -36,5 +42,6 @@ export async function addPages(app: App, context: Context): Promise<void> {
     homeRoutes(pages, context)
     signInRoutes(pages, context)
     accountRoutes(pages, context)
+    panelRoutes(pages, context)
   })
 }

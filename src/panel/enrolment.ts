@@ -35,6 +35,7 @@ export class Enrolment implements Section {
     const { root, device } = this.#panel
     show(root, 'unenrolled', !device.isEnrolled)
     show(root, 'device', device.isEnrolled)
+    if (device.view === null) for (const name of ['device', 'contact', 'runs']) delete root.dataset[name]
     if (device.failure !== null) this.#panel.tell(this.#panel.words('failed', { why: device.failure.message }))
   }
 
@@ -61,8 +62,8 @@ export class Enrolment implements Section {
       body: new URLSearchParams({ csrf: this.#panel.setting('csrf') }),
       redirect: 'error',
     })
-    const { code, detail, title } = (await answer.json()) as Record<string, unknown>
-    if (!answer.ok || typeof code !== 'string') throw new Error(String(detail ?? title ?? answer.status))
+    const { code } = (await answer.json().catch(() => ({}))) as { code?: unknown }
+    if (!answer.ok || typeof code !== 'string') throw new Error(`the server answered ${answer.status}`)
     await this.#panel.device.enrol(location.origin, code, name)
   }
 

@@ -20,6 +20,8 @@ export type DirectoryAsk =
   | { kind: 'session'; token: string }
   | { kind: 'sessions'; person: PersonKey }
   | { kind: 'sign-out'; person: PersonKey; id: string }
+  /** for another device of a person who is signed in */
+  | { kind: 'device-code'; person: PersonKey; ttlMs: number }
   | { kind: 'app-add'; owner: Owner; details: AppDetails; mode: KeyMode; scopes: Scope[] }
   /** those after a number, in the order of their numbers */
   | { kind: 'apps'; owner: Owner; after: AppKey; limit: number }
@@ -38,6 +40,8 @@ export type DirectoryAnswer =
   | { kind: 'signed-in'; token: string; session: SessionRow }
   | { kind: 'session'; session: SessionRow }
   | { kind: 'sessions'; sessions: SessionRow[] }
+  /** one-time enrolment code */
+  | { kind: 'code'; code: string }
   | { kind: 'app'; app: AppRow; apiKey: string | null }
   | { kind: 'apps'; apps: AppRow[] }
   | { kind: 'done' }

@@ -20,6 +20,7 @@ export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wall
     case 'session':
     case 'sessions':
     case 'sign-out':
+    case 'device-code':
       return sessionAnswer(tables, ask, wallMs)
     default:
       return appAnswer(tables, ask, wallMs)
@@ -31,7 +32,7 @@ export function isDirectoryRead(ask: DirectoryAsk): boolean {
   return ['session', 'sessions', 'apps', 'app', 'client'].includes(ask.kind)
 }
 
-type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'session' | 'sessions' | 'sign-out' }>
+type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'session' | 'sessions' | 'sign-out' | 'device-code' }>
 
 function sessionAnswer({ codes, sessions }: DirectoryTables, ask: SessionAsk, wallMs: number): DirectoryAnswer {
   switch (ask.kind) {
@@ -50,6 +51,9 @@ function sessionAnswer({ codes, sessions }: DirectoryTables, ask: SessionAsk, wa
       return { kind: 'sessions', sessions: sessions.ofPerson(ask.person, wallMs) }
     case 'sign-out':
       return sessions.remove(ask.person, ask.id) ? { kind: 'done' } : null
+    case 'device-code':
+      codes.expire(wallMs)
+      return { kind: 'code', code: codes.add(ask.person, wallMs, ask.ttlMs) }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Catalogue } from './en.js'
+import { PANEL_DE } from './panel-de.js'
 
 /** German. */
 export const DE: Catalogue = {
@@ -66,4 +67,5 @@ export const DE: Catalogue = {
   'problem.unknown-app': 'Das ist keine Anwendung von dir',
   'problem.unknown-session': 'Diese Sitzung ist schon beendet',
   'problem.internal': 'Der Server hat einen Fehler gemacht',
+  ...PANEL_DE,
 }

@@ -1,3 +1,5 @@
+import { PANEL_EN } from './panel-en.js'
+
 /** English. The other languages have the same keys: the compiler sees to that. */
 export const EN = {
   'layout.skip': 'Skip to the content',
@@ -63,6 +65,7 @@ export const EN = {
   'problem.unknown-app': 'This is not an application of yours',
   'problem.unknown-session': 'This session has ended already',
   'problem.internal': 'The server made a mistake',
+  ...PANEL_EN,
 } as const
 
 /** A text by its place. */
