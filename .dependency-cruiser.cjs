@@ -16,7 +16,7 @@ const allowed = {
   sandbox: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring', 'hub'],
   store: ['base', 'crypto', 'native', 'endpoint', 'hub'],
   sidecar: ['base', 'packet', 'hub', 'sandbox', 'webhook', 'store'],
-  pages: ['base', 'hub', 'sandbox', 'webhook', 'store', 'sidecar'],
+  pages: ['base', 'frame', 'hub', 'sandbox', 'webhook', 'store', 'sidecar'],
   delivery: ['base', 'webhook'],
   appservice: ['base', 'webhook'],
   io: [

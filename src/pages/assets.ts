@@ -8,13 +8,8 @@ import type { App } from '../sidecar/context.js'
 import { packageRoot } from '../sidecar/package-root.js'
 import { Problem } from '../sidecar/problem.js'
 
-const ROOT = packageRoot(import.meta.dirname)
-
 /** Folder of templates and files; they are no code, so they stand with their sources. */
-export const PAGES_FOLDER: string = join(ROOT, 'src', 'pages')
-
-/** Scripts, as the build bundled them. */
-const SCRIPTS_FOLDER = join(ROOT, 'dist', 'assets')
+export const PAGES_FOLDER: string = join(packageRoot(import.meta.dirname), 'src', 'pages')
 
 const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
@@ -31,10 +26,13 @@ interface Asset {
   brotli: Buffer
 }
 
+/** Made by the build: the scripts of a browser that is a device. */
+const BUILT_FOLDER = join(PAGES_FOLDER, '..', '..', 'dist', 'assets')
+
 /** file name -> file */
 const ASSETS: ReadonlyMap<string, Asset> = new Map([
   ...readAssets(join(PAGES_FOLDER, 'assets')),
-  ...readAssets(SCRIPTS_FOLDER),
+  ...readAssets(BUILT_FOLDER),
 ])
 
 /** The URL of a file. @param name e.g. `style.css`. */

@@ -20,8 +20,12 @@ export const PAGE_CONSTRAINT = {
     isBrowsers(method, headers) ? FOR_BROWSERS.door : undefined,
 }
 
+/** Whether a page is an answer that fits: programs say that they take anything, or name JSON. */
+export function wantsPage(headers: IncomingMessage['headers']): boolean {
+  return /\btext\/html\b/i.test(headers.accept ?? '')
+}
+
 function isBrowsers(method: string | undefined, headers: IncomingMessage['headers']): boolean {
   if (method === 'POST') return /^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '')
-  // Programs say */*, or name JSON.
-  return /\btext\/html\b/i.test(headers.accept ?? '')
+  return wantsPage(headers)
 }

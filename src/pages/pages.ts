@@ -1,15 +1,16 @@
 import type { FastifyError } from 'fastify'
 import type { App, Context } from '../sidecar/context.js'
 import { whenReady } from '../sidecar/guard.js'
-import { problemOf } from '../sidecar/problem.js'
+import { PROBLEM_TYPE, problemDocument, problemOf } from '../sidecar/problem.js'
 import { demandHttps } from '../sidecar/routes/devices.js'
 import { withinPersonLimits } from '../sidecar/routes/persons.js'
 import { assetRoutes } from './assets.js'
-import { PAGE_CONSTRAINT } from './door.js'
+import { PAGE_CONSTRAINT, wantsPage } from './door.js'
 import { checkForm, readForms } from './form.js'
 import { accountRoutes } from './routes/account.js'
+import { authorizeRoutes } from './routes/authorize.js'
 import { homeRoutes } from './routes/home.js'
-import { appNameRoutes, panelRoutes } from './routes/panel.js'
+import { panelRoutes } from './routes/panel.js'
 import { signInRoutes } from './routes/sign-in.js'
 import { sendPage } from './send.js'
 import { meetVisitor } from './visitor.js'
@@ -18,11 +19,6 @@ import { meetVisitor } from './visitor.js'
 export async function addPages(app: App, context: Context): Promise<void> {
   app.addConstraintStrategy(PAGE_CONSTRAINT)
   await app.register(async (files) => assetRoutes(files))
-  await app.register(async (names) => {
-    names.addHook('onRequest', whenReady(context))
-    names.addHook('onRequest', withinPersonLimits(context))
-    appNameRoutes(names, context)
-  })
   await app.register(async (pages) => {
     readForms(pages)
     pages.decorateRequest('visitor', null)
@@ -32,6 +28,10 @@ export async function addPages(app: App, context: Context): Promise<void> {
       if (code === 'internal') request.log.error({ err: error }, 'page failed')
       if (reply.sent) return reply
       reply.headers(headers)
+      if (!wantsPage(request.headers)) {
+        const document = problemDocument(code, detail, request.id)
+        return reply.code(document.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document)
+      }
       return sendPage(request, reply, 'problem', { code, detail, id: request.id })
     })
     pages.addHook('onRequest', whenReady(context))
@@ -42,6 +42,7 @@ export async function addPages(app: App, context: Context): Promise<void> {
     homeRoutes(pages, context)
     signInRoutes(pages, context)
     accountRoutes(pages, context)
+    authorizeRoutes(pages, context)
     panelRoutes(pages, context)
   })
 }

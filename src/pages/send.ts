@@ -62,7 +62,7 @@ export function sendPage(
     isSignedIn: session !== null,
     here: request.method === 'GET' ? wayOf(request.url, '/') : '/',
     path: request.url.split('?')[0] ?? '/',
-    time: (unixMs) => new Intl.DateTimeFormat(language, TIME).format(unixMs),
+    time: (unixMs) => new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, TIME).format(unixMs),
     isWord: isWordKey,
     titleOf: (problem) => PROBLEMS[problem].title,
   }

@@ -140,6 +140,11 @@ export const PROBLEMS = {
     title: 'Not an application of yours',
     hint: 'Check the id against `GET /v1/apps`.',
   },
+  'unknown-device': {
+    status: 404,
+    title: 'Not a device of yours',
+    hint: 'It may be removed already; look at the list again.',
+  },
   'unknown-key': {
     status: 404,
     title: 'Not an API key of this application',

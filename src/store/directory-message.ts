@@ -1,4 +1,5 @@
 /** What signed-in persons and developers ask of the store; plain records that cross threads. */
+import type { DeviceHandle } from '../endpoint/message.js'
 import type { AppKey, PersonKey } from '../hub/message.js'
 import type { AppDetails, AppRow, KeyMode, Owner, Scope } from './app-row.js'
 
@@ -14,14 +15,28 @@ export interface SessionRow {
   expiresMs: number
 }
 
+/** A device as its person sees it. Times are Unix ms. */
+export interface OwnDevice {
+  /** dev_... */
+  deviceId: string
+  device: DeviceHandle
+  name: string
+  createdMs: number
+}
+
 /** Questions and changes, each one transaction. `appId` is `app_` and 16 hex digits. */
 export type DirectoryAsk =
   | { kind: 'sign-in'; code: string; label: string }
   | { kind: 'session'; token: string }
   | { kind: 'sessions'; person: PersonKey }
   | { kind: 'sign-out'; person: PersonKey; id: string }
-  /** for another device of a person who is signed in */
-  | { kind: 'device-code'; person: PersonKey; ttlMs: number }
+  /** a person's devices, and the removal of a lost one */
+  | { kind: 'devices'; account: string }
+  | { kind: 'device-remove'; account: string; deviceId: string }
+  /** a one-time code for one more device of the person */
+  | { kind: 'code-add'; person: PersonKey }
+  /** the person, with their devices, list, sessions, codes and applications */
+  | { kind: 'account-remove'; account: string }
   | { kind: 'app-add'; owner: Owner; details: AppDetails; mode: KeyMode; scopes: Scope[] }
   /** those after a number, in the order of their numbers */
   | { kind: 'apps'; owner: Owner; after: AppKey; limit: number }
@@ -40,10 +55,12 @@ export type DirectoryAnswer =
   | { kind: 'signed-in'; token: string; session: SessionRow }
   | { kind: 'session'; session: SessionRow }
   | { kind: 'sessions'; sessions: SessionRow[] }
-  /** one-time enrolment code */
-  | { kind: 'code'; code: string }
   | { kind: 'app'; app: AppRow; apiKey: string | null }
   | { kind: 'apps'; apps: AppRow[] }
+  | { kind: 'devices'; devices: OwnDevice[] }
+  | { kind: 'device-removed'; device: DeviceHandle }
+  | { kind: 'code'; code: string; untilMs: number }
+  | { kind: 'account-removed'; person: PersonKey; apps: AppRow[] }
   | { kind: 'done' }
   | { kind: 'full' }
   | null

@@ -1,14 +1,23 @@
+import { hex } from '../base/bytes.js'
+import { removeAccount } from './account-removal.js'
+import type { Accounts } from './accounts.js'
 import type { Apps } from './apps.js'
+import type { Devices } from './devices.js'
 import type { DirectoryAnswer, DirectoryAsk } from './directory-message.js'
 import type { EnrolmentCodes } from './enrolment-codes.js'
 import type { Sessions } from './sessions.js'
+
+/** How long a code is valid that a person makes for a device of theirs: 15 minutes. */
+const CODE_TTL_MS = 900_000
 
 /** Applications of one developer. */
 const APPS_PER_OWNER = 100
 
 /** The tables that the directory works on. */
 export interface DirectoryTables {
+  readonly accounts: Accounts
   readonly apps: Apps
+  readonly devices: Devices
   readonly codes: EnrolmentCodes
   readonly sessions: Sessions
 }
@@ -20,8 +29,12 @@ export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wall
     case 'session':
     case 'sessions':
     case 'sign-out':
-    case 'device-code':
       return sessionAnswer(tables, ask, wallMs)
+    case 'devices':
+    case 'device-remove':
+    case 'code-add':
+    case 'account-remove':
+      return personAnswer(tables, ask, wallMs)
     default:
       return appAnswer(tables, ask, wallMs)
   }
@@ -29,10 +42,45 @@ export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wall
 
 /** Whether it changes nothing. */
 export function isDirectoryRead(ask: DirectoryAsk): boolean {
-  return ['session', 'sessions', 'apps', 'app', 'client'].includes(ask.kind)
+  return ['session', 'sessions', 'devices', 'apps', 'app', 'client'].includes(ask.kind)
 }
 
-type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'session' | 'sessions' | 'sign-out' | 'device-code' }>
+/** Whether what waits in the write-behind must be written before: it would name what is gone. */
+export function removesDevices(ask: DirectoryAsk): boolean {
+  return ask.kind === 'device-remove' || ask.kind === 'account-remove'
+}
+
+type PersonAsk = Extract<DirectoryAsk, { kind: 'devices' | 'device-remove' | 'code-add' | 'account-remove' }>
+
+function personAnswer(tables: DirectoryTables, ask: PersonAsk, wallMs: number): DirectoryAnswer {
+  const { codes, devices } = tables
+  switch (ask.kind) {
+    case 'devices':
+      return { kind: 'devices', devices: devices.shownOfAccount(ask.account) }
+    case 'device-remove': {
+      if (!devices.shownOfAccount(ask.account).some(({ deviceId }) => deviceId === ask.deviceId)) return null
+      const removed = devices.remove(ask.deviceId)
+      return removed === null ? null : { kind: 'device-removed', device: removed.device }
+    }
+    case 'code-add': {
+      codes.expire(wallMs)
+      return { kind: 'code', code: codes.add(ask.person, wallMs, CODE_TTL_MS), untilMs: wallMs + CODE_TTL_MS }
+    }
+    case 'account-remove':
+      return accountRemoved(tables, ask.account)
+  }
+}
+
+function accountRemoved(tables: DirectoryTables, account: string): DirectoryAnswer {
+  const person = tables.accounts.find(account)
+  if (person === null) return null
+  const apps = tables.apps.page(person, 0, APPS_PER_OWNER)
+  for (const { appId } of apps) tables.apps.remove(`app_${hex(appId)}`)
+  removeAccount(tables, account)
+  return { kind: 'account-removed', person, apps }
+}
+
+type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'session' | 'sessions' | 'sign-out' }>
 
 function sessionAnswer({ codes, sessions }: DirectoryTables, ask: SessionAsk, wallMs: number): DirectoryAnswer {
   switch (ask.kind) {
@@ -51,13 +99,14 @@ function sessionAnswer({ codes, sessions }: DirectoryTables, ask: SessionAsk, wa
       return { kind: 'sessions', sessions: sessions.ofPerson(ask.person, wallMs) }
     case 'sign-out':
       return sessions.remove(ask.person, ask.id) ? { kind: 'done' } : null
-    case 'device-code':
-      codes.expire(wallMs)
-      return { kind: 'code', code: codes.add(ask.person, wallMs, ask.ttlMs) }
   }
 }
 
-function appAnswer({ apps }: DirectoryTables, ask: Exclude<DirectoryAsk, SessionAsk>, wallMs: number): DirectoryAnswer {
+function appAnswer(
+  { apps }: DirectoryTables,
+  ask: Exclude<DirectoryAsk, SessionAsk | PersonAsk>,
+  wallMs: number,
+): DirectoryAnswer {
   if (ask.kind === 'app-add') {
     if (ask.owner !== null && apps.countOf(ask.owner) >= APPS_PER_OWNER) return { kind: 'full' }
     const { owner, details, mode, scopes } = ask

@@ -5,23 +5,38 @@ import { buildApp } from '../../src/sidecar/app.js'
 import type { App } from '../../src/sidecar/context.js'
 import { Link } from '../../src/sidecar/link.js'
 import type { SidecarOptions } from '../../src/sidecar/options.js'
-import { APPS, FakeMain } from '../sidecar/fake-main.js'
+import { APPS, FakeMain, usualDirectory } from '../sidecar/fake-main.js'
 
-/** The pages with a fake main thread behind them. */
-export async function pagesFixture(
-  options: SidecarOptions = {},
-): Promise<{ app: App; main: FakeMain; lines: string[] }> {
+interface Fixture {
+  app: App
+  main: FakeMain
+}
+
+/** To build one takes a second of CPU: tests of a file with the same options share it. */
+const FIXTURES = new Map<string, Promise<Fixture>>()
+
+/** The pages with a fake main thread behind them, which answers as usual. */
+export async function pagesFixture(options: SidecarOptions = {}): Promise<Fixture> {
+  const name = JSON.stringify(options)
+  const made = FIXTURES.get(name) ?? newFixture(options)
+  FIXTURES.set(name, made)
+  const { app, main } = await made
+  main.directory = usualDirectory
+  main.sent.length = 0
+  return { app, main }
+}
+
+async function newFixture(options: SidecarOptions): Promise<Fixture> {
   const main = new FakeMain()
   const link = new Link({
     post: (message) => main.take(message, (answer) => link.handle(answer)),
     answerTimeoutMs: 10_000,
   })
-  const lines: string[] = []
-  const log = { write: (line: string) => void lines.push(line) }
-  const app = await buildApp({ enrolPerMinute: 1000, ...options }, link, { log, addPages })
+  const limits = { enrolPerMinute: 1000, personRequestsPerMinute: 100_000 }
+  const app = await buildApp({ ...limits, ...options }, link, { addPages })
   link.handle({ kind: 'apps', apps: APPS })
   link.handle({ kind: 'ready', state: 'ready' })
-  return { app, main, lines }
+  return { app, main }
 }
 
 /** One browser. */

@@ -1,43 +1,73 @@
-import { Type } from 'typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { appText } from '../../sidecar/consent/authorization.js'
 import type { App, Context } from '../../sidecar/context.js'
 import { Problem } from '../../sidecar/problem.js'
+import { assetUrl } from '../assets.js'
+import { FOR_BROWSERS, wantsPage } from '../door.js'
+import { fieldOf } from '../form.js'
+import { ownView } from '../own-devices.js'
 import { sendPage } from '../send.js'
 import { demandSession, sessionOfPage } from '../signed-in.js'
 import { browserName } from '../visitor.js'
-import { PANEL_EN } from '../words/panel-en.js'
+import { wordKeys } from '../words/words.js'
 
-/** A page asks for a code when it enrols, and uses it at once, ms. */
-const CODE_MS = 60_000
-const SAID = 'panel.say-'
-/** What the panel's script says, without the beginning. */
-const WORD_KEYS = Object.keys(PANEL_EN).flatMap((key) => (key.startsWith(SAID) ? [key.slice(SAID.length)] : []))
+/** Texts that the panel's script shows. */
+const SCRIPT_WORDS = wordKeys('script.')
 
-/** `/panel`: the browser as a device. What stands in it the browser knows; the server gives the page, and names of applications. */
+/**
+ * `/panel`: a person's presence. Devices and who asked come from the server; the list of applications does not: a script
+ * reads it from this browser's own copy, as a device.
+ */
 export function panelRoutes(app: App, context: Context): void {
-  app.get('/panel', { onRequest: demandSession, schema: { hide: true } }, async (request, reply) =>
-    sendPage(request, reply, 'panel', {
-      browserName: browserName(request.headers['user-agent']),
-      wordKeys: WORD_KEYS,
-    }),
-  )
+  const reading = { onRequest: demandSession, schema: { hide: true } }
+  const writing = { ...reading, constraints: FOR_BROWSERS }
+  app.get('/panel', reading, async (request, reply) => sendPanel(context, request, reply))
 
-  app.post('/panel/device-code', { onRequest: demandSession, schema: { hide: true } }, async (request, reply) => {
-    const { person } = sessionOfPage(request)
-    const made = await context.link.directory({ kind: 'device-code', person, ttlMs: CODE_MS })
+  app.get('/panel/devices', reading, async (request, reply) => {
+    const view = await ownView(context, sessionOfPage(request))
+    return sendPage(request, reply, 'devices', view)
+  })
+
+  app.post('/panel/device-code', writing, async (request, reply) => {
+    const made = await context.link.directory({ kind: 'code-add', person: sessionOfPage(request).person })
     if (made?.kind !== 'code') throw new Problem('internal')
-    return reply.send({ code: made.code })
+    if (wantsPage(request.headers)) return sendPanel(context, request, reply, made)
+    return reply.type('application/json').serializer(JSON.stringify).send({ code: made.code, untilMs: made.untilMs })
+  })
+
+  app.post('/panel/devices/remove', writing, async (request, reply) => {
+    const { account } = sessionOfPage(request)
+    const ask = { kind: 'device-remove', account, deviceId: fieldOf(request, 'device') } as const
+    if ((await context.link.directory(ask)) === null) throw new Problem('unknown-device')
+    return reply.code(303).header('location', '/panel').send()
+  })
+
+  // Without a session: who looks is not told, so that nobody learns from it whose list has which application.
+  app.get('/panel/names/:app', { schema: { hide: true } }, async (request, reply) => {
+    const { app: asked } = request.params as { app: string }
+    const found = await context.link.directory({ kind: 'client', appId: asked })
+    if (found?.kind !== 'app') throw new Problem('unknown-client')
+    const { name, domain, domainVerifiedMs } = found.app
+    const shown = { id: appText(found.app), name, domain: domainVerifiedMs > 0 ? domain : null }
+    return reply.type('application/json').serializer(JSON.stringify).send(shown)
   })
 }
 
-/** `GET /panel/apps/{id}`: what an application is called. For everybody, so that nobody has to say who asks. */
-export function appNameRoutes(app: App, context: Context): void {
-  const params = Type.Object({ id: Type.String() })
-  app.get('/panel/apps/:id', { schema: { hide: true, params } }, async (request, reply) => {
-    const found = await context.link.directory({ kind: 'client', appId: request.params.id })
-    if (found?.kind !== 'app') throw new Problem('unknown-app')
-    const { name, homePage, domain, domainVerifiedMs } = found.app
-    const shown = { id: appText(found.app), name, homePage, domain: domainVerifiedMs > 0 ? domain : null }
-    return reply.header('cache-control', 'public, max-age=3600').send(shown)
+async function sendPanel(
+  context: Context,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  code: { code: string; untilMs: number } | null = null,
+): Promise<FastifyReply> {
+  const view = await ownView(context, sessionOfPage(request))
+  const origin = `${request.protocol}://${request.host}`
+  const scripts = { device: assetUrl('device.js'), timer: assetUrl('timer-worker.js') }
+  return sendPage(request, reply, 'panel', {
+    ...view,
+    code,
+    origin,
+    files: scripts,
+    browser: browserName(request.headers['user-agent']),
+    scriptWords: SCRIPT_WORDS,
   })
 }

@@ -20,6 +20,11 @@ export function translator(language: Language): Translate {
     (words[key] ?? key).replace(/\{([a-z]+)\}/gi, (whole, name: string) => String(values[name] ?? whole))
 }
 
+/** Places of texts that begin so. */
+export function wordKeys(begin: string): WordKey[] {
+  return Object.keys(EN).filter((key): key is WordKey => key.startsWith(begin))
+}
+
 /** Whether there is a text. */
 export function isWordKey(key: string): key is WordKey {
   return Object.hasOwn(EN, key)
