@@ -25,33 +25,37 @@ async function beAda(t: Test, links: { panel: string; code: string; chat: string
   await (await opened).getByText('You are in the call.').waitFor()
 }
 
-t.test('the demo tells the whole main job as one JSON object, and lets a reader take part', { timeout: 600_000 }, async (t) => {
-  // Where no browser is, it ends by itself.
-  const demo = new Talk(t, 'node', [join(ROOT, 'dist/cli/demo/main.js'), noChromium ? '--once' : '--stay', '--json'])
-  const [line] = await demo.sees(/^\{"ok":.*\n/m)
-  const result = JSON.parse(line)
-  t.match(result, {
-    ok: true,
-    handshakeBytes: [120, 67],
-    handshakesAfterRestart: 0,
-    rings: { dismissed: 1, missed: 1, withdrawn: 1, acceptedAfterRestart: 1 },
-  })
-  t.ok(result.pingBytes > 0 && result.pingBytes <= 24, `ping of ${result.pingBytes} B`)
-  t.ok(result.pongBytes > 0 && result.pongBytes <= 19, `pong of ${result.pongBytes} B`)
-  t.ok(result.pingsAcceptedAfterRestart > 0)
-  t.ok(result.rings.accepted > 0)
-  const story = result.presence as { state: string; cause: string; version: number }[]
-  t.same(
-    story.map(({ state }) => state),
-    ['online', 'away', 'offline', 'online', 'online'],
-  )
-  t.equal(story.at(-1)?.cause, 'restart')
-  for (const [index, { version }] of story.entries()) t.ok(index === 0 || version > story[index - 1]!.version)
-  if (noChromium) {
-    t.equal(await demo.ended, 0)
-    return
-  }
-  await beAda(t, JSON.parse((await demo.sees(/^\{"panel":.*\n/m))[0]))
-  demo.kill('SIGINT')
-  t.equal(await demo.ended, 130)
-})
+t.test(
+  'the demo tells the whole main job as one JSON object, and lets a reader take part',
+  { timeout: 600_000 },
+  async (t) => {
+    // Where no browser is, it ends by itself.
+    const demo = new Talk(t, 'node', [join(ROOT, 'dist/cli/demo/main.js'), noChromium ? '--once' : '--stay', '--json'])
+    const [line] = await demo.sees(/^\{"ok":.*\n/m)
+    const result = JSON.parse(line)
+    t.match(result, {
+      ok: true,
+      handshakeBytes: [120, 67],
+      handshakesAfterRestart: 0,
+      rings: { dismissed: 1, missed: 1, withdrawn: 1, acceptedAfterRestart: 1 },
+    })
+    t.ok(result.pingBytes > 0 && result.pingBytes <= 24, `ping of ${result.pingBytes} B`)
+    t.ok(result.pongBytes > 0 && result.pongBytes <= 19, `pong of ${result.pongBytes} B`)
+    t.ok(result.pingsAcceptedAfterRestart > 0)
+    t.ok(result.rings.accepted > 0)
+    const story = result.presence as { state: string; cause: string; version: number }[]
+    t.same(
+      story.map(({ state }) => state),
+      ['online', 'away', 'offline', 'online', 'online'],
+    )
+    t.equal(story.at(-1)?.cause, 'restart')
+    for (const [index, { version }] of story.entries()) t.ok(index === 0 || version > story[index - 1]!.version)
+    if (noChromium) {
+      t.equal(await demo.ended, 0)
+      return
+    }
+    await beAda(t, JSON.parse((await demo.sees(/^\{"panel":.*\n/m))[0]))
+    demo.kill('SIGINT')
+    t.equal(await demo.ended, 130)
+  },
+)
