@@ -7,6 +7,7 @@ import { AppService } from '../../src/appservice/index.js'
 import { folderOf, HANGS_MS, nextLook, PersonWatch } from '../e2e/command.js'
 import { pilotlight, ServerProcess } from '../e2e/process.js'
 import { faultsOf, launchChromium, noChromium } from '../support/chromium.js'
+import { faults, picture } from './house.js'
 
 const CALLBACK = 'https://chat.example/cb'
 const SCRIPT = '<img src=x onerror="document.title=1">'
@@ -169,6 +170,11 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   await ada.part('app-visible').check()
   await watch.until('online')
 
+  t.equal(await ada.part('away-after-text').innerText(), '5 min', 'as the server takes it by itself')
+  await ada.part('away-after').fill('4')
+  t.equal(await ada.part('away-after').getAttribute('aria-valuetext'), '15 min')
+  await ada.page.getByText('away after 15 min').waitFor()
+
   t.comment('hours')
   const form = ada.part('hours-form')
   for (const day of [2, 3, 4, 5, 6]) await form.locator(`[name=day][value="${day}"]`).uncheck()
@@ -198,6 +204,11 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   const ring = await service.ring({ to: puid, title: SCRIPT, body: SCRIPT, url, deadlineSeconds: 120 })
   await ada.says('ring-title', SCRIPT)
   t.match(await ada.page.title(), `Ringing: ${SCRIPT}`)
+  for (const width of [320, 1100]) {
+    await ada.page.setViewportSize({ width, height: 800 })
+    t.strictSame(await faults(ada.page), [], `a device that rings, ${width} wide, for everybody`)
+    await picture(ada.page, `panel-rings-${width}`)
+  }
   const popup = ada.context.waitForEvent('page')
   await ada.page.click('[data-part=accept]')
   t.match(await ring.outcome(), { state: 'accepted', deviceClass: 'browser', shownAt: /./ })
@@ -246,6 +257,7 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   await ada.online()
   await ada.says('missed-title', 'Dee calls')
   await ada.says('app-name', `Chat ${SCRIPT}`)
+  t.equal(await ada.part('away-after-text').innerText(), '15 min')
   await ada.page.click('[data-part=clear-missed]')
   await ada.part('no-missed').waitFor()
   t.equal(await handshakes(server), 2)
