@@ -9,6 +9,8 @@ import { PAGE_CONSTRAINT, wantsPage } from './door.js'
 import { checkForm, readForms } from './form.js'
 import { accountRoutes } from './routes/account.js'
 import { authorizeRoutes } from './routes/authorize.js'
+import { developerToolRoutes } from './routes/developer-tools.js'
+import { developerRoutes } from './routes/developers.js'
 import { homeRoutes } from './routes/home.js'
 import { panelRoutes } from './routes/panel.js'
 import { signInRoutes } from './routes/sign-in.js'
@@ -44,5 +46,7 @@ export async function addPages(app: App, context: Context): Promise<void> {
     accountRoutes(pages, context)
     authorizeRoutes(pages, context)
     panelRoutes(pages, context)
+    developerRoutes(pages, context)
+    developerToolRoutes(pages, context)
   })
 }

@@ -33,6 +33,8 @@ export interface PageOptions {
   status?: number
   /** where forms may lead beside this server, as sources of a Content-Security-Policy */
   formTargets?: readonly string[]
+  /** pictures stand in its stylesheet, as Swagger UI has them */
+  hasDataImages?: boolean
 }
 
 /**
@@ -46,7 +48,7 @@ export function sendPage(
   reply: FastifyReply,
   name: string,
   view: object,
-  { status, formTargets = [] }: PageOptions = {},
+  { status, formTargets = [], hasDataImages = false }: PageOptions = {},
 ): FastifyReply {
   const { language, csrf, session } = request.visitor ?? {
     language: languageOf('', request.headers['accept-language']),
@@ -69,7 +71,7 @@ export function sendPage(
   const code = 'code' in view ? PROBLEMS[view.code as ProblemCode]?.status : undefined
   return reply
     .code(status ?? code ?? 200)
-    .headers(pageHeaders(formTargets))
+    .headers(pageHeaders(formTargets, hasDataImages))
     .header('content-language', language)
     .type('text/html; charset=utf-8')
     .serializer((html: string) => html)
@@ -88,12 +90,12 @@ const TIME: Intl.DateTimeFormatOptions = {
 }
 
 /** Header fields of each page: nothing inline, nothing of others, in no frame. */
-function pageHeaders(formTargets: readonly string[]): Record<string, string> {
+function pageHeaders(formTargets: readonly string[], hasDataImages: boolean): Record<string, string> {
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    "img-src 'self'",
+    `img-src 'self'${hasDataImages ? ' data:' : ''}`,
     "connect-src 'self'",
     "worker-src 'self'",
     "manifest-src 'self'",

@@ -10,6 +10,7 @@ import t, { type Test } from 'tap'
 import { MemoryStorage } from '../../src/client/index.js'
 import { connect, enrol } from '../../src/client/node/index.js'
 import { launchChromium, noChromium } from '../support/chromium.js'
+import { runProcess } from '../support/run-process.js'
 import { faults, openHouse, picture } from './house.js'
 
 /** An application's site: keeps what browsers bring back to it. */
@@ -62,7 +63,7 @@ async function look(
 }
 
 t.test('pages in a browser', { skip: noChromium }, async (t) => {
-  const { url, codes, folder, account, server } = await openHouse(t, 5)
+  const { url, codes, folder, account, server } = await openHouse(t, 6)
   const browser = await launchChromium(t)
   const { callback, came } = await site(t)
   const phone = await connect({
@@ -142,7 +143,74 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
     },
   )
 
+  let appPath = ''
+  await t.test(
+    'a developer: registers, pastes the snippets, rings an echo person, sees it live, sets a webhook',
+    async (t) => {
+      const context = await browser.newContext()
+      const page = await context.newPage()
+      const broken: string[] = []
+      page.on('pageerror', ({ message }) => broken.push(message))
+      page.on('console', (message) => {
+        // A form that is refused is no fault of the page.
+        if (message.type() === 'error' && !message.text().includes('Failed to load')) broken.push(message.text())
+      })
+      await signIn(page, url, codes[5] ?? '')
+      await page.goto(`${url}/developers`)
+      await page.fill('#name', '"><img src=x onerror=alert(1)>')
+      await page.fill('#uris', `${callback}\nhttps://chat.example/cb`)
+      await page.click('main button')
+      const key = await page.innerText('[data-once=key]')
+      t.match(key, /^pl_test_/)
+      const run = async (name: string) => {
+        const { stdout } = await runProcess('bash', [
+          '-c',
+          `${await page.innerText(`[data-snippet=${name}]`)} --silent`,
+        ])
+        return JSON.parse(stdout) as Record<string, unknown>
+      }
+      t.match(await run('presence'), { state: 'online', puid: /^p_/ })
+      t.match(await run('ring'), { state: /queued|sent|delivered|accepted/ })
+      appPath = new URL(String(await page.getAttribute('[data-tail]', 'data-tail')), url).pathname.replace(
+        '/events',
+        '',
+      )
+      await page.goto(`${url}${appPath}`)
+      t.notMatch(await page.content(), key, 'the key is shown once')
+      t.equal(await page.innerText('h1'), '"><img src=x onerror=alert(1)>')
+      await page.waitForFunction('document.querySelector("[data-tail]") !== null')
+      const tail = await context.newPage()
+      await tail.goto(`${url}${appPath}`)
+      await page.click('text=Ring accepts')
+      t.match(await page.innerText('[role=status]'), 'accepts: the ring is accepted')
+      await tail.waitForSelector('.tail li:has-text("accepted")')
+      await page.fill('#url', callback.replace('/cb', '/hook'))
+      await page.click('form[action$="/webhook"] button')
+      t.match(await page.innerText('[data-once=secret]'), /^whsec_/)
+      await page.click('text=Send a test')
+      t.match(await page.innerText('.log'), /webhook\.test\s+delivered · 200/)
+      await page.click('.log button')
+      t.match(await page.innerText('main'), 'It is sent again.')
+      await page.fill('#url', 'ftp://nowhere.example')
+      await page.evaluate('document.querySelector("#url").type = "text"')
+      await page.click('form[action$="/webhook"] button')
+      t.match(await page.innerText('[role=alert]'), /./)
+      await page.click('text=New key')
+      await page.check('[value=live]')
+      await page.click('text=Make a key')
+      t.match(await page.innerText('[data-once=key]'), /^pl_live_/)
+      t.same(broken, [], 'no error of a script, nothing refused by the policy')
+      await page.goto(`${url}/reference`)
+      await page.waitForSelector('.swagger-ui .opblock')
+      await picture(page, 'reference')
+      t.same(broken, [])
+      await context.close()
+    },
+  )
+
   await look(t, browser, url, codes[3] ?? '', {
+    developers: '/developers',
+    'developers-app': appPath,
     home: '/',
     authorize: `/authorize?${askedBy(id, callback, 'x'.repeat(43))}`,
     panel: '/panel',

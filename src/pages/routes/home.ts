@@ -9,7 +9,7 @@ import { isLanguage } from '../words/words.js'
 /** A year. */
 const LANGUAGE_S = 31_536_000
 
-/** `/`: what this server is; and `POST /language`. */
+/** `/`: what this server is; `/reference`: its API; and `POST /language`. */
 export function homeRoutes(app: App, { settings, link }: Context): void {
   app.get('/', { schema: { hide: true } }, async (request, reply) =>
     sendPage(request, reply, 'home', {
@@ -17,6 +17,10 @@ export function homeRoutes(app: App, { settings, link }: Context): void {
       isHealthy: link.storeProblem === null,
       needsDomains: settings.verifiedDomains,
     }),
+  )
+
+  app.get('/reference', { schema: { hide: true } }, async (request, reply) =>
+    sendPage(request, reply, 'reference', {}, { hasDataImages: true }),
   )
 
   app.post('/language', { constraints: FOR_BROWSERS, schema: { hide: true } }, async (request, reply) => {
