@@ -35,7 +35,7 @@ export async function enrol(options: EnrolOptions, random: Random): Promise<Cred
   const url = enrolUrl(options.url)
   const { secretKey, publicKey } = keyPair(nobleCrypto, random.fill(new Uint8Array(KEY_BYTES)))
   const body = JSON.stringify({ code: options.code, publicKey: base64url(publicKey), name: options.name })
-  const answer = await post(options.fetch ?? globalThis.fetch.bind(globalThis), url, body)
+  const answer = await post(options.fetch ?? fetch, url, body)
   return { ...readAnswer(answer), secretKey, publicKey }
 }
 

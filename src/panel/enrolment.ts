@@ -21,20 +21,29 @@ export class Enrolment implements Section {
       const name = String(new FormData(form).get('name')).trim()
       void panel.attempt(() => this.#enrol(name), 'enrolled')
     })
-    part(root, 'new-list').addEventListener('click', () => {
-      void panel.attempt(() => device.run('startNewList', null), 'saved')
-    })
-    part(root, 'leave').addEventListener('click', () => void panel.attempt(() => device.leave(), 'left-here'))
+    this.#onceSure('new-list', () => panel.attempt(() => device.run('startNewList', null), 'saved'))
+    this.#onceSure('leave', () => panel.attempt(() => device.leave(), 'left-here'))
     part(root, 'enrol-again').addEventListener('click', () => void panel.attempt(() => device.leave()))
-    part(root, 'ask-activity').addEventListener('click', () => void panel.attempt(() => device.askActivity()))
-    show(root, 'ask-activity', 'IdleDetector' in globalThis)
+    part(root, 'ask-activity').addEventListener('click', () => {
+      void panel.attempt(() => device.askActivity()).then(() => this.update())
+    })
+  }
+
+  /** What cannot be undone is asked for twice, in the words of its button. */
+  #onceSure(name: string, deed: () => Promise<void>): void {
+    const button = part(this.#panel.root, name)
+    button.addEventListener('click', () => {
+      if (confirm(`${button.textContent}?`)) void deed()
+    })
   }
 
   /** Also without a view: of a browser that is no device, or whose device is not heard of yet. */
   update(): void {
     const { root, device } = this.#panel
+    show(root, 'ask-activity', device.canAskActivity)
     show(root, 'unenrolled', !device.isEnrolled)
     show(root, 'device', device.isEnrolled)
+    if (device.view === null) for (const name of ['device', 'contact', 'runs']) delete root.dataset[name]
     if (device.failure !== null) this.#panel.tell(this.#panel.words('failed', { why: device.failure.message }))
   }
 
@@ -61,8 +70,8 @@ export class Enrolment implements Section {
       body: new URLSearchParams({ csrf: this.#panel.setting('csrf') }),
       redirect: 'error',
     })
-    const { code, detail, title } = (await answer.json()) as Record<string, unknown>
-    if (!answer.ok || typeof code !== 'string') throw new Error(String(detail ?? title ?? answer.status))
+    const { code } = (await answer.json().catch(() => ({}))) as { code?: unknown }
+    if (!answer.ok || typeof code !== 'string') throw new Error(`the server answered ${answer.status}`)
     await this.#panel.device.enrol(location.origin, code, name)
   }
 

@@ -41,8 +41,8 @@ export class Person implements Section {
     }
     this.#fill('status', status)
     this.#fill('away', away)
-    this.#away.show(thresholds?.awayAfterS ?? 0)
-    this.#offline.show(thresholds?.offlineAfterS ?? 0)
+    this.#away.show(thresholds.awayAfterS)
+    this.#offline.show(thresholds.offlineAfterS)
   }
 
   /** What the person types is not overwritten. */

@@ -1,6 +1,7 @@
 /** Rings: what rings now, with a countdown; how it ended; what was missed. */
 import type { DeviceView, RingView } from '../client/browser/index.js'
 import type { MissedRing } from '../client/event.js'
+import { actionUrl } from './action-url.js'
 import type { AppNames } from './app-names.js'
 import { made, part, Rows, say, show } from './dom.js'
 import type { Panel, Section } from './panel.js'
@@ -128,11 +129,4 @@ export class Rings implements Section {
     })
     return row
   }
-}
-
-/** Where a ring leads to; null for what is no web address: what a sender writes is not trusted. */
-export function actionUrl(text: string): URL | null {
-  if (!URL.canParse(text)) return null
-  const url = new URL(text)
-  return url.protocol === 'https:' || url.protocol === 'http:' ? url : null
 }

@@ -6,12 +6,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { chromium } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { MemoryStorage } from '../../src/client/index.js'
 import { connect, enrol } from '../../src/client/node/index.js'
+import { launchChromium, noChromium } from '../support/chromium.js'
 import { runProcess } from '../support/run-process.js'
-import { CHROMIUM, faults, NO_BROWSER, openHouse, picture } from './house.js'
+import { faults, openHouse, picture } from './house.js'
 
 /** An application's site: keeps what browsers bring back to it. */
 async function site(t: Test): Promise<{ callback: string; came: URL[] }> {
@@ -62,10 +62,9 @@ async function look(
   await context.close()
 }
 
-t.test('pages in a browser', { skip: NO_BROWSER }, async (t) => {
+t.test('pages in a browser', { skip: noChromium }, async (t) => {
   const { url, codes, folder, account, server } = await openHouse(t, 6)
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
-  t.teardown(() => browser.close())
+  const browser = await launchChromium(t)
   const { callback, came } = await site(t)
   const phone = await connect({
     credentials: await enrol({ url, code: codes[0] ?? '', name: 'Phone <b>of Ada</b>' }),

@@ -1,5 +1,5 @@
 /** A real server in this process, with persons, and a real browser. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
@@ -8,12 +8,6 @@ import { type Server, startServer } from '../../src/io/server.js'
 import { openStore } from '../../src/store/open.js'
 import { newFolder } from '../store/folder.js'
 import { ROOT } from '../support/root.js'
-
-/** The browser; Debian's. */
-export const CHROMIUM = process.env['PILOTLIGHT_CHROMIUM'] ?? '/usr/bin/chromium'
-
-/** For `skip` of a test: why there is no browser, or false. */
-export const NO_BROWSER = existsSync(CHROMIUM) ? false : `no ${CHROMIUM}`
 
 /** Where pictures are kept for people to look at. */
 const SCREENS = join(ROOT, 'build-screens')

@@ -53,6 +53,11 @@ export class Activity {
     this.#cancel = this.#options.setTimer(IDLE_AFTER_MS, () => this.#change('idle'))
   }
 
+  /** Whether asking could gain anything. */
+  get canAsk(): boolean {
+    return idleDetector() !== null && !this.#isDetected
+  }
+
   /** Asks the person to let this page see whether the computer is used; call it from a click. @returns whether it may. */
   async ask(): Promise<boolean> {
     const isGranted =

@@ -57,7 +57,8 @@ export interface DeviceView {
   status: string
   away: string
   zone: string
-  thresholds: Thresholds | null
+  /** as set in this browser, else what the server takes without that */
+  thresholds: Thresholds
   apps: readonly AppView[]
   rings: readonly RingView[]
   /** the last rings that ended while a page was open, newest first */

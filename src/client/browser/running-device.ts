@@ -1,5 +1,6 @@
 /** The device of the tab that runs it: its view, and the commands of all tabs. */
 
+import { AWAY_AFTER_S, OFFLINE_AFTER_S } from '../../packet/constants.js'
 import type { Device } from '../device-client.js'
 import type { DeviceError } from '../device-error.js'
 import { appId } from '../device-machine.js'
@@ -48,7 +49,7 @@ export class RunningDevice {
       isOnline: this.device.isOnline,
       state: this.#state,
       ...viewOfList(this.device.list),
-      thresholds: this.#thresholds,
+      thresholds: this.#thresholds ?? { awayAfterS: AWAY_AFTER_S, offlineAfterS: OFFLINE_AFTER_S },
       rings,
       ended: this.#ended,
       missed: [...this.device.missed].reverse(),

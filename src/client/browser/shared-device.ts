@@ -120,6 +120,11 @@ export class SharedDevice {
     return (await this.#tabs.ask(name, value)) as CommandResult<Name>
   }
 
+  /** Whether `askActivity` would gain anything: the browser knows the API, and has not allowed it yet. */
+  get canAskActivity(): boolean {
+    return this.#activity.canAsk
+  }
+
   /** Asks the person to let this page see whether the computer is used; call it from a click. @returns whether it may. */
   askActivity(): Promise<boolean> {
     return this.#activity.ask()
