@@ -13,6 +13,7 @@ import { developerToolRoutes } from './routes/developer-tools.js'
 import { developerRoutes } from './routes/developers.js'
 import { homeRoutes } from './routes/home.js'
 import { panelRoutes } from './routes/panel.js'
+import { passkeyRoutes } from './routes/passkeys.js'
 import { signInRoutes } from './routes/sign-in.js'
 import { sendPage } from './send.js'
 import { meetVisitor } from './visitor.js'
@@ -47,6 +48,7 @@ export async function addPages(app: App, context: Context): Promise<void> {
     const oidc = provider === null ? null : new (await import('./oidc.js')).Oidc(provider, context.nowMs)
     signInRoutes(pages, context, oidc)
     accountRoutes(pages, context, oidc)
+    passkeyRoutes(pages, context)
     authorizeRoutes(pages, context)
     panelRoutes(pages, context)
     developerRoutes(pages, context)

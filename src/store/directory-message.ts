@@ -2,6 +2,7 @@
 import type { DeviceHandle } from '../endpoint/message.js'
 import type { AppKey, PersonKey } from '../hub/message.js'
 import type { AppDetails, AppRow, KeyMode, Owner, Scope } from './app-row.js'
+import type { PasskeyRow } from './passkeys.js'
 
 /** One person who is signed in somewhere. Times are Unix ms. */
 export interface SessionRow {
@@ -29,6 +30,12 @@ export type DirectoryAsk =
   | { kind: 'sign-in'; code: string; label: string }
   /** by an identity that a provider vouches for; a person who is new gets an account with this name */
   | { kind: 'sign-in-as'; issuer: string; subject: string; name: string; label: string }
+  /** by a passkey whose signature was found right; `counter` is what it says now */
+  | { kind: 'sign-in-passkey'; credential: string; counter: number; label: string }
+  | { kind: 'passkey'; credential: string }
+  | { kind: 'passkeys'; person: PersonKey }
+  | { kind: 'passkey-add'; passkey: PasskeyRow }
+  | { kind: 'passkey-remove'; person: PersonKey; credential: string }
   | { kind: 'session'; token: string }
   | { kind: 'sessions'; person: PersonKey }
   | { kind: 'sign-out'; person: PersonKey; id: string }
@@ -63,6 +70,7 @@ export type DirectoryAnswer =
   | { kind: 'device-removed'; device: DeviceHandle }
   | { kind: 'code'; code: string; untilMs: number }
   | { kind: 'account-removed'; person: PersonKey; apps: AppRow[] }
+  | { kind: 'passkeys'; passkeys: PasskeyRow[] }
   | { kind: 'done' }
   | { kind: 'full' }
   | null

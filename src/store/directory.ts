@@ -6,6 +6,7 @@ import type { Devices } from './devices.js'
 import type { DirectoryAnswer, DirectoryAsk } from './directory-message.js'
 import type { EnrolmentCodes } from './enrolment-codes.js'
 import type { Identities } from './identities.js'
+import type { Passkeys } from './passkeys.js'
 import type { Sessions } from './sessions.js'
 
 /** How long a code is valid that a person makes for a device of theirs: 15 minutes. */
@@ -20,6 +21,7 @@ export interface DirectoryTables {
   readonly apps: Apps
   readonly devices: Devices
   readonly identities: Identities
+  readonly passkeys: Passkeys
   readonly codes: EnrolmentCodes
   readonly sessions: Sessions
 }
@@ -33,6 +35,12 @@ export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wall
     case 'sessions':
     case 'sign-out':
       return sessionAnswer(tables, ask, wallMs)
+    case 'sign-in-passkey':
+    case 'passkey':
+    case 'passkeys':
+    case 'passkey-add':
+    case 'passkey-remove':
+      return passkeyAnswer(tables, ask, wallMs)
     case 'devices':
     case 'device-remove':
     case 'code-add':
@@ -45,7 +53,7 @@ export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wall
 
 /** Whether it changes nothing. */
 export function isDirectoryRead(ask: DirectoryAsk): boolean {
-  return ['session', 'sessions', 'devices', 'apps', 'app', 'client'].includes(ask.kind)
+  return ['session', 'sessions', 'passkey', 'passkeys', 'devices', 'apps', 'app', 'client'].includes(ask.kind)
 }
 
 /** Whether what waits in the write-behind must be written before: it would name what is gone. */
@@ -83,6 +91,32 @@ function accountRemoved(tables: DirectoryTables, account: string): DirectoryAnsw
   return { kind: 'account-removed', person, apps }
 }
 
+type PasskeyAsk = Extract<
+  DirectoryAsk,
+  { kind: 'sign-in-passkey' | 'passkey' | 'passkeys' | 'passkey-add' | 'passkey-remove' }
+>
+
+function passkeyAnswer({ passkeys, sessions }: DirectoryTables, ask: PasskeyAsk, wallMs: number): DirectoryAnswer {
+  switch (ask.kind) {
+    case 'sign-in-passkey': {
+      const found = passkeys.find(ask.credential)
+      if (found === null) return null
+      passkeys.used(ask.credential, ask.counter)
+      return { kind: 'signed-in', ...sessions.add(found.person, ask.label, wallMs) }
+    }
+    case 'passkey': {
+      const found = passkeys.find(ask.credential)
+      return found === null ? null : { kind: 'passkeys', passkeys: [found] }
+    }
+    case 'passkeys':
+      return { kind: 'passkeys', passkeys: passkeys.ofPerson(ask.person) }
+    case 'passkey-add':
+      return passkeys.add({ ...ask.passkey, createdMs: wallMs }) ? { kind: 'done' } : { kind: 'full' }
+    case 'passkey-remove':
+      return passkeys.remove(ask.person, ask.credential) ? { kind: 'done' } : null
+  }
+}
+
 type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'sign-in-as' | 'session' | 'sessions' | 'sign-out' }>
 
 function sessionAnswer(tables: DirectoryTables, ask: SessionAsk, wallMs: number): DirectoryAnswer {
@@ -115,7 +149,7 @@ function sessionAnswer(tables: DirectoryTables, ask: SessionAsk, wallMs: number)
 
 function appAnswer(
   { apps }: DirectoryTables,
-  ask: Exclude<DirectoryAsk, SessionAsk | PersonAsk>,
+  ask: Exclude<DirectoryAsk, SessionAsk | PersonAsk | PasskeyAsk>,
   wallMs: number,
 ): DirectoryAnswer {
   if (ask.kind === 'app-add') {

@@ -143,5 +143,15 @@ export const MIGRATIONS: readonly string[] = [
     account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX identities_account ON identities (account);
+
+  CREATE TABLE passkeys (
+    credential TEXT PRIMARY KEY,    -- base64url
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    public_key BLOB NOT NULL,       -- COSE
+    counter INTEGER NOT NULL,
+    label TEXT NOT NULL,            -- the browser that made it
+    created INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX passkeys_account ON passkeys (account);
   `,
 ]

@@ -8,6 +8,7 @@ import { EnrolmentCodes } from './enrolment-codes.js'
 import { Grants } from './grants.js'
 import { Health } from './health.js'
 import { Identities } from './identities.js'
+import { Passkeys } from './passkeys.js'
 import { Rings } from './rings.js'
 import { RowSealer } from './row-sealer.js'
 import { Sessions } from './sessions.js'
@@ -25,6 +26,7 @@ export interface Tables {
   readonly grants: Grants
   readonly sessions: Sessions
   readonly identities: Identities
+  readonly passkeys: Passkeys
   readonly webhooks: WebhookConfigs
   readonly writeBehind: WriteBehind
 }
@@ -54,6 +56,7 @@ export function openTables(
     grants: new Grants(database, crypto, sealer),
     sessions: new Sessions(database, crypto, deriveKey(crypto, masterKey, 'pilotlight session token')),
     identities: new Identities(database, crypto, deriveKey(crypto, masterKey, 'pilotlight identity')),
+    passkeys: new Passkeys(database),
     webhooks: new WebhookConfigs(database, sealer),
     writeBehind: new WriteBehind(devices, rings, health),
   }

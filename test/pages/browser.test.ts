@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, CDPSession, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { MemoryStorage } from '../../src/client/index.js'
 import { connect, enrol } from '../../src/client/node/index.js'
@@ -63,7 +63,7 @@ async function look(
 }
 
 t.test('pages in a browser', { skip: noChromium }, async (t) => {
-  const { url, codes, folder, account, server } = await openHouse(t, 6)
+  const { url, codes, folder, account, server } = await openHouse(t, 7)
   const browser = await launchChromium(t)
   const { callback, came } = await site(t)
   const phone = await connect({
@@ -208,6 +208,62 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
     },
   )
 
+  await t.test(
+    'passkeys: made by who is signed in, sign in by themselves, only with the person verified, once',
+    async (t) => {
+      const here = url.replace('127.0.0.1', 'localhost') // an address has no passkeys
+      const context = await browser.newContext()
+      const page = await context.newPage()
+      const device = await context.newCDPSession(page)
+      const authenticatorId = await authenticator(device)
+      await signIn(page, here, codes[6] ?? '')
+      await page.goto(`${here}/account`)
+      await page.click('[data-passkey=make] button')
+      await page.waitForSelector('form[action="/account/passkeys/remove"]')
+      await page.click('text=Sign out')
+      await page.waitForURL(`${here}/`)
+      const sent: { url: string; body: string }[] = []
+      page.on('request', (request) => {
+        if (request.method() === 'POST') sent.push({ url: request.url(), body: request.postData() ?? '' })
+      })
+      const use = async () => {
+        await page.goto(`${here}/sign-in?next=/account`)
+        await page.click('[data-passkey=use] button')
+      }
+      await device.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false })
+      await use()
+      await page.waitForSelector('[data-passkey=use] [role=alert]:not([hidden])')
+      await device.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: true })
+      await use()
+      await page.waitForURL(`${here}/account`)
+      t.match(await page.innerText('main'), 'this one')
+
+      // Whoever has read an answer cannot use it again, with a form of their own either.
+      const used = sent.findLast(({ url }) => url.endsWith('/sign-in/passkey'))
+      const answer = new URLSearchParams(used?.body).get('answer') ?? ''
+      t.match(answer, 'signature')
+      const other = await (await browser.newContext()).newPage()
+      await other.goto(`${here}/sign-in`)
+      const post = (
+        to: string,
+        more: string,
+      ) => `fetch('${to}', { method: 'POST', headers: { accept: 'application/json' },
+      body: new URLSearchParams({ csrf: document.querySelector('[name=csrf]').value, answer: ${more} }) })
+      .then(({ status }) => status)`
+      const repeated = post('/sign-in/passkey', JSON.stringify(answer))
+      t.equal(await other.evaluate(repeated), 403)
+      t.equal(await other.evaluate(post('/sign-in/passkey/options', "''")), 200)
+      t.equal(await other.evaluate(repeated), 403, 'the answer to another question')
+      await other.context().close()
+
+      await page.click('form[action="/account/passkeys/remove"] button')
+      await page.click('text=Sign out')
+      await use()
+      await page.waitForSelector('[data-passkey=use] [role=alert]:not([hidden])')
+      await context.close()
+    },
+  )
+
   await look(t, browser, url, codes[3] ?? '', {
     developers: '/developers',
     'developers-app': appPath,
@@ -249,6 +305,22 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
     },
   )
 })
+
+/** A platform authenticator that says yes at once. @returns its id. */
+async function authenticator(device: CDPSession): Promise<string> {
+  await device.send('WebAuthn.enable')
+  const { authenticatorId } = await device.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2',
+      transport: 'internal',
+      hasResidentKey: true,
+      hasUserVerification: true,
+      isUserVerified: true,
+      automaticPresenceSimulation: true,
+    },
+  })
+  return authenticatorId
+}
 
 /** All files of the server as they are. */
 function filesOf(folder: string): [string, Buffer][] {

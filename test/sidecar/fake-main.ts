@@ -252,6 +252,9 @@ export function usualDirectory(ask: DirectoryAsk): DirectoryAnswer {
   const app = { kind: 'app', app: APP_ROW, apiKey: null } as const
   if (ask.kind === 'sign-in')
     return ask.code === CODE ? { kind: 'signed-in', token: SESSION, session: SESSION_ROW } : null
+  if (ask.kind === 'passkeys') return { kind: 'passkeys', passkeys: [] }
+  if (ask.kind === 'passkey' || ask.kind === 'sign-in-passkey') return null
+  if (ask.kind === 'passkey-add' || ask.kind === 'passkey-remove') return { kind: 'done' }
   if (ask.kind === 'sign-in-as') return { kind: 'signed-in', token: SESSION, session: SESSION_ROW }
   if (ask.kind === 'session') return ask.token === SESSION ? { kind: 'session', session: SESSION_ROW } : null
   if (ask.kind === 'sessions') return { kind: 'sessions', sessions: [SESSION_ROW] }

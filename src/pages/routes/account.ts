@@ -20,11 +20,13 @@ export function accountRoutes(app: App, context: Context, oidc: Oidc | null): vo
       ...session,
       isCurrent: session.id === id,
     }))
+    const kept = await context.link.directory({ kind: 'passkeys', person })
+    const passkeys = kept?.kind === 'passkeys' ? kept.passkeys : []
     return sendPage(
       request,
       reply,
       'account',
-      { account, sessions },
+      { account, sessions, passkeys },
       { formTargets: oidc === null ? [] : [oidc.origin] },
     )
   })

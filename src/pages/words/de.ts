@@ -335,4 +335,9 @@ export const DE: Catalogue = {
   'signIn.provider': 'Anmelden mit {host}',
   'signIn.or': 'oder',
   'problem.sign-in-failed': 'Die Anmeldung hat nicht geklappt',
+  'passkey.title': 'Passkeys',
+  'passkey.text': 'Melde dich mit diesem Rechner, Telefon oder Schlüssel an, ohne Code.',
+  'passkey.make': 'Hier einen Passkey anlegen',
+  'passkey.use': 'Mit einem Passkey anmelden',
+  'passkey.failed': 'Der Passkey hat nicht funktioniert.',
 }

@@ -328,6 +328,11 @@ export const EN = {
   'signIn.provider': 'Sign in with {host}',
   'signIn.or': 'or',
   'problem.sign-in-failed': 'The sign-in did not succeed',
+  'passkey.title': 'Passkeys',
+  'passkey.text': 'Sign in with this computer, phone or key, without a code.',
+  'passkey.make': 'Make a passkey here',
+  'passkey.use': 'Sign in with a passkey',
+  'passkey.failed': 'The passkey did not work.',
 } as const
 
 /** A text by its place. */
