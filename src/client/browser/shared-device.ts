@@ -136,7 +136,9 @@ export class SharedDevice {
     this.#activity.close()
     const running = this.#running
     this.#running = null
-    if (running !== null && !this.#tabs.hasOthers) await running.device.close()
+    // What goes on elsewhere must be quiet here: two on one session would throw each other out.
+    if (this.#tabs.hasOthers) running?.device.suspended()
+    else await running?.device.close()
     this.#release()
     this.#tabs.close()
     this.#host.close()
