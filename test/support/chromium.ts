@@ -32,7 +32,8 @@ export function faultsOf(page: Page): string[] {
   const faults: string[] = []
   page.on('pageerror', (error) => faults.push(error.message))
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/ERR_|WebSocket connection|status of 503/.test(message.text())) faults.push(message.text())
+    if (message.type() === 'error' && !/ERR_|WebSocket connection|status of 503/.test(message.text()))
+      faults.push(message.text())
   })
   return faults
 }
