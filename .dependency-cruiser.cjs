@@ -16,6 +16,7 @@ const allowed = {
   sandbox: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring', 'hub'],
   store: ['base', 'crypto', 'native', 'endpoint', 'hub'],
   sidecar: ['base', 'packet', 'hub', 'sandbox', 'webhook', 'store'],
+  pages: ['base', 'frame', 'hub', 'sandbox', 'webhook', 'store', 'sidecar'],
   delivery: ['base', 'webhook'],
   appservice: ['base', 'webhook'],
   io: [
@@ -34,6 +35,7 @@ const allowed = {
     'trace',
   ],
   client: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'trace'],
+  panel: ['base', 'frame', 'client'],
   sim: ['base', 'crypto', 'noise', 'packet', 'frame', 'session', 'endpoint', 'presence', 'ring', 'hub', 'client'],
   cli: ['base', 'crypto', 'packet', 'endpoint', 'hub', 'webhook', 'store', 'sidecar', 'appservice', 'io', 'client'],
 }
@@ -51,7 +53,7 @@ module.exports = {
     {
       name: 'pure-has-no-node',
       severity: 'error',
-      from: { path: `^src/(${pure}|client)/`, pathNot: '^src/client/node/|^src/sim/main' },
+      from: { path: `^src/(${pure}|client|panel)/`, pathNot: '^src/client/node/|^src/sim/main' },
       to: { dependencyTypes: ['core'] },
     },
     {
@@ -59,6 +61,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/client/', pathNot: '^src/client/node/' },
       to: { path: '^src/trace/' },
+    },
+    {
+      name: 'only-pages-run-in-browsers',
+      comment: 'compiled with the DOM, apart from the rest',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(panel|client/browser)/' },
+      to: { path: '^src/(panel|client/browser)/' },
     },
     {
       name: 'src-never-imports-test',

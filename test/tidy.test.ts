@@ -28,7 +28,7 @@ const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf
   name.endsWith('.ts'),
 )
 const isPure = (name: string): boolean =>
-  PURE.includes(name.split('/')[0]!) && !name.startsWith('client/node/') && name !== 'sim/main.ts'
+  PURE.includes(name.split('/')[0]!) && !/^client\/(node|browser)\//.test(name) && name !== 'sim/main.ts'
 
 /** The code without comments. */
 function code(name: string): string {

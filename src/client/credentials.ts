@@ -1,3 +1,4 @@
+import { base64url, fromBase64url } from '../base/base64.js'
 import { KEY_BYTES } from '../crypto/crypto.js'
 import { DeviceError } from './device-error.js'
 
@@ -33,4 +34,41 @@ export function checkCredentials(credentials: Credentials): void {
 
 function isKey(value: unknown): boolean {
   return value instanceof Uint8Array && value.length === KEY_BYTES
+}
+
+/** Credentials as JSON, byte strings in base64url. */
+export function writeCredentials(credentials: Credentials): string {
+  const { deviceId, secretKey, publicKey, psk, serverKeys, endpoints } = credentials
+  const keys = { secretKey: base64url(secretKey), publicKey: base64url(publicKey), psk: base64url(psk) }
+  return JSON.stringify({ deviceId, ...keys, serverKeys: serverKeys.map(base64url), endpoints }, null, 2)
+}
+
+/**
+ * Reads what `writeCredentials` wrote.
+ *
+ * @param where names the place of the text in an error.
+ * @throws DeviceError PL_BAD_CREDENTIALS if it cannot be read.
+ */
+export function readCredentials(text: string, where: string): Credentials {
+  try {
+    const stored = JSON.parse(text) as Record<keyof Credentials, unknown>
+    const credentials = {
+      deviceId: String(stored.deviceId),
+      secretKey: bytesOf(stored.secretKey),
+      publicKey: bytesOf(stored.publicKey),
+      psk: bytesOf(stored.psk),
+      serverKeys: (stored.serverKeys as unknown[]).map(bytesOf),
+      endpoints: (stored.endpoints as unknown[]).map(String),
+    }
+    checkCredentials(credentials)
+    return credentials
+  } catch (error) {
+    throw error instanceof DeviceError ? error : new DeviceError('PL_BAD_CREDENTIALS', `${where} holds no credentials`)
+  }
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  const bytes = typeof value === 'string' ? fromBase64url(value) : null
+  if (bytes === null) throw new DeviceError('PL_BAD_CREDENTIALS', 'a key is not base64url')
+  return bytes
 }

@@ -17,6 +17,7 @@ import { ListVisibility } from './list-visibility.js'
 import { Listeners } from './listeners.js'
 import type { AppKey, HubReply, HubRequest, HubStoreReply, HubStoreRequest, PersonKey } from './message.js'
 import { Outbox } from './outbox.js'
+import { OwnViews } from './own-views.js'
 import { PresenceQuestions } from './presence-questions.js'
 import { PresenceViews } from './presence-views.js'
 import { ReliableFrames } from './reliable.js'
@@ -29,20 +30,17 @@ type DeviceEvent = Extract<EndpointEvent, { kind: 'frame' }>
 type DeviceAdded = Extract<HubRequest, { kind: 'device-added' }>
 
 /**
- * The pure application: endpoint events x presence x rings. Events, requests, replies of the store and the passing of
- * time go in; commands, replies and store requests are polled out. One hub serves all endpoints of a server: the worker
- * stands in a device's handle.
- *
+ * The pure application: endpoint events x presence x rings. Events, requests, replies and time go in; commands, replies
+ * and store requests are polled out. One hub serves all endpoints of a server: the worker stands in a device's handle.
  * At start load applications, then persons, then devices, then rings. After each `handle..` call, poll all three queues
  * until they are empty, and call `handleTimeout` when `nextTimeout` has come. Time must not go back. The same inputs
- * give the same outputs.
- *
- * This file only routes; each part owns its fields, timers and frames.
+ * give the same outputs. This file only routes; each part owns its fields, timers and frames.
  */
 export class Hub {
   readonly #config: HubConfig
   readonly #outbox = new Outbox()
   readonly #drops = new DropCounts()
+  readonly #ownViews: OwnViews
   readonly #agenda: Agenda
   readonly #apps: Apps
   readonly #presence: Presence
@@ -63,8 +61,8 @@ export class Hub {
   constructor(options: HubOptions) {
     const config = checkedHubConfig(options)
     const { crypto, random, limits } = config
-    const agenda = new Agenda(config.bootedMonotonicMs)
-    const timers = (onDue: (key: number, now: Now) => void) => agenda.line(onDue)
+    this.#agenda = new Agenda(config.bootedMonotonicMs)
+    const timers = (onDue: (key: number, now: Now) => void) => this.#agenda.line(onDue)
     const outbox = this.#outbox
     const apps = new Apps(crypto, config.puidKey)
     const presence = new Presence({
@@ -84,16 +82,16 @@ export class Hub {
     const context: ListContext = { config, presence, devices, outbox, clock, timers, count }
     const reliable = new ReliableFrames(random, outbox)
     const states = new StateFrames(context, reliable)
-    const views = new PresenceViews(presence, apps, config.bootSeconds)
+    const ownViews = new OwnViews(presence, devices, apps)
+    const views = new PresenceViews(presence, apps, config.bootSeconds, ownViews.reads)
     const streams = new Streams({ config, presence, apps, views, outbox }, timers)
     const listeners = new Listeners({ apps, views, outbox, streams }, timers)
-    const people = ringPeople(presence, devices, apps)
-    const outlet = ringOutlet(outbox, listeners, config.onRing)
+    const ends = { people: ringPeople(presence, devices, apps), outlet: ringOutlet(outbox, listeners, config.onRing) }
     this.#config = config
-    this.#agenda = agenda
     this.#apps = apps
     this.#presence = presence
     this.#devices = devices
+    this.#ownViews = ownViews
     this.#reliable = reliable
     this.#states = states
     this.#commits = new ListCommits(context, states)
@@ -104,7 +102,7 @@ export class Hub {
     this.#questions = new PresenceQuestions({ views, outbox, puidsMax: limits.questionPuidsMax }, timers)
     this.#streams = streams
     this.#listeners = listeners
-    this.#rings = new Rings({ people, channel: reliable, outlet, crypto, random, limits, timers })
+    this.#rings = new Rings({ ...ends, channel: reliable, crypto, random, limits, timers })
   }
 
   // At start
@@ -199,6 +197,9 @@ export class Hub {
       case 'consent':
       case 'consent-exchange':
         this.#consents.handle(request, now)
+        break
+      case 'person':
+        this.#outbox.replies.push(this.#ownViews.answer(request, now))
         break
       case 'metrics':
         this.#outbox.replies.push({ kind: 'metrics', request: request.request, metrics: this.metrics() })
@@ -383,6 +384,7 @@ export class Hub {
       this.#removeDevice(this.#devices.handleOf(row), CloseCode.accountRemoved, now)
     }
     this.#reads.forget(person)
+    this.#ownViews.reads.forget(person)
     this.#consents.forgetPerson(person)
     this.#presence.removePerson(person, now)
   }

@@ -66,6 +66,8 @@ export type HubRequest =
       redirectUri: string
       challenge: string
     }
+  /** what the server knows of a person in memory, for themselves */
+  | { kind: 'person'; request: number; person: PersonKey; devices: DeviceHandle[] }
   | { kind: 'account-added'; person: PersonKey }
   | { kind: 'account-removed'; person: PersonKey }
   | {
@@ -87,6 +89,30 @@ export type HubRequest =
       minHoldMs: number
       coalesceMs: number
     }
+
+/** What a device said last. `unknown`: it was not heard since this start of the server. */
+export type DeviceWord = 'active' | 'idle' | 'gone' | 'unknown'
+
+/** One device as its person sees it. */
+export interface DeviceView {
+  device: DeviceHandle
+  said: DeviceWord
+  isInContact: boolean
+  /** how long it has been idle, ms; 0 if it is not */
+  idleMs: number
+  /** seconds, 0 never */
+  awayAfterS: number
+  offlineAfterS: number
+}
+
+/** How often an application asked for a person since this start of the server. Times are Unix ms. */
+export interface ReadCount {
+  appId: Uint8Array
+  name: string
+  count: number
+  firstMs: number
+  lastMs: number
+}
 
 /** Errors that the sidecar turns into problem documents. */
 export type HubErrorCode =
@@ -113,6 +139,7 @@ export type HubReply =
       /** what is left, for a ring that was asked for */
       limits?: LimitState[]
     }
+  | { kind: 'person'; request: number; devices: DeviceView[]; reads: ReadCount[] }
   | { kind: 'consented'; request: number; code: string }
   | { kind: 'consent-exchanged'; request: number; puid: string }
   | { kind: 'error'; request: number; code: HubErrorCode; detail: string; retryAfterS: number; limits?: LimitState[] }

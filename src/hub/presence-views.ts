@@ -4,6 +4,7 @@ import type { PresenceLine } from '../presence/state.js'
 import { versionOf } from '../presence/version.js'
 import type { Apps, HubApp } from './apps.js'
 import type { AppKey, PresenceView } from './message.js'
+import type { ReadCounts } from './read-counts.js'
 
 /** A person as applications name them. */
 export interface Named {
@@ -17,8 +18,10 @@ export class PresenceViews {
   readonly #presence: Presence
   readonly #apps: Apps
   readonly #bootSeconds: number
+  readonly #reads: ReadCounts
 
-  constructor(presence: Presence, apps: Apps, bootSeconds: number) {
+  constructor(presence: Presence, apps: Apps, bootSeconds: number, reads: ReadCounts) {
+    this.#reads = reads
     this.#presence = presence
     this.#apps = apps
     this.#bootSeconds = bootSeconds
@@ -55,7 +58,9 @@ export class PresenceViews {
     if (app === null) return []
     return puids.flatMap((puid) => {
       const named = this.named(app, puid)
-      return named === null ? [] : [this.view(app, named, now)]
+      if (named === null) return []
+      this.#reads.add(named.person, key, now)
+      return [this.view(app, named, now)]
     })
   }
 }

@@ -1,5 +1,6 @@
 /** Where the main thread serves what signed-in persons and developers ask, and tells the hub what became of it. */
 import type { HubRequest } from '../hub/message.js'
+import { CloseCode } from '../packet/constants.js'
 import type { ToSidecar } from '../sidecar/message.js'
 import type { DirectoryAnswer, DirectoryAsk } from '../store/directory-message.js'
 import type { Store } from '../store/store.js'
@@ -37,9 +38,20 @@ const CHANGES_KEYS: ReadonlySet<DirectoryAsk['kind']> = new Set([
   'app-remove',
   'key-add',
   'key-remove',
+  'account-remove',
 ])
 
 function tellChange(ask: DirectoryAsk, answer: DirectoryAnswer, tellHub: (request: HubRequest) => void): void {
+  if (answer?.kind === 'signed-in' && answer.isNewPerson === true) {
+    tellHub({ kind: 'account-added', person: answer.session.person })
+  }
+  if (answer?.kind === 'device-removed') {
+    tellHub({ kind: 'device-removed', device: answer.device, code: CloseCode.deviceRemoved })
+  }
+  if (answer?.kind === 'account-removed') {
+    for (const { app } of answer.apps) tellHub({ kind: 'app-removed', app })
+    tellHub({ kind: 'account-removed', person: answer.person })
+  }
   if (answer?.kind !== 'app') return
   const { app, appId, name } = answer.app
   if (ask.kind === 'app-add') tellHub({ kind: 'app-added', app, appId, name })

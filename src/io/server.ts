@@ -9,6 +9,7 @@ import { nobleCrypto } from '../crypto/noble.js'
 import type { HubRequest } from '../hub/message.js'
 import { nativeCrypto } from '../native/crypto-native.js'
 import type { MetricSample } from '../sidecar/message.js'
+import type { OidcProvider } from '../sidecar/options.js'
 import type { SupervisedSidecar } from '../sidecar/supervise.js'
 import { openStore } from '../store/open.js'
 import type { Boot, ServerKeys, Store } from '../store/store.js'
@@ -58,6 +59,8 @@ export interface ServerOptions {
   verifiedDomains: boolean
   /** whether domains with private addresses are asked, by plain http */
   privateDomains: boolean
+  /** where people sign in by OpenID Connect; default: nowhere */
+  oidc?: OidcProvider | null
   /** longest silence that a device may promise, 15..1800 s */
   silenceMaxS: number
   /** webhooks may go to private addresses and over plain HTTP */
@@ -235,6 +238,7 @@ class House {
         bootedMs: this.#core.bootedMs,
         verifiedDomains: options.verifiedDomains,
         privateDomains: options.privateDomains,
+        oidc: options.oidc ?? null,
       },
       this.#desk,
       log,

@@ -164,6 +164,9 @@ export class SidecarDesk {
   }
 }
 
+/** The worker that serves API and pages: it knows the sidecar, nobody here knows it. */
+const ENTRY = new URL('../pages/worker.js', import.meta.url)
+
 /** The sidecar's reasons as ours. */
 const CODE_OF: Record<StartFailure, ServerErrorCode> = {
   'port-taken': 'PL_PORT_TAKEN',
@@ -184,6 +187,7 @@ export async function openSidecar(options: SidecarOptions, desk: SidecarDesk, lo
   const told = (error: unknown) => log.error({ err: error }, 'the sidecar could not be told the applications')
   try {
     return await superviseSidecar(options, {
+      entry: ENTRY,
       onMessage: (message) => desk.take(message),
       onStart: (post) => void desk.start(post).catch(told),
       onCrash(error, pauseMs) {

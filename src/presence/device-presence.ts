@@ -9,6 +9,17 @@ import type { Timers } from './timers.js'
 /** A threshold above this counts as this: 30 days, in seconds. */
 export const THRESHOLD_MAX_S = 2_592_000
 
+/** What a device said, for its person. */
+export interface DeviceReport {
+  said: 'active' | 'idle' | 'gone' | 'unknown'
+  isInContact: boolean
+  /** 0 if it is not idle */
+  idleMs: number
+  /** seconds, 0 never */
+  awayAfterS: number
+  offlineAfterS: number
+}
+
 /**
  * What devices report, and what follows from it by the server's clock. Owns the device table, the chains from persons
  * to their devices, and the idle timers.
@@ -104,6 +115,20 @@ export class DevicePresence {
     if (this.#devices.is(device, DeviceFlag.lingers)) return
     this.#armIdle(device, now)
     this.#refresh(this.#devices.person(device), 'idle', now)
+  }
+
+  /** What a device said last. */
+  reportOf(device: number, now: Now): DeviceReport {
+    const reported = this.#devices.reported(device)
+    const isIdle = reported === Reported.idle
+    const told = reported === Reported.active ? 'active' : isIdle ? 'idle' : 'gone'
+    return {
+      said: this.#devices.is(device, DeviceFlag.heard) ? told : 'unknown',
+      isInContact: this.#devices.is(device, DeviceFlag.inContact),
+      idleMs: isIdle ? Math.max(0, now.monotonicMs - this.#devices.idleSinceMs(device)) : 0,
+      awayAfterS: this.#devices.awayAfterS(device),
+      offlineAfterS: this.#devices.offlineAfterS(device),
+    }
   }
 
   /** A device's timer is due. */

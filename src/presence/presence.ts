@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js'
 import type { Now } from '../base/time.js'
 import type { PingState } from '../frame/frame.js'
-import { DevicePresence } from './device-presence.js'
+import { DevicePresence, type DeviceReport } from './device-presence.js'
 import { DeviceFlag, DeviceTable, NO_DEVICE } from './device-table.js'
 import { type BootTimes, PersonLines, type PresenceListener } from './person-lines.js'
 import { PersonFlag, PersonTable } from './person-table.js'
@@ -179,6 +179,11 @@ export class Presence {
   /** A device told its thresholds, seconds; 0 never. */
   handleThresholds(device: number, awayAfterS: number, offlineAfterS: number, now: Now): void {
     this.#reports.handleThresholds(device, awayAfterS, offlineAfterS, now)
+  }
+
+  /** What a device said last. `unknown`: it was not heard since this start. */
+  reportOf(device: number, now: Now): DeviceReport {
+    return this.#reports.reportOf(device, now)
   }
 
   // The list

@@ -39,6 +39,8 @@ export interface AppSurroundings {
   nowMs?(): number
   /** the WebSockets; default: a table whose datagrams go nowhere */
   channels?: Channels
+  /** adds what is served beside the API; default: nothing */
+  addPages?(app: App, context: Context): Promise<void>
 }
 
 /**
@@ -50,7 +52,8 @@ export interface AppSurroundings {
 export async function buildApp(options: SidecarOptions, link: Link, surroundings: AppSurroundings = {}): Promise<App> {
   const settings = sidecarSettings(options)
   const { nowMs = () => performance.now(), log = { write() {} } } = surroundings
-  const { channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } = surroundings
+  const { addPages = async () => {}, channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } =
+    surroundings
   const metrics = new Metrics(link, channels.counts, nowMs)
   const context: Context = { settings, link, channels, nowMs, metrics, quota: new Quota(settings, nowMs) }
   const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
@@ -86,6 +89,7 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
       webhookRoutes(told, context, BY_KEY)
     })
   })
+  await app.register(async (pages) => addPages(pages, context))
   await app.register(async (rest) => refuseOtherMethods(rest, routes))
   await app.ready()
   return app

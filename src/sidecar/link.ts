@@ -1,6 +1,15 @@
-import type { AppKey, HubReply, HubRequest, LimitState, NewRing, PresenceView, RingView } from '../hub/message.js'
+import type {
+  AppKey,
+  HubReply,
+  HubRequest,
+  LimitState,
+  NewRing,
+  PersonKey,
+  PresenceView,
+  RingView,
+} from '../hub/message.js'
 import type { TestPerson, TestPersonChange } from '../sandbox/message.js'
-import type { DirectoryAnswer, DirectoryAsk } from '../store/directory-message.js'
+import type { DirectoryAnswer, DirectoryAsk, OwnDevice } from '../store/directory-message.js'
 import type { WebhookAnswer, WebhookAsk } from '../webhook/ask.js'
 import { ApiKeys } from './api-keys.js'
 import type { AppEntry, EnrolResult, FromSidecar, MetricSample, ReadyState, ToSidecar } from './message.js'
@@ -130,6 +139,11 @@ export class Link {
     return answer
   }
 
+  /** What the server knows of a person in memory, for themselves. */
+  async person(person: PersonKey, devices: OwnDevice['device'][]): Promise<Extract<HubReply, { kind: 'person' }>> {
+    return this.#expect('person', await this.#hub('person', { person, devices }))
+  }
+
   /** A person agrees to an application: the code for it. */
   async consent(app: AppKey, ask: Omit<Ask<'consent'>, 'app'>): Promise<string> {
     return this.#expect('consented', await this.#hub('consent', { app, ...ask })).code
@@ -231,7 +245,7 @@ export class Link {
     if (this.#state !== 'stopping') this.#state = state
   }
 
-  #hub<Kind extends 'presence' | 'ring' | 'ring-get' | 'ring-withdraw' | 'consent' | 'consent-exchange'>(
+  #hub<Kind extends 'presence' | 'person' | 'ring' | 'ring-get' | 'ring-withdraw' | 'consent' | 'consent-exchange'>(
     kind: Kind,
     ask: Ask<Kind>,
     waitMs = 0,

@@ -6,6 +6,14 @@ import {
   WEBSOCKET_PROOF_MS,
 } from '../packet/constants.js'
 
+/** A provider of identities, at which this server is registered as a client. */
+export interface OidcProvider {
+  /** https URL, or http on loopback */
+  issuer: string
+  clientId: string
+  clientSecret: string
+}
+
 /** Options of the sidecar as the main thread gives them; they cross to the worker by structured clone. */
 export interface SidecarOptions {
   /** IP addresses or names to listen on. Default 0.0.0.0 and `::`. */
@@ -36,6 +44,8 @@ export interface SidecarOptions {
   personRequestsPerMinute?: number
   /** Whether an application needs a verified domain to ask strangers for consent. Default false. */
   verifiedDomains?: boolean
+  /** Where people sign in by OpenID Connect. Default null: nowhere. */
+  oidc?: OidcProvider | null
   /** Whether domains with private addresses are asked, by plain http: for closed networks and tests. Default false. */
   privateDomains?: boolean
   /** Enrolments a minute of one address (IPv6: one /64); also the burst. Default 5. */
@@ -94,6 +104,7 @@ const DEFAULTS: SidecarSettings = {
   wrongKeysPerMinute: 60,
   personRequestsPerMinute: 600,
   verifiedDomains: false,
+  oidc: null,
   privateDomains: false,
   enrolPerMinute: 5,
   enrolPerMinuteTotal: 300,

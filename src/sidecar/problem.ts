@@ -110,6 +110,16 @@ export const PROBLEMS = {
     title: 'The enrolment code is not valid',
     hint: 'Ask for a new code. A wrong, a used and an expired code look the same.',
   },
+  'sign-in-failed': {
+    status: 403,
+    title: 'The sign-in at the provider did not succeed',
+    hint: 'Begin again at `/sign-in`. An answer that is forged, used or too old looks the same.',
+  },
+  'form-refused': {
+    status: 403,
+    title: 'The form is too old, or came from another site',
+    hint: 'Go back, load the page again, and send the form from there.',
+  },
   'not-found': {
     status: 404,
     title: 'There is no such resource',
@@ -134,6 +144,11 @@ export const PROBLEMS = {
     status: 404,
     title: 'Not an application of yours',
     hint: 'Check the id against `GET /v1/apps`.',
+  },
+  'unknown-device': {
+    status: 404,
+    title: 'Not a device of yours',
+    hint: 'It may be removed already; look at the list again.',
   },
   'unknown-key': {
     status: 404,

@@ -37,6 +37,11 @@ export class Quota {
     this.#take(request, reply, 1)
   }
 
+  /** Units that an application has left now. */
+  left(app: AppKey): number {
+    return this.#buckets.take(app, this.#nowMs(), 0).remaining
+  }
+
   /**
    * Charges for the PUIDs of a request, beside what `charge` took already.
    *

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { FromSidecar, ListenAddress, StartFailure, ToSidecar } from './message.js'
 import type { SidecarOptions } from './options.js'
-import type { WorkerInput } from './worker.js'
+import type { WorkerInput } from './run.js'
 
 /** Heap of the worker; beyond it the sidecar ends and is started again, and the channel goes on. */
 const HEAP_MIB_MAX = 512
@@ -37,7 +37,12 @@ export interface Sidecar {
 export interface StartOptions {
   /** No request or stream number of this sidecar is below. Default 1. */
   firstNumber?: number
+  /** The worker's file; default: one that serves the API alone. */
+  entry?: URL
 }
+
+/** Serves the API alone. */
+const API_ENTRY = new URL('./worker.js', import.meta.url)
 
 /**
  * Starts the sidecar in a worker thread of its own and resolves when it listens. It answers 503 until it is told
@@ -49,10 +54,10 @@ export interface StartOptions {
 export async function startSidecar(
   options: SidecarOptions,
   onMessage: (message: SidecarMessage) => void,
-  { firstNumber = 1 }: StartOptions = {},
+  { firstNumber = 1, entry = API_ENTRY }: StartOptions = {},
 ): Promise<Sidecar> {
   const workerData: WorkerInput = { options, firstNumber }
-  const worker = new Worker(new URL('./worker.js', import.meta.url), {
+  const worker = new Worker(entry, {
     name: 'sidecar',
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB_MAX },

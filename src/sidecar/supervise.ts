@@ -19,6 +19,8 @@ export interface SidecarHooks {
   onCrash(error: Error, pauseMs: number): void
   /** Pause before start number `attempt` (1..) in a row. Default: 100 ms doubling to 10 s. */
   pauseMs?(attempt: number): number
+  /** The worker's file, see `StartOptions`. */
+  entry?: URL
 }
 
 /** The sidecar, whichever worker it is at the moment. */
@@ -67,7 +69,9 @@ class Supervisor implements SupervisedSidecar {
     const onMessage = (message: SidecarMessage) => {
       if (current()) this.#hooks.onMessage(message)
     }
-    const sidecar = await startSidecar(this.#options, onMessage, { firstNumber: life * NUMBERS_PER_LIFE + 1 })
+    const { entry } = this.#hooks
+    const firstNumber = life * NUMBERS_PER_LIFE + 1
+    const sidecar = await startSidecar(this.#options, onMessage, { firstNumber, ...(entry && { entry }) })
     this.#sidecar = sidecar
     this.addresses = sidecar.addresses
     // A free port was found once; those who know it shall find the next sidecar there too.

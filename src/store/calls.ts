@@ -1,7 +1,8 @@
 import type { EndpointStoreReply, EndpointStoreRequest } from '../endpoint/message.js'
 import type { HubStoreReply, HubStoreRequest } from '../hub/message.js'
+import { removeAccount } from './account-removal.js'
 import type { Call, Calls } from './call.js'
-import { directoryAnswer, isDirectoryRead } from './directory.js'
+import { directoryAnswer, isDirectoryRead, removesDevices } from './directory.js'
 import type { Tables } from './tables.js'
 
 /**
@@ -17,16 +18,7 @@ export function storeCalls(tables: Tables, wallMs: () => number): Calls {
     hub: (request) => hubReply(tables, request, wallMs()),
     addAccount: (name, now) => accounts.add(name, Math.floor(now)),
     listAccounts: () => accounts.all(),
-    removeAccount(account) {
-      const person = accounts.find(account)
-      if (person === null) return null
-      const removed = devices.ofAccount(account).map(({ deviceId, device }) => {
-        devices.remove(deviceId)
-        return device
-      })
-      accounts.remove(person)
-      return { person, devices: removed }
-    },
+    removeAccount: (account) => removeAccount(tables, account),
     addEnrolmentCode(account, now, ttlMs) {
       codes.expire(now)
       const person = accounts.find(account)
@@ -68,6 +60,8 @@ export function writeOlder({ writeBehind }: Tables, call: Call): void {
   } else if (call.method === 'hub') {
     const [request] = call.args
     if (request.kind === 'put-ring') writeBehind.writeDrop(request.ring)
+  } else if (call.method === 'directory') {
+    if (removesDevices(call.args[0])) writeBehind.write(Number.POSITIVE_INFINITY)
   } else if (['listDevices', 'removeDevice', 'removeAccount'].includes(call.method)) {
     writeBehind.write(Number.POSITIVE_INFINITY)
   }

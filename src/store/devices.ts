@@ -5,6 +5,7 @@ import { PilotlightError } from '../base/errors.js'
 import { deviceHandle, generationOf, SLOTS_MAX, slotOf, workerOf } from '../endpoint/device-handle.js'
 import type { DeviceHandle, FoundDevice } from '../endpoint/message.js'
 import type { DevicePapers, PersonKey } from '../hub/message.js'
+import type { OwnDevice } from './directory-message.js'
 import { PackedReader, packedRows } from './packed-rows.js'
 import { type DevicePart, ROWS_PER_PART } from './parts.js'
 import { type RowSealer, randomRowKey, rowPlace } from './row-sealer.js'
@@ -199,6 +200,13 @@ export class Devices {
   /** Devices of the account with this text id. */
   ofAccount(account: string): DeviceRow[] {
     return this.#ofAccount.all(account).map((record) => this.#row(record))
+  }
+
+  /** Devices of an account without what is sealed. */
+  shownOfAccount(account: string): OwnDevice[] {
+    return this.#ofAccount.all(account).map(({ slot, generation, deviceId, name, createdMs }) => {
+      return { deviceId, device: deviceHandle(WORKER, slot, generation), name, createdMs }
+    })
   }
 
   /** Removes a device for good. Its slot goes on with the next generation. Null if there is none. */

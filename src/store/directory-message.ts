@@ -1,6 +1,8 @@
 /** What signed-in persons and developers ask of the store; plain records that cross threads. */
+import type { DeviceHandle } from '../endpoint/message.js'
 import type { AppKey, PersonKey } from '../hub/message.js'
 import type { AppDetails, AppRow, KeyMode, Owner, Scope } from './app-row.js'
+import type { PasskeyRow } from './passkeys.js'
 
 /** One person who is signed in somewhere. Times are Unix ms. */
 export interface SessionRow {
@@ -14,12 +16,36 @@ export interface SessionRow {
   expiresMs: number
 }
 
+/** A device as its person sees it. Times are Unix ms. */
+export interface OwnDevice {
+  /** dev_... */
+  deviceId: string
+  device: DeviceHandle
+  name: string
+  createdMs: number
+}
+
 /** Questions and changes, each one transaction. `appId` is `app_` and 16 hex digits. */
 export type DirectoryAsk =
   | { kind: 'sign-in'; code: string; label: string }
+  /** by an identity that a provider vouches for; a person who is new gets an account with this name */
+  | { kind: 'sign-in-as'; issuer: string; subject: string; name: string; label: string }
+  /** by a passkey whose signature was found right; `counter` is what it says now */
+  | { kind: 'sign-in-passkey'; credential: string; counter: number; label: string }
+  | { kind: 'passkey'; credential: string }
+  | { kind: 'passkeys'; person: PersonKey }
+  | { kind: 'passkey-add'; passkey: PasskeyRow }
+  | { kind: 'passkey-remove'; person: PersonKey; credential: string }
   | { kind: 'session'; token: string }
   | { kind: 'sessions'; person: PersonKey }
   | { kind: 'sign-out'; person: PersonKey; id: string }
+  /** a person's devices, and the removal of a lost one */
+  | { kind: 'devices'; account: string }
+  | { kind: 'device-remove'; account: string; deviceId: string }
+  /** a one-time code for one more device of the person */
+  | { kind: 'code-add'; person: PersonKey }
+  /** the person, with their devices, list, sessions, codes and applications */
+  | { kind: 'account-remove'; account: string }
   | { kind: 'app-add'; owner: Owner; details: AppDetails; mode: KeyMode; scopes: Scope[] }
   /** those after a number, in the order of their numbers */
   | { kind: 'apps'; owner: Owner; after: AppKey; limit: number }
@@ -35,11 +61,16 @@ export type DirectoryAsk =
 
 /** null: there is no such thing, or it is not the asker's. */
 export type DirectoryAnswer =
-  | { kind: 'signed-in'; token: string; session: SessionRow }
+  | { kind: 'signed-in'; token: string; session: SessionRow; isNewPerson?: boolean }
   | { kind: 'session'; session: SessionRow }
   | { kind: 'sessions'; sessions: SessionRow[] }
   | { kind: 'app'; app: AppRow; apiKey: string | null }
   | { kind: 'apps'; apps: AppRow[] }
+  | { kind: 'devices'; devices: OwnDevice[] }
+  | { kind: 'device-removed'; device: DeviceHandle }
+  | { kind: 'code'; code: string; untilMs: number }
+  | { kind: 'account-removed'; person: PersonKey; apps: AppRow[] }
+  | { kind: 'passkeys'; passkeys: PasskeyRow[] }
   | { kind: 'done' }
   | { kind: 'full' }
   | null

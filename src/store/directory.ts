@@ -1,14 +1,27 @@
+import { hex } from '../base/bytes.js'
+import { removeAccount } from './account-removal.js'
+import type { Accounts } from './accounts.js'
 import type { Apps } from './apps.js'
+import type { Devices } from './devices.js'
 import type { DirectoryAnswer, DirectoryAsk } from './directory-message.js'
 import type { EnrolmentCodes } from './enrolment-codes.js'
+import type { Identities } from './identities.js'
+import type { Passkeys } from './passkeys.js'
 import type { Sessions } from './sessions.js'
+
+/** How long a code is valid that a person makes for a device of theirs: 15 minutes. */
+const CODE_TTL_MS = 900_000
 
 /** Applications of one developer. */
 const APPS_PER_OWNER = 100
 
 /** The tables that the directory works on. */
 export interface DirectoryTables {
+  readonly accounts: Accounts
   readonly apps: Apps
+  readonly devices: Devices
+  readonly identities: Identities
+  readonly passkeys: Passkeys
   readonly codes: EnrolmentCodes
   readonly sessions: Sessions
 }
@@ -17,10 +30,22 @@ export interface DirectoryTables {
 export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wallMs: number): DirectoryAnswer {
   switch (ask.kind) {
     case 'sign-in':
+    case 'sign-in-as':
     case 'session':
     case 'sessions':
     case 'sign-out':
       return sessionAnswer(tables, ask, wallMs)
+    case 'sign-in-passkey':
+    case 'passkey':
+    case 'passkeys':
+    case 'passkey-add':
+    case 'passkey-remove':
+      return passkeyAnswer(tables, ask, wallMs)
+    case 'devices':
+    case 'device-remove':
+    case 'code-add':
+    case 'account-remove':
+      return personAnswer(tables, ask, wallMs)
     default:
       return appAnswer(tables, ask, wallMs)
   }
@@ -28,12 +53,74 @@ export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wall
 
 /** Whether it changes nothing. */
 export function isDirectoryRead(ask: DirectoryAsk): boolean {
-  return ['session', 'sessions', 'apps', 'app', 'client'].includes(ask.kind)
+  return ['session', 'sessions', 'passkey', 'passkeys', 'devices', 'apps', 'app', 'client'].includes(ask.kind)
 }
 
-type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'session' | 'sessions' | 'sign-out' }>
+/** Whether what waits in the write-behind must be written before: it would name what is gone. */
+export function removesDevices(ask: DirectoryAsk): boolean {
+  return ask.kind === 'device-remove' || ask.kind === 'account-remove'
+}
 
-function sessionAnswer({ codes, sessions }: DirectoryTables, ask: SessionAsk, wallMs: number): DirectoryAnswer {
+type PersonAsk = Extract<DirectoryAsk, { kind: 'devices' | 'device-remove' | 'code-add' | 'account-remove' }>
+
+function personAnswer(tables: DirectoryTables, ask: PersonAsk, wallMs: number): DirectoryAnswer {
+  const { codes, devices } = tables
+  switch (ask.kind) {
+    case 'devices':
+      return { kind: 'devices', devices: devices.shownOfAccount(ask.account) }
+    case 'device-remove': {
+      if (!devices.shownOfAccount(ask.account).some(({ deviceId }) => deviceId === ask.deviceId)) return null
+      const removed = devices.remove(ask.deviceId)
+      return removed === null ? null : { kind: 'device-removed', device: removed.device }
+    }
+    case 'code-add': {
+      codes.expire(wallMs)
+      return { kind: 'code', code: codes.add(ask.person, wallMs, CODE_TTL_MS), untilMs: wallMs + CODE_TTL_MS }
+    }
+    case 'account-remove':
+      return accountRemoved(tables, ask.account)
+  }
+}
+
+function accountRemoved(tables: DirectoryTables, account: string): DirectoryAnswer {
+  const person = tables.accounts.find(account)
+  if (person === null) return null
+  const apps = tables.apps.page(person, 0, APPS_PER_OWNER)
+  for (const { appId } of apps) tables.apps.remove(`app_${hex(appId)}`)
+  removeAccount(tables, account)
+  return { kind: 'account-removed', person, apps }
+}
+
+type PasskeyAsk = Extract<
+  DirectoryAsk,
+  { kind: 'sign-in-passkey' | 'passkey' | 'passkeys' | 'passkey-add' | 'passkey-remove' }
+>
+
+function passkeyAnswer({ passkeys, sessions }: DirectoryTables, ask: PasskeyAsk, wallMs: number): DirectoryAnswer {
+  switch (ask.kind) {
+    case 'sign-in-passkey': {
+      const found = passkeys.find(ask.credential)
+      if (found === null) return null
+      passkeys.used(ask.credential, ask.counter)
+      return { kind: 'signed-in', ...sessions.add(found.person, ask.label, wallMs) }
+    }
+    case 'passkey': {
+      const found = passkeys.find(ask.credential)
+      return found === null ? null : { kind: 'passkeys', passkeys: [found] }
+    }
+    case 'passkeys':
+      return { kind: 'passkeys', passkeys: passkeys.ofPerson(ask.person) }
+    case 'passkey-add':
+      return passkeys.add({ ...ask.passkey, createdMs: wallMs }) ? { kind: 'done' } : { kind: 'full' }
+    case 'passkey-remove':
+      return passkeys.remove(ask.person, ask.credential) ? { kind: 'done' } : null
+  }
+}
+
+type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'sign-in-as' | 'session' | 'sessions' | 'sign-out' }>
+
+function sessionAnswer(tables: DirectoryTables, ask: SessionAsk, wallMs: number): DirectoryAnswer {
+  const { codes, sessions, accounts, identities } = tables
   switch (ask.kind) {
     case 'sign-in': {
       codes.expire(wallMs)
@@ -41,6 +128,13 @@ function sessionAnswer({ codes, sessions }: DirectoryTables, ask: SessionAsk, wa
       if (person === null) return null
       codes.remove(ask.code)
       return { kind: 'signed-in', ...sessions.add(person, ask.label, wallMs) }
+    }
+    case 'sign-in-as': {
+      const { issuer, subject, name, label } = ask
+      const known = identities.find(issuer, subject)
+      const person = known ?? accounts.add(name, wallMs).person
+      if (known === null) identities.add(issuer, subject, person)
+      return { kind: 'signed-in', ...sessions.add(person, label, wallMs), isNewPerson: known === null }
     }
     case 'session': {
       const session = sessions.find(ask.token, wallMs)
@@ -53,7 +147,11 @@ function sessionAnswer({ codes, sessions }: DirectoryTables, ask: SessionAsk, wa
   }
 }
 
-function appAnswer({ apps }: DirectoryTables, ask: Exclude<DirectoryAsk, SessionAsk>, wallMs: number): DirectoryAnswer {
+function appAnswer(
+  { apps }: DirectoryTables,
+  ask: Exclude<DirectoryAsk, SessionAsk | PersonAsk | PasskeyAsk>,
+  wallMs: number,
+): DirectoryAnswer {
   if (ask.kind === 'app-add') {
     if (ask.owner !== null && apps.countOf(ask.owner) >= APPS_PER_OWNER) return { kind: 'full' }
     const { owner, details, mode, scopes } = ask

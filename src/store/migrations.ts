@@ -139,4 +139,22 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE app_keys ADD COLUMN scopes TEXT NOT NULL DEFAULT 'presence:read rings:write';
   UPDATE app_keys SET key_id = 'key_' || lower(hex(randomblob(8)));
   `,
+  // Who signs in at a provider of identities. docs/pages.md
+  `
+  CREATE TABLE identities (
+    hash BLOB PRIMARY KEY,          -- keyed, of issuer and subject
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX identities_account ON identities (account);
+
+  CREATE TABLE passkeys (
+    credential TEXT PRIMARY KEY,    -- base64url
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    public_key BLOB NOT NULL,       -- COSE
+    counter INTEGER NOT NULL,
+    label TEXT NOT NULL,            -- the browser that made it
+    created INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX passkeys_account ON passkeys (account);
+  `,
 ]

@@ -7,6 +7,8 @@ import { Devices } from './devices.js'
 import { EnrolmentCodes } from './enrolment-codes.js'
 import { Grants } from './grants.js'
 import { Health } from './health.js'
+import { Identities } from './identities.js'
+import { Passkeys } from './passkeys.js'
 import { Rings } from './rings.js'
 import { RowSealer } from './row-sealer.js'
 import { Sessions } from './sessions.js'
@@ -23,6 +25,8 @@ export interface Tables {
   readonly rings: Rings
   readonly grants: Grants
   readonly sessions: Sessions
+  readonly identities: Identities
+  readonly passkeys: Passkeys
   readonly webhooks: WebhookConfigs
   readonly writeBehind: WriteBehind
   /** The server's clock has come as far as this, Unix seconds, and does not go back behind it. */
@@ -57,6 +61,8 @@ export function openTables(
     rings,
     grants: new Grants(database, crypto, sealer),
     sessions: new Sessions(database, crypto, deriveKey(crypto, masterKey, 'pilotlight session token')),
+    identities: new Identities(database, crypto, deriveKey(crypto, masterKey, 'pilotlight identity')),
+    passkeys: new Passkeys(database),
     webhooks: new WebhookConfigs(database, sealer),
     writeBehind: new WriteBehind(devices, rings, health),
     keepClock: (seconds) => void keepClock.run(seconds),

@@ -203,6 +203,12 @@ export class FakeMain {
       const views = request.puids.filter((puid) => puid === PUID || puid === PUID_2).map((puid) => view(puid))
       return { kind: 'presence', request: number, views, isLast: true }
     }
+    if (request.kind === 'person') {
+      const told = { said: 'active', isInContact: true, idleMs: 0, awayAfterS: 300, offlineAfterS: 1800 } as const
+      const devices = request.devices.map((device) => ({ device, ...told }))
+      const counts = { count: 3, firstMs: NOW_MS, lastMs: NOW_MS }
+      return { kind: 'person', request: number, devices, reads: [{ appId: APP_ROW.appId, name: 'Chat', ...counts }] }
+    }
     if (request.kind === 'consent') return { kind: 'consented', request: number, code: CODE }
     if (request.kind === 'consent-exchange') {
       if (request.code === CODE) return { kind: 'consent-exchanged', request: number, puid: PUID }
@@ -246,9 +252,19 @@ export function usualDirectory(ask: DirectoryAsk): DirectoryAnswer {
   const app = { kind: 'app', app: APP_ROW, apiKey: null } as const
   if (ask.kind === 'sign-in')
     return ask.code === CODE ? { kind: 'signed-in', token: SESSION, session: SESSION_ROW } : null
+  if (ask.kind === 'passkeys') return { kind: 'passkeys', passkeys: [] }
+  if (ask.kind === 'passkey' || ask.kind === 'sign-in-passkey') return null
+  if (ask.kind === 'passkey-add' || ask.kind === 'passkey-remove') return { kind: 'done' }
+  if (ask.kind === 'sign-in-as') return { kind: 'signed-in', token: SESSION, session: SESSION_ROW }
   if (ask.kind === 'session') return ask.token === SESSION ? { kind: 'session', session: SESSION_ROW } : null
   if (ask.kind === 'sessions') return { kind: 'sessions', sessions: [SESSION_ROW] }
   if (ask.kind === 'sign-out') return ask.id === SESSION_ROW.id ? { kind: 'done' } : null
+  if (ask.kind === 'devices') {
+    return { kind: 'devices', devices: [{ deviceId: 'dev_1', device: 65_536, name: 'Phone', createdMs: NOW_MS }] }
+  }
+  if (ask.kind === 'device-remove') return ask.deviceId === 'dev_1' ? { kind: 'device-removed', device: 65_536 } : null
+  if (ask.kind === 'code-add') return { kind: 'code', code: 'K7QX-3MPA-9TZC', untilMs: NOW_MS }
+  if (ask.kind === 'account-remove') return { kind: 'account-removed', person: 3, apps: [] }
   if (ask.kind === 'app-add') return { ...app, apiKey: API_KEY }
   if (ask.kind === 'apps') return { kind: 'apps', apps: Array.from({ length: Math.min(ask.limit, 2) }, () => APP_ROW) }
   if (ask.appId !== APP_ID) return null

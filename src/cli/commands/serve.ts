@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { LOG_LEVELS } from '../../io/log.js'
 import type { Server, ServerOptions } from '../../io/server.js'
+import type { OidcProvider } from '../../sidecar/options.js'
 import { KEY_FILE } from '../admin.js'
 import { cliError, usageError } from '../cli-error.js'
 import { command } from '../command.js'
@@ -48,6 +49,12 @@ const OPTIONS = {
     'whether an application needs a verified domain to ask people for consent; auto: with --public-url',
     'auto',
   ),
+  oidcIssuer: text(
+    'URL',
+    'let people sign in at this OpenID Connect provider; its callback is PUBLIC-URL/sign-in/callback',
+  ),
+  oidcClient: text('ID', 'client id of this server at the provider'),
+  oidcSecretFile: text('FILE', 'file with the client secret'),
   privateDomains: onOff('verify domains with private addresses too, by plain HTTP: for closed networks'),
   webhooksToPrivate: onOff('let webhooks go to private addresses and over plain HTTP, e.g. on your own machine'),
   qlog: text('DIR', 'for researchers: write a qlog of everything on the channel there, see docs/qlog.md'),
@@ -96,6 +103,7 @@ function serverOptions(
     crypto: values.crypto,
     verifiedDomains: values.verifiedDomains === 'auto' ? publicUrl !== '' : values.verifiedDomains === 'on',
     privateDomains: values.privateDomains,
+    oidc: oidcOf(values.oidcIssuer, values.oidcClient, values.oidcSecretFile),
     silenceMaxS: values.maxSilence,
     webhooksToPrivate: values.webhooksToPrivate,
     logLevel: values.logLevel,
@@ -117,16 +125,28 @@ function tlsOf(certFile: string, keyFile: string): { cert: string; key: string }
   return { cert: readPem(certFile), key: readPem(keyFile) }
 }
 
+function oidcOf(issuer: string, clientId: string, secretFile: string): OidcProvider | null {
+  if (issuer === '' && clientId === '' && secretFile === '') return null
+  if (issuer === '' || clientId === '' || secretFile === '') {
+    throw usageError('--oidc-issuer, --oidc-client and --oidc-secret-file go together')
+  }
+  const isLoopback = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/.test(`${issuer}/`)
+  if (!isHttpUrl(issuer) || (!issuer.startsWith('https:') && !isLoopback)) {
+    throw usageError(`--oidc-issuer: "${issuer}" is no https URL`)
+  }
+  return { issuer, clientId, clientSecret: readFile(secretFile, 'Give a file with the secret.').trim() }
+}
+
 function readPem(file: string): string {
+  return readFile(file, 'Give PEM files with --tls-cert and --tls-key.')
+}
+
+function readFile(file: string, hint: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'error'
-    throw cliError(
-      'PL_USAGE',
-      `the file ${file} cannot be read (${reason})`,
-      'Give PEM files with --tls-cert and --tls-key.',
-    )
+    throw cliError('PL_USAGE', `the file ${file} cannot be read (${reason})`, hint)
   }
 }
 

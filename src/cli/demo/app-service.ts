@@ -95,9 +95,9 @@ export class ChatService {
     }
   }
 
-  async ring(puid: string, title: string, deadlineSeconds: number): Promise<Ring> {
+  async ring(puid: string, title: string, deadlineSeconds: number, url = 'https://chat.example/call/7'): Promise<Ring> {
     this.#timeline.line('AppService', `rings ${this.#names.get(puid)}: "${title}", ${deadlineSeconds} s`)
-    return this.#service.ring({ to: puid, title, deadlineSeconds, url: 'https://chat.example/call/7' })
+    return this.#service.ring({ to: puid, title, deadlineSeconds, url })
   }
 
   async withdraw(ring: Ring): Promise<void> {

@@ -120,7 +120,7 @@ export class Child {
     if (this.#ended) throw cliError('PL_DEMO_FAILED', `${this.name} ended before ${what}${quoted}`)
     if (leftMs <= 0) throw cliError('PL_DEMO_FAILED', `${this.name}: waited in vain for ${what}${quoted}`)
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, leftMs)
+      const timer = leftMs === Infinity ? undefined : setTimeout(resolve, leftMs)
       const wake = () => {
         clearTimeout(timer)
         this.#waiting.delete(wake)

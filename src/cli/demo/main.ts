@@ -6,19 +6,22 @@ import { killAll } from './child.js'
 import { leastBytes, tables } from './counts.js'
 import { crash } from './crash.js'
 import { Stage } from './stage.js'
-import { enrol, grants, handshakes, presence, rings } from './story.js'
+import { stay, stayLines } from './stay.js'
+import { type Cast, enrol, grants, handshakes, presence, rings } from './story.js'
 import { streamTimeline } from './timeline.js'
 
-const HELP = `npm run demo [-- --once] [-- --json]
+const HELP = `npm run demo [-- --once | --stay] [-- --json]
 
 Starts a server, two devices of Ada, one of Ben, and an AppService, and shows what happens. Takes about half a minute.
+In a terminal the server stays afterwards: your browser can be a device of Ada's, and be rung.
 
-  --once  play once (the default)
-  --json  print one JSON object at the end on stdout, and the timeline on stderr
+  --once  end after the story (the default where no terminal reads)
+  --stay  stay until Ctrl-C (the default in a terminal)
+  --json  print one JSON object at the end on stdout, and the timeline on stderr; with --stay another one with the links
   --help  show this`
 
 /** What `--json` prints. */
-async function play(stage: Stage): Promise<object> {
+async function play(stage: Stage): Promise<{ result: object; cast: Cast }> {
   const app = await enrol(stage)
   await handshakes(stage)
   const cast = await grants(stage, app)
@@ -27,7 +30,7 @@ async function play(stage: Stage): Promise<object> {
   await crash(stage, cast)
   const counts = await stage.counts()
   stage.timeline.lines(['', ...tables(counts, stage.costs)])
-  return {
+  const result = {
     ok: true,
     pingBytes: leastBytes(counts, 'out'),
     pongBytes: leastBytes(counts, 'in'),
@@ -39,6 +42,7 @@ async function play(stage: Stage): Promise<object> {
       .changesOf(cast.ada)
       .map(({ state, cause, version, since, asOf, message }) => ({ state, cause, version, message, since, asOf })),
   }
+  return { result, cast }
 }
 
 /** What must have come out, beside that every step happened. */
@@ -54,7 +58,7 @@ function check(result: object): void {
 }
 
 async function main(): Promise<void> {
-  const { json, help } = options()
+  const { json, help, once, stay: stays } = options()
   if (help) return void process.stdout.write(`${HELP}\n`)
   const stage = new Stage(streamTimeline(json ? process.stderr : process.stdout))
   const interrupted = () => {
@@ -64,10 +68,12 @@ async function main(): Promise<void> {
   process.once('SIGINT', interrupted)
   process.once('SIGTERM', interrupted)
   try {
-    const result = await play(stage)
+    const { result, cast } = await play(stage)
     check(result)
     if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
     else stage.timeline.lines(['', 'Everything happened as it should.'])
+    const isRead = process.stdin.isTTY === true && process.stdout.isTTY === true
+    if (stays || (isRead && !once && !json)) await remain(stage, cast, json)
   } catch (error) {
     const shown = asCliError(error)
     if (json)
@@ -79,10 +85,18 @@ async function main(): Promise<void> {
   }
 }
 
-function options(): { json: boolean; help: boolean } {
+/** Until Ctrl-C, which ends the process. */
+async function remain(stage: Stage, cast: Cast, json: boolean): Promise<void> {
+  const links = await stay(stage, cast)
+  if (json) process.stdout.write(`${JSON.stringify(links)}\n`)
+  else stage.timeline.lines(stayLines(links))
+  await new Promise(() => {})
+}
+
+function options(): { json: boolean; help: boolean; once: boolean; stay: boolean } {
   try {
     const flag = { type: 'boolean', default: false } as const
-    return parseArgs({ options: { once: flag, json: flag, help: flag } }).values
+    return parseArgs({ options: { once: flag, stay: flag, json: flag, help: flag } }).values
   } catch (error) {
     throw usageError((error as Error).message)
   }

@@ -33,6 +33,8 @@ export class Stage {
   readonly phones: Phone[] = []
   readonly costs: Cost[] = []
   readonly rings: RingTally = { accepted: 0, dismissed: 0, missed: 0, withdrawn: 0, acceptedAfterRestart: 0 }
+  /** acc_... */
+  adaAccount = ''
   handshakesAfterRestart = -1
   pingsAcceptedAfterRestart = 0
   #server: Child | null = null

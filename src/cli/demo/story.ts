@@ -6,7 +6,8 @@ import type { Line } from './child.js'
 import { poll } from './poll.js'
 import type { Phone, Stage } from './stage.js'
 
-const ADA_PHONE = 'ada-phone'
+/** The device that has Ada's list first. */
+export const ADA_PHONE = 'ada-phone'
 const ADA_TABLET = 'ada-tablet'
 const BEN_PHONE = 'ben-phone'
 /** Seconds; shortened, so that the demo takes half a minute. */
@@ -40,7 +41,8 @@ export async function enrol(stage: Stage): Promise<{ app: string; apiKey: string
     stage.run(['account', 'add', 'Ben', ...onData]),
     stage.run(['app', 'add', 'Chat', ...onData]),
   ])
-  const second = await stage.run(['account', 'code', String(ada['account']), ...onData])
+  stage.adaAccount = String(ada['account'])
+  const second = await stage.run(['account', 'code', stage.adaAccount, ...onData])
   await Promise.all([
     enrolDevice(stage, ADA_PHONE, ada),
     enrolDevice(stage, ADA_TABLET, second),

@@ -74,7 +74,7 @@ export async function checkAuthorization(
       description,
     )
   }
-  for (const name of PARAMETERS) {
+  for (const name of AUTHORIZATION_FIELDS) {
     const value = parameters[name]
     if (value !== undefined && typeof value !== 'string') fail('invalid_request', `${name} stands twice or is no text`)
   }
@@ -115,7 +115,8 @@ export function appText({ appId }: AppRow): string {
   return `app_${hex(appId)}`
 }
 
-const PARAMETERS = [
+/** The fields of a request. */
+export const AUTHORIZATION_FIELDS = [
   'response_type',
   'client_id',
   'redirect_uri',

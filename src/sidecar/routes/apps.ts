@@ -1,15 +1,12 @@
 import type { FastifyRequest } from 'fastify'
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import type { AppKey } from '../../hub/message.js'
-import { type AppDetails, SCOPES } from '../../store/app-row.js'
+import { SCOPES } from '../../store/app-row.js'
 import type { DirectoryAnswer } from '../../store/directory-message.js'
-import type { AppRow } from '../../store/store.js'
 import { signedIn } from '../caller.js'
-import { appText } from '../consent/authorization.js'
-import { redirectUriFault } from '../consent/redirect-uri.js'
+import { checkedDetails, ownApp, verifyDomain } from '../consent/own-app.js'
 import { APP_FIELDS, AppId, AppView, AppWithKey, appJson, Mode, Scopes } from '../consent/schema.js'
 import type { App, Context } from '../context.js'
-import { checkDomain, isDomain } from '../domain/check.js'
 import { withSession } from '../guard.js'
 import { Problem, type ProblemCode } from '../problem.js'
 import { answer, problems, record } from '../schema.js'
@@ -135,7 +132,7 @@ function oneRoutes(app: App, context: Context): void {
         response: { 200: answer('The application.', AppView), ...problems(...READ, 'unknown-app') },
       },
     },
-    async (request) => appJson(await ownApp(context, request, request.params.id)),
+    async (request) => appJson(await ownApp(context, signedIn(request).person, request.params.id)),
   )
   app.patch(
     '/v1/apps/:id',
@@ -223,8 +220,8 @@ function keyRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { id, key } = request.params
-      await ownApp(context, request, id)
       const owner = signedIn(request).person
+      await ownApp(context, owner, id)
       const ended = await context.link.directory({ kind: 'key-remove', owner, appId: id, keyId: key })
       if (ended === null) throw new Problem('unknown-key')
       return reply.code(204).send(null)
@@ -251,43 +248,17 @@ function domainRoute(app: App, context: Context): void {
       },
     },
     async (request) => {
-      const found = await ownApp(context, request, request.params.id)
-      if (found.domain === '') throw new Problem('domain-not-shown', 'The application has no domain.')
-      const fault = await checkDomain(found.domain, appText(found), context.settings.privateDomains)
-      if (fault !== null) throw new Problem('domain-not-shown', fault)
-      await context.link.directory({ kind: 'domain-verified', appId: appText(found), domain: found.domain })
-      return appJson(await ownApp(context, request, request.params.id))
+      return appJson(await verifyDomain(context, signedIn(request).person, request.params.id))
     },
   )
 }
 
 /** Key of an application of the person who is signed in. @throws Problem unknown-app. */
 export async function ownAppKey(context: Context, request: FastifyRequest, appId: string): Promise<AppKey> {
-  return (await ownApp(context, request, appId)).app
-}
-
-async function ownApp(context: Context, request: FastifyRequest, appId: string): Promise<AppRow> {
-  const owner = signedIn(request).person
-  const found = await context.link.directory({ kind: 'app', owner, appId })
-  if (found?.kind !== 'app') throw new Problem('unknown-app')
-  return found.app
+  return (await ownApp(context, signedIn(request).person, appId)).app
 }
 
 function told(found: DirectoryAnswer) {
   if (found?.kind !== 'app') throw new Problem('unknown-app')
   return { json: appJson(found.app), apiKey: found.apiKey ?? '' }
-}
-
-/** @throws Problem invalid-request naming the field. */
-function checkedDetails(details: Partial<Static<typeof Change>>): Partial<AppDetails> {
-  for (const uri of details.redirectUris ?? []) {
-    const fault = redirectUriFault(uri)
-    if (fault !== null) throw new Problem('invalid-request', `body/redirectUris: one ${fault}.`)
-  }
-  const { homePage = '', domain = '' } = details
-  if (homePage !== '' && !(URL.canParse(homePage) && /^https?:$/.test(new URL(homePage).protocol))) {
-    throw new Problem('invalid-request', 'body/homePage must be an http or https URL.')
-  }
-  if (domain !== '' && !isDomain(domain)) throw new Problem('invalid-request', 'body/domain must be a host name.')
-  return details
 }

@@ -42,7 +42,7 @@ function bySession(context: Context): WebhookDoor {
 }
 
 /** Each of these asks the store; one address does not get to ask it all day. */
-function withinPersonLimits(context: Context): OnRequest {
+export function withinPersonLimits(context: Context): OnRequest {
   const byAddress = new BucketTable<string>(context.settings.personRequestsPerMinute, WINDOW_MS, ADDRESSES_MAX)
   return async (request, reply) => {
     const grant = byAddress.take(limitKey(request.ip), context.nowMs())

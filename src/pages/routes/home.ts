@@ -1,0 +1,34 @@
+import type { App, Context } from '../../sidecar/context.js'
+import { setCookie } from '../cookies.js'
+import { FOR_BROWSERS } from '../door.js'
+import { fieldOf } from '../form.js'
+import { sendPage } from '../send.js'
+import { wayOf } from '../way.js'
+import { isLanguage } from '../words/words.js'
+
+/** A year. */
+const LANGUAGE_S = 31_536_000
+
+/** `/`: what this server is; `/reference`: its API; and `POST /language`. */
+export function homeRoutes(app: App, { settings, link }: Context): void {
+  app.get('/', { schema: { hide: true } }, async (request, reply) =>
+    sendPage(request, reply, 'home', {
+      version: settings.version,
+      isHealthy: link.storeProblem === null,
+      needsDomains: settings.verifiedDomains,
+    }),
+  )
+
+  app.get('/reference', { schema: { hide: true } }, async (request, reply) =>
+    sendPage(request, reply, 'reference', {}, { hasDataImages: true }),
+  )
+
+  app.post('/language', { constraints: FOR_BROWSERS, schema: { hide: true } }, async (request, reply) => {
+    const language = fieldOf(request, 'language')
+    if (isLanguage(language)) setCookie(request, reply, 'language', language, LANGUAGE_S)
+    return reply
+      .code(303)
+      .header('location', wayOf(fieldOf(request, 'next'), '/'))
+      .send()
+  })
+}

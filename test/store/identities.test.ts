@@ -1,0 +1,49 @@
+/** Persons whom a provider of identities vouches for, and what a person removes of themselves. */
+import Database from 'better-sqlite3'
+import t from 'tap'
+import { databaseFile } from '../../src/store/folder-layout.js'
+import { localStore, NOW, newFolder } from './folder.js'
+
+t.test('an identity is one person for good; its name and subject stand nowhere', async (t) => {
+  const folder = newFolder(t)
+  const store = localStore(t, folder)
+  const signIn = (subject: string, issuer = 'https://id.example') =>
+    store.directory({ kind: 'sign-in-as', issuer, subject, name: 'from id.example', label: 'Firefox' }, NOW)
+  const first = await signIn('ada-subject')
+  const again = await signIn('ada-subject')
+  const other = await signIn('ada-subject', 'https://other.example')
+  t.match(first, { kind: 'signed-in', isNewPerson: true })
+  t.match(again, { kind: 'signed-in', isNewPerson: false })
+  t.match(other, { isNewPerson: true })
+  if (first?.kind !== 'signed-in' || again?.kind !== 'signed-in' || other?.kind !== 'signed-in') return t.fail()
+  t.equal(again.session.person, first.session.person)
+  t.not(other.session.person, first.session.person)
+  const { account } = first.session
+  const removed = await store.directory({ kind: 'account-remove', account }, NOW)
+  t.match(removed, { kind: 'account-removed', person: first.session.person, apps: [] })
+  t.equal(await store.directory({ kind: 'account-remove', account }, NOW), null)
+  store.close()
+  const database = new Database(databaseFile(folder))
+  t.equal(database.prepare('SELECT count(*) FROM identities').pluck().get(), 1)
+  t.notOk(database.serialize().includes('ada-subject'))
+  t.notOk(database.serialize().includes(account))
+  database.close()
+})
+
+t.test('a person sees and removes their own devices, and nobody else’s', async (t) => {
+  const store = localStore(t, newFolder(t))
+  const { account, person } = await store.addAccount('Ada', NOW)
+  const { account: another } = await store.addAccount('Bob', NOW)
+  const made = await store.directory({ kind: 'code-add', person }, NOW)
+  t.match(made, { kind: 'code', untilMs: NOW + 900_000 })
+  const code = made?.kind === 'code' ? made.code : ''
+  const enrolment = await store.enrol(code, new Uint8Array(32).fill(3), 'Phone', NOW)
+  if (typeof enrolment === 'string') return t.fail(enrolment)
+  const { deviceId, device } = enrolment
+  t.match(await store.directory({ kind: 'devices', account }, NOW), { devices: [{ deviceId, device, name: 'Phone' }] })
+  t.same(await store.directory({ kind: 'devices', account: another }, NOW), { kind: 'devices', devices: [] })
+  t.equal(await store.directory({ kind: 'device-remove', account: another, deviceId }, NOW), null)
+  const removed = await store.directory({ kind: 'device-remove', account, deviceId }, NOW)
+  t.same(removed, { kind: 'device-removed', device })
+  t.equal(await store.directory({ kind: 'device-remove', account, deviceId }, NOW), null)
+})
