@@ -11,7 +11,7 @@ import type { RunRecord } from './run.js'
 export function writeRun(folder: string, record: RunRecord): void {
   try {
     mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'result.json'), `${JSON.stringify(record, null, 2)}\n`)
+    writeFileSync(join(folder, 'result.json'), resultText(record))
     writeFileSync(join(folder, 'report.md'), `${reportText(record, { withPlots: true })}\n`)
     for (const scenario of record.scenarios) {
       for (const plot of scenario.plots) writeFileSync(join(folder, plotFile(scenario, plot, 'svg')), plotSvg(plot))
@@ -20,4 +20,13 @@ export function writeRun(folder: string, record: RunRecord): void {
   } catch (error) {
     throw new BenchError(`--out ${folder} cannot be written: ${(error as Error).message}`, 1)
   }
+}
+
+/** One line for each scenario. The rows of its series are in their CSV files. */
+function resultText({ scenarios, ...head }: RunRecord): string {
+  const lines = scenarios.map((scenario) => {
+    const series = scenario.series.map(({ name, columns }) => ({ name, columns }))
+    return JSON.stringify({ ...scenario, series })
+  })
+  return `${JSON.stringify(head).slice(0, -1)},"scenarios":[\n${lines.join(',\n')}\n]}\n`
 }

@@ -21,7 +21,7 @@ export interface ScenarioRecord {
   parameters: object
   /** result of each repetition, with the seed that gives it again */
   repetitions: { seed: string; result: object }[]
-  /** of every number in the result, by its path: median, quartiles, range over the repetitions */
+  /** of every number in the result, by its path: median, quartiles, range over the repetitions; empty for one alone */
   spread: Record<string, Spread>
   /** of the first repetition, as are plots and series */
   tables: readonly Table[]
@@ -76,7 +76,7 @@ export async function runPlan(
       ...head,
       parameters: first.parameters,
       repetitions: runs.map(({ seed, outcome }) => ({ seed, result: outcome.result })),
-      spread: spreadOf(results),
+      spread: runs.length > 1 ? spreadOf(results) : {},
       tables: first.tables,
       plots: first.plots ?? [],
       series: first.series ?? [],
