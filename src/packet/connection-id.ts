@@ -1,10 +1,10 @@
 /**
  * Connection IDs: a keyed permutation of node and worker, slot and rotation. wire-spec §13. Opaque to a device.
  */
-import { chacha20 } from '@noble/ciphers/chacha.js'
 import { assert } from '../base/assert.js'
 import { hex } from '../base/bytes.js'
-import { KEY_BYTES, NONCE_BYTES } from '../crypto/crypto.js'
+import { type Crypto, KEY_BYTES, NONCE_BYTES } from '../crypto/crypto.js'
+import { nobleCrypto } from '../crypto/noble.js'
 
 /** Nodes and workers that an ID can name. */
 export const NODES_MAX = 2 ** 6
@@ -45,10 +45,11 @@ export class CidCodec {
   /**
    * Builds tables of 24 MB, once for each key in this process.
    *
-   * @param idKey 32 B, secret; the same on all nodes.
+   * @param idKey  32 B, secret; the same on all nodes.
+   * @param crypto whose key stream it is; all give the same.
    */
-  constructor(idKey: Uint8Array) {
-    this.#tables = tablesOf(idKey)
+  constructor(idKey: Uint8Array, crypto: Pick<Crypto, 'keyStream'> = nobleCrypto) {
+    this.#tables = tablesOf(idKey, crypto)
   }
 
   /**
@@ -98,28 +99,27 @@ export class CidCodec {
   }
 }
 
-function tablesOf(idKey: Uint8Array): Uint32Array {
+function tablesOf(idKey: Uint8Array, crypto: Pick<Crypto, 'keyStream'>): Uint32Array {
   assert(idKey.length === KEY_BYTES, 'ID key must be 32 bytes')
   const name = hex(idKey)
   const known = tablesByKey.get(name)
   if (known !== undefined) return known
   const [oldest] = tablesByKey.keys()
   if (tablesByKey.size >= TABLES_KEPT && oldest !== undefined) tablesByKey.delete(oldest)
-  const tables = buildTables(idKey)
+  const tables = buildTables(idKey, crypto)
   tablesByKey.set(name, tables)
   return tables
 }
 
 /** The key stream in little-endian words, cut to 20 bits. Made in chunks, so that it is never there twice. */
-function buildTables(idKey: Uint8Array): Uint32Array {
+function buildTables(idKey: Uint8Array, crypto: Pick<Crypto, 'keyStream'>): Uint32Array {
   const tables = new Uint32Array(ROUNDS * HALF_SPAN)
   const nonce = new Uint8Array(NONCE_BYTES)
-  const zeros = new Uint8Array(CHUNK_BYTES)
   const stream = new Uint8Array(CHUNK_BYTES)
   const words = new DataView(stream.buffer)
   const chunkWords = CHUNK_BYTES / 4
   for (let start = 0; start < tables.length; start += chunkWords) {
-    chacha20(idKey, nonce, zeros, stream, (start * 4) / CHACHA_BLOCK_BYTES)
+    crypto.keyStream(idKey, nonce, (start * 4) / CHACHA_BLOCK_BYTES, stream)
     for (let i = 0; i < chunkWords; i++) tables[start + i] = words.getUint32(i * 4, true) & HALF_MASK
   }
   return tables

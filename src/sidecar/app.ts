@@ -7,6 +7,7 @@ import { Channels } from './channel/channels.js'
 import { withinAddressLimit } from './connections.js'
 import type { App, Context } from './context.js'
 import { demandWellFormed, whenReady, withinQuota, withKey, withLiveKey, withScope } from './guard.js'
+import { lazyCompilers } from './lazy-compilers.js'
 import { tellLimit } from './limit-headers.js'
 import type { Link } from './link.js'
 import { QuietLog, sidecarLog } from './log.js'
@@ -104,6 +105,7 @@ function bareApp(trustedProxies: string[], loggerInstance: ReturnType<typeof sid
     requestIdHeader: false,
     genReqId: () => randomUUID(),
     routerOptions: { maxParamLength: BODY_BYTES_MAX },
+    schemaController: { compilersFactory: lazyCompilers() },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
     frameworkErrors: refuse,
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App

@@ -13,6 +13,7 @@ import {
   NONCE_BYTES,
   TAG_BYTES,
 } from '../crypto/crypto.js'
+import { nobleCrypto } from '../crypto/noble.js'
 
 /** State of the hash that is being made; only one is at a time. */
 let a = 0
@@ -62,6 +63,8 @@ export const idealCrypto: Crypto = {
     absorb(isFirst ? peer : own)
     return squeeze(new Uint8Array(KEY_BYTES))
   },
+
+  keyStream: nobleCrypto.keyStream,
 
   hash(message) {
     begin(Purpose.hash)
