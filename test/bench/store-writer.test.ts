@@ -65,7 +65,10 @@ function joined(facts: StoreFacts, core: Core, lossOf: (nth: number) => boolean 
     sizes.pings.add(datagram.length)
     replies.push(datagram)
     const remote = addressFrom('::1', 1000 + device)
-    for (let next = replies.shift(); next !== undefined; next = replies.shift()) driver.datagram(next, remote)
+    for (let next = replies.shift(); next !== undefined; next = replies.shift()) {
+      driver.datagram(next, remote)
+      driver.start() // as at the end of a turn
+    }
   }
   return { fleet, driver, ping, sizes, clock }
 }

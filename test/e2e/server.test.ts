@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { AppService } from '../../src/appservice/index.js'
 import { SeededRandom } from '../../src/base/seeded-random.js'
-import { type Device, MemoryStorage, type Transport } from '../../src/client/index.js'
+import { type Device, MemoryStorage, type Ring, type Transport } from '../../src/client/index.js'
 import { connect, DgramTransport, enrol } from '../../src/client/node/index.js'
 import { ROOT } from '../support/root.js'
 import { pilotlight, pilotlightFails, ServerProcess } from './process.js'
@@ -82,16 +82,12 @@ t.test('kill -9: the session goes on without a handshake, the ring too', async (
   const { app, apiKey } = await pilotlight('app', 'add', 'chat', '--data', server.folder)
   const puid = await device.allow(app!)
   const service = new AppService({ url: server.url, apiKey: apiKey! })
-  const rings = new Promise<void>((resolve) => {
-    device.on('ring', async (ring) => {
-      await server.end('SIGKILL')
-      await server.start()
-      resolve()
-      ring.accept()
-    })
-  })
+  const shown = new Promise<Ring>((resolve) => device.on('ring', resolve))
   const ring = await service.ring({ to: puid, title: 'Ben calls', deadlineSeconds: 120 })
-  await rings
+  const rings = await shown
+  await server.end('SIGKILL')
+  await server.start()
+  void rings.accept()
   t.equal((await ring.outcome()).state, 'accepted')
   t.match(await server.metrics(), /pilotlight_handshakes_total\S* 0\n/)
   t.match(await service.presence(puid), { state: 'online', cause: 'restart' })
