@@ -76,8 +76,7 @@ export class Hub {
       appIndexOf: (appId) => apps.byId(appId)?.index ?? -1,
       timers,
     })
-    const devices = new Devices(presence)
-    const clock = new ServerClock(config, outbox)
+    const [devices, clock] = [new Devices(presence), new ServerClock(config, outbox)]
     const count = (what: HubDrop) => this.#drops.add(what)
     const context: ListContext = { config, presence, devices, outbox, clock, timers, count }
     const reliable = new ReliableFrames(random, outbox)
