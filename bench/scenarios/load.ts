@@ -67,13 +67,19 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
     asked.peers.flatMap((peer) => (missing(peer) === null ? [] : [[peer, missing(peer)!] as const])),
   )
   const present = asked.peers.filter((peer) => !absent.has(peer))
-  const standings = await onStage(
+  const { standings, broken } = await onStage(
     { seed, devices: asked.devices, isPinned: true, progress: asked.progress },
     async (stage) => {
       await settleOurs(stage, cores)
       return await withPeers(present, asked, cores, (peers) => competeAll(stage, peers, asked))
     },
   )
+  for (const peer of present) {
+    const why = broken.get(peer.name)
+    if (why !== undefined) absent.set(peer, `broke: ${why}`)
+  }
+  const ours = [EACH, TENTH].map((name) => broken.get(name)).find((why) => why !== undefined)
+  if (ours !== undefined) throw new BenchError(ours, 1)
   return outcome(asked, cores, standings, absent)
 }
 

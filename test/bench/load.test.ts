@@ -7,7 +7,7 @@ import type { Peer } from '../../bench/peers/peer.js'
 import { freePort } from '../../bench/peers/program.js'
 import { missing } from '../../bench/peers/stage.js'
 import type { Contestant, Measured, Pace } from '../../bench/scenarios/load/contestant.js'
-import { compete } from '../../bench/scenarios/load/rounds.js'
+import { compete, LADDER } from '../../bench/scenarios/load/rounds.js'
 import { load } from '../../bench/scenarios/load.js'
 
 t.test('a peer that is not there is named, and what it takes', async (t) => {
@@ -81,10 +81,22 @@ t.test('the highest rate is the one without losses, and the row says who limits 
     128: { rate: 300, loss: 0.03 },
     512: { rate: 400, loss: 0.04 },
   })
-  const standings = await compete([lossy, weak, hopeless], { rounds: 3, seconds: 1, progress: () => {} })
+  const breaking = new Scripted('breaking', { 8: { rate: 100, loss: 0 } })
+  let turns = 0
+  breaking.measure = async () => {
+    if (++turns === LADDER.length + 2) throw new BenchError('it went away')
+    return await new Scripted('x', { 8: { rate: 100, loss: 0 } }).measure({ kind: 'closed', outstanding: 8 }, 1)
+  }
+  const { standings, broken } = await compete([lossy, weak, hopeless, breaking], {
+    rounds: 3,
+    seconds: 1,
+    progress: () => {},
+  })
   t.match(standings.get('lossy'), { outstanding: 32, pingsPerSecond: 4000, cpuMicrosPerPing: 250, limitedBy: 'server' })
   t.match(standings.get('weak'), { outstanding: 512, limitedBy: 'generator', lossShare: 0 })
   t.equal(standings.get('weak')?.paced['20000'], null, 'it did not follow')
   t.match(standings.get('hopeless'), { outstanding: 32, lossShare: 0.01 }, 'the least losses, and they are shown')
   t.same(standings.get('lossy')?.rounds, [250, 250, 250])
+  t.same([...broken], [['breaking', 'it went away']], 'one that breaks does not end the others')
+  t.notOk(standings.has('breaking'))
 })

@@ -1,4 +1,5 @@
 /** The search for each server's highest rate, then rounds in which all take turns. */
+import { BenchError } from '../../bench-error.js'
 import { quantile } from '../../statistics.js'
 import type { Contestant, Measured, Pace } from './contestant.js'
 
@@ -39,30 +40,50 @@ export interface RoundsPlan {
   progress: (line: string) => void
 }
 
-/** @returns what each came to, by name. */
+/** What came of a competition. */
+export interface Competition {
+  /** by name */
+  standings: Map<string, Standing>
+  /** those that broke on the way, and how; the others went on */
+  broken: Map<string, string>
+}
+
 export async function compete(
   contestants: readonly Contestant[],
   { rounds, seconds, progress }: RoundsPlan,
-): Promise<Map<string, Standing>> {
+): Promise<Competition> {
+  const broken = new Map<string, string>()
+  /** Has each do something; who breaks is left out from then on. */
+  const each = async (all: readonly Contestant[], act: (one: Contestant) => Promise<void>) => {
+    for (const one of all) {
+      if (broken.has(one.name)) continue
+      try {
+        await act(one)
+      } catch (error) {
+        if (!(error instanceof BenchError)) throw error
+        broken.set(one.name, error.message)
+        progress(`${one.name} broke: ${error.message}`)
+      }
+    }
+  }
   const best = new Map<string, number>()
-  for (const one of contestants) best.set(one.name, await search(one, seconds * SEARCH_SHARE, progress))
+  await each(contestants, async (one) => void best.set(one.name, await search(one, seconds * SEARCH_SHARE, progress)))
   const found = new Map<string, Measured[]>(contestants.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     progress(`round ${round + 1} of ${rounds}`)
     // Forth and back, so that no one always comes after the same other.
-    const order = round % 2 === 0 ? contestants : [...contestants].reverse()
-    for (const one of order) {
+    await each(round % 2 === 0 ? contestants : [...contestants].reverse(), async (one) => {
       found.get(one.name)!.push(await one.measure({ kind: 'closed', outstanding: best.get(one.name)! }, seconds))
-    }
+    })
   }
   const standings = new Map<string, Standing>()
-  for (const one of contestants) {
+  await each(contestants, async (one) => {
     progress(`${one.name} at fixed rates`)
     const paced: Standing['paced'] = {}
     for (const perSecond of PACES) paced[perSecond] = await atPace(one, { kind: 'paced', perSecond }, seconds)
     standings.set(one.name, standing(one, found.get(one.name)!, paced))
-  }
-  return standings
+  })
+  return { standings, broken }
 }
 
 /** The number of unanswered pings with the highest rate. Where each loses too many, the one that loses least. */
