@@ -32,7 +32,8 @@ const EXACT_SLOTS = 16
 
 /**
  * Timers of many slots: a hierarchical wheel (Varghese and Lauck, 1987) over slot numbers, in typed arrays, with no
- * object for a timer and 16 B for a slot, or 8 B where times follow from what the owner has anyway. Arming and cancelling take constant time. One timer for each slot.
+ * object for a timer and 16 B for a slot, or 8 B where times follow from what the owner has anyway. Arming and
+ * cancelling take constant time. One timer for each slot.
  *
  * Buckets are those of the highest digit (of 6 bits) in which a slot's tick differs from the wheel's: so everything on
  * a level is due before anything on the level above.

@@ -44,8 +44,8 @@ import { Steps } from './steps.js'
  * passing of time go in; datagrams, events, store requests, connections to close and the time of the next timeout are polled out. Pure: the
  * same inputs give the same outputs.
  *
- * After a `handle..` call, or several of one turn, poll all queues until they are empty, and call `handleTimeout` when `nextTimeout`
- * has come. Time must not go back.
+ * After a `handle..` call, or several of one turn, poll all queues until they are empty, and call `handleTimeout` when
+ * `nextTimeout` has come. Time must not go back.
  *
  * This file only routes; each part owns its fields, timers and frames.
  */

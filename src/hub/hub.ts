@@ -27,7 +27,6 @@ import { StateFrames } from './state-frames.js'
 import { Streams } from './streams.js'
 
 type DeviceEvent = Extract<EndpointEvent, { kind: 'frame' }>
-type DeviceAdded = Extract<HubRequest, { kind: 'device-added' }>
 
 /**
  * The pure application: endpoint events x presence x rings. Events, requests, replies and time go in; commands, replies
@@ -76,7 +75,8 @@ export class Hub {
       appIndexOf: (appId) => apps.byId(appId)?.index ?? -1,
       timers,
     })
-    const [devices, clock] = [new Devices(presence), new ServerClock(config, outbox)]
+    const devices = new Devices(presence)
+    const clock = new ServerClock(config, outbox)
     const count = (what: HubDrop) => this.#drops.add(what)
     const context: ListContext = { config, presence, devices, outbox, clock, timers, count }
     const reliable = new ReliableFrames(random, outbox)
@@ -343,7 +343,7 @@ export class Hub {
     }
   }
 
-  #handleDeviceAdded(request: DeviceAdded, now: Now): void {
+  #handleDeviceAdded(request: Extract<HubRequest, { kind: 'device-added' }>, now: Now): void {
     const { device, person, rotation } = request
     const before = this.#devices.rowFor(device)
     if (this.#presence.hasDevice(before)) this.#forgetDevice(before, now)

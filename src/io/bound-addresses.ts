@@ -10,7 +10,7 @@ export interface Route<Socket> {
   socket: Socket
 }
 
-/** Remotes held whose bytes do not tell the way back; each costs some 300 B. Beyond it the cache starts anew. */
+/** Remotes held whose bytes do not tell the way back; each costs some 300 B. Beyond it all are forgotten. */
 const REMOTES_MAX = 4096
 
 /**

@@ -50,22 +50,26 @@ export function deriveBoth(view: SessionView, context: SessionContext): void {
  * silent for minutes after a start. S becomes the server's own boot value before it sends, so the s2d key is derived then.
  */
 export function deriveReceiveKey(view: SessionView, context: SessionContext): void {
-  const root = view.read(Offset.root, new Uint8Array(KEY_BYTES))
-  const key = deviceToServerKey(context.crypto, root, readBoot(view, Offset.deviceBoot))
+  const key = d2sKeyOf(view, context)
   view.write(Offset.receiveKey, key)
   view.lower(SessionFlag.keyPending)
-  root.fill(0)
   key.fill(0)
 }
 
 /** Derives the d2s key only, from root and D as the record holds them. */
 export function deriveD2s(view: SessionView, context: SessionContext): void {
-  const root = view.read(Offset.root, new Uint8Array(KEY_BYTES))
-  const key = deviceToServerKey(context.crypto, root, readBoot(view, Offset.deviceBoot))
+  const key = d2sKeyOf(view, context)
   if (view.role === 'server') useReceiveKey(view, key)
   else useSendKey(view, context, key)
-  root.fill(0)
   key.fill(0)
+}
+
+/** The d2s key of root and D as the record holds them, 32 B; the caller wipes it. */
+function d2sKeyOf(view: SessionView, context: SessionContext): Uint8Array {
+  const root = view.read(Offset.root, new Uint8Array(KEY_BYTES))
+  const key = deviceToServerKey(context.crypto, root, readBoot(view, Offset.deviceBoot))
+  root.fill(0)
+  return key
 }
 
 /**

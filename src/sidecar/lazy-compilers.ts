@@ -1,6 +1,6 @@
 /**
- * Validators and serializers of routes, compiled when a request first needs them. There are some hundred; compiling all
- * was half of what a start of this thread cost, and most are never used by one server.
+ * Validators and serializers of routes, compiled when a request first needs them. Compiling all of them was nearly half of
+ * what a start of this thread cost, and a server uses few of them.
  */
 import AjvCompiler, { type BuildCompilerFromPool } from '@fastify/ajv-compiler'
 import SerializerSelector, { type SerializerFactory } from '@fastify/fast-json-stringify-compiler'

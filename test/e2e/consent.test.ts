@@ -6,11 +6,12 @@ import t, { type Test } from 'tap'
 import { connect, enrol } from '../../src/client/node/index.js'
 import { MemoryStorage } from '../../src/client/storage.js'
 import { nobleCrypto } from '../../src/crypto/noble.js'
-import { type Server, startServer } from '../../src/io/server.js'
+import type { Server } from '../../src/io/server.js'
 import { openEngine } from '../../src/store/engine.js'
 import { databaseFile } from '../../src/store/folder-layout.js'
 import { openStore } from '../../src/store/open.js'
 import { newFolder } from '../store/folder.js'
+import { startLocalServer } from '../support/local-server.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of a server, checked by what is asserted
 type Json = Record<string, any>
@@ -18,28 +19,7 @@ type Json = Record<string, any>
 const CALLBACK = 'https://chat.example/cb?keep=1'
 
 async function serve(folder: string): Promise<Server> {
-  const server = await startServer({
-    folder,
-    keyFile: join(folder, 'keys.json'),
-    newDatabase: false,
-    qlog: null,
-    keyLog: null,
-    hosts: ['127.0.0.1'],
-    udpPort: 0,
-    httpPort: 0,
-    tls: null,
-    publicUrl: null,
-    endpoints: [],
-    trustedProxies: [],
-    connectionsPerAddress: 512,
-    crypto: 'noble',
-    verifiedDomains: false,
-    privateDomains: true,
-    silenceMaxS: 1800,
-    webhooksToPrivate: false,
-    logLevel: 'silent',
-    version: '0.0.0',
-  })
+  const server = await startLocalServer(folder)
   const isReady = async () => ((await fetch(`${server.http[0]}/readyz`)).ok ? true : null)
   await until(isReady)
   return server

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import type { Test } from 'tap'
-import { type Server, startServer } from '../../src/io/server.js'
+import type { Server } from '../../src/io/server.js'
 import { openStore } from '../../src/store/open.js'
 import { newFolder } from '../store/folder.js'
+import { startLocalServer } from '../support/local-server.js'
 import { ROOT } from '../support/root.js'
 
 /** Where pictures are kept for people to look at. */
@@ -30,28 +31,7 @@ export async function openHouse(t: Test, codes: number): Promise<House> {
   const made: string[] = []
   for (let i = 0; i < codes; i++) made.push(String(await store.addEnrolmentCode(account, Date.now(), 900_000)))
   await store.close()
-  const server = await startServer({
-    folder,
-    keyFile: join(folder, 'keys.json'),
-    newDatabase: false,
-    qlog: null,
-    keyLog: null,
-    hosts: ['127.0.0.1'],
-    udpPort: 0,
-    httpPort: 0,
-    tls: null,
-    publicUrl: null,
-    endpoints: [],
-    trustedProxies: [],
-    connectionsPerAddress: 512,
-    crypto: 'noble',
-    verifiedDomains: false,
-    privateDomains: true,
-    silenceMaxS: 1800,
-    webhooksToPrivate: true,
-    logLevel: 'silent',
-    version: '0.1.0',
-  })
+  const server = await startLocalServer(folder, { webhooksToPrivate: true })
   t.teardown(() => server.stop().catch(() => {}))
   return { server, url: server.http[0] ?? '', folder, account, codes: made }
 }
