@@ -44,6 +44,8 @@ export class Fleet {
   readonly #speech: Speech
   readonly #transport: Transport
   #lost: Error | null = null
+  /** whose turn is next: a load goes on where the last one ended, so that nobody is idle until its server closes it */
+  #turn = 0
 
   constructor(target: Target, speech: Speech, transport: Transport) {
     this.#target = target
@@ -73,8 +75,9 @@ export class Fleet {
   async load(plan: LoadPlan): Promise<LoadFacts> {
     const each = Math.ceil(plan.pings / this.links.length) + 1
     for (const link of this.links) link.prepare(each)
-    const run = new LoadRun(this.links, plan)
+    const run = new LoadRun(this.links, plan, this.#turn)
     const facts = await run.run(() => this.#lost)
+    this.#turn = run.turn
     return facts
   }
 
@@ -94,7 +97,7 @@ class LoadRun {
   readonly #plan: LoadPlan
   /** when the unanswered ping of a client was sent, ms; 0 for none */
   readonly #sentMs: Float64Array
-  #turn = 0
+  #turn: number
   #sent = 0
   #answered = 0
   #lost = 0
@@ -102,10 +105,16 @@ class LoadRun {
   /** none is to be sent or waited for any more */
   #over: () => void = () => {}
 
-  constructor(links: readonly Link[], plan: LoadPlan) {
+  constructor(links: readonly Link[], plan: LoadPlan, turn: number) {
     this.#links = links
     this.#plan = plan
+    this.#turn = turn
     this.#sentMs = new Float64Array(links.length)
+  }
+
+  /** the client that is next */
+  get turn(): number {
+    return this.#turn
   }
 
   async run(failure: () => Error | null): Promise<LoadFacts> {
