@@ -34,6 +34,9 @@ export function metricSamples(sources: MetricSources): MetricSample[] {
   ]
 }
 
+/** `send` is what was seen: one send of 16 is looked at, and the 1,000 after an error. */
+const UDP_ERRORS = 'Sends that the kernel was seen to refuse, and errors of sockets'
+
 function udpSamples({ udp, udpBufferBytes, channels }: MetricSources): MetricSample[] {
   const out = { direction: 'out' }
   const into = { direction: 'in' }
@@ -42,18 +45,8 @@ function udpSamples({ udp, udpBufferBytes, channels }: MetricSources): MetricSam
     counter('pilotlight_udp_datagrams_total', 'Datagrams at the sockets', out, udp.datagramsOut),
     counter('pilotlight_udp_payload_bytes_total', 'Bytes of UDP payload at the sockets', into, udp.bytesIn),
     counter('pilotlight_udp_payload_bytes_total', 'Bytes of UDP payload at the sockets', out, udp.bytesOut),
-    counter(
-      'pilotlight_udp_errors_total',
-      'Sends that the kernel refused, and errors of sockets',
-      { kind: 'send' },
-      udp.sendErrors,
-    ),
-    counter(
-      'pilotlight_udp_errors_total',
-      'Sends that the kernel refused, and errors of sockets',
-      { kind: 'socket' },
-      udp.socketErrors,
-    ),
+    counter('pilotlight_udp_errors_total', UDP_ERRORS, { kind: 'send' }, udp.sendErrors),
+    counter('pilotlight_udp_errors_total', UDP_ERRORS, { kind: 'socket' }, udp.socketErrors),
     counter('pilotlight_udp_bad_sources_total', 'Datagrams from an address that nobody can have', {}, udp.badSources),
     ...labelled(
       'websocket_outgoing_dropped_total',

@@ -55,6 +55,19 @@ t.test('sends that fail are counted, never thrown', async (t) => {
   sockets.send(new Uint8Array(70_000), tooLarge)
   await new Promise(setImmediate)
   t.equal(sockets.counts.sendErrors, 3)
+  for (let nth = 0; nth < 5; nth++) sockets.send(new Uint8Array(70_000), tooLarge)
+  await new Promise(setImmediate)
+  t.equal(sockets.counts.sendErrors, 8, 'after one error each send is looked at')
+})
+
+t.test('without errors one send of 16 is looked at', async (t) => {
+  const sockets = await openUdpSockets({ hosts: ['127.0.0.1'], port: 0, onDatagram: () => {} })
+  t.teardown(() => sockets.close())
+  const here = addressFrom('127.0.0.1', sockets.port)
+  for (let nth = 0; nth < 16; nth++) sockets.send(new Uint8Array(1), here)
+  sockets.send(new Uint8Array(70_000), here)
+  await new Promise(setImmediate)
+  t.equal(sockets.counts.sendErrors, 1, 'the 17th')
 })
 
 t.test('a paused socket reads nothing more', async (t) => {
