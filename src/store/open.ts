@@ -59,6 +59,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return new ThreadStore(worker, exited, onNotice)
 }
 
+/** A call that nobody waits for goes to the thread after so long, ms, or when so many are there. */
+const LATER_MS = 20
+const LATER_MAX = 256
+
 /** A promise that waits for the thread. */
 interface Waiting {
   resolve(value: unknown): void
@@ -72,8 +76,10 @@ class ThreadStore implements Store {
   readonly #onNotice: (notice: StoreNotice) => void
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
-  /** calls of this turn of the event loop, posted together */
+  /** calls that are posted together: a message to the thread costs more than all else in a ping */
   #outgoing: CallMessage[] = []
+  #isFlushing = false
+  #laterTimer: NodeJS.Timeout | null = null
   #ended: PilotlightError | null = null
   #closing: Promise<void> | null = null
 
@@ -138,7 +144,7 @@ class ThreadStore implements Store {
   /** An endpoint's or hub's request; nobody waits for the write-behind ones. */
   #ask<Reply>(call: Call & { method: 'endpoint' | 'hub' }): Promise<Reply | null> {
     if (!isWriteBehind(call.args[0])) return this.#call(call) as Promise<Reply | null>
-    if (this.#ended === null) this.#post({ method: call.method, args: detached(call.args), id: 0 } as CallMessage)
+    if (this.#ended === null) this.#postLater({ method: call.method, args: detached(call.args), id: 0 } as CallMessage)
     return Promise.resolve(null)
   }
 
@@ -149,13 +155,28 @@ class ThreadStore implements Store {
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }))
   }
 
+  /** Waited for: goes out at the end of this turn, after all that was posted before. */
   #post(call: CallMessage): void {
     this.#outgoing.push(call)
-    if (this.#outgoing.length > 1) return
-    queueMicrotask(() => {
-      this.#worker.postMessage(this.#outgoing)
-      this.#outgoing = []
-    })
+    if (this.#isFlushing) return
+    this.#isFlushing = true
+    queueMicrotask(() => this.#flush())
+  }
+
+  /** Waited for by nobody: goes out with the next that is, when many are there, or after a while. */
+  #postLater(call: CallMessage): void {
+    this.#outgoing.push(call)
+    if (this.#outgoing.length >= LATER_MAX) this.#flush()
+    else this.#laterTimer ??= setTimeout(() => this.#flush(), LATER_MS)
+  }
+
+  #flush(): void {
+    if (this.#laterTimer !== null) clearTimeout(this.#laterTimer)
+    this.#laterTimer = null
+    this.#isFlushing = false
+    if (this.#outgoing.length === 0) return
+    this.#worker.postMessage(this.#outgoing)
+    this.#outgoing = []
   }
 
   #settle(answers: readonly AnswerMessage[]): void {
