@@ -75,17 +75,6 @@ export interface Crypto {
   sharedSecret(secretKey: Uint8Array, publicKey: Uint8Array): Uint8Array | null
 
   /**
-   * The key stream of ChaCha20 (RFC 8439 §2.4).
-   *
-   * @param key   32 B.
-   * @param nonce 12 B.
-   * @param block number of its first block of 64 B, from 0 on.
-   * @param out   filled whole.
-   * @throws RangeError if key or nonce has the wrong length.
-   */
-  keyStream(key: Uint8Array, nonce: Uint8Array, block: number, out: Uint8Array): void
-
-  /**
    * BLAKE2s without a key (RFC 7693).
    *
    * @param message any length.

@@ -3,7 +3,7 @@
  * the reference that every faster one is compared with.
  */
 
-import { chacha20, chacha20poly1305 } from '@noble/ciphers/chacha.js'
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { pow } from '@noble/curves/abstract/modular.js'
 import { montgomery } from '@noble/curves/abstract/montgomery.js'
 import { blake2s } from '@noble/hashes/blake2.js'
@@ -65,12 +65,6 @@ export const nobleCrypto: Crypto = {
     } catch {
       return null // noble throws for a point of low order; lengths were checked above
     }
-  },
-
-  keyStream(key, nonce, block, out) {
-    expectBytes('key', key, KEY_BYTES)
-    expectBytes('nonce', nonce, NONCE_BYTES)
-    chacha20(key, nonce, new Uint8Array(out.length), out, block)
   },
 
   hash(message) {

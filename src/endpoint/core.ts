@@ -55,7 +55,7 @@ export class Core implements SessionContext {
     this.view = slab.view()
     this.sender = new Sender(this)
     this.receiver = new Receiver(this)
-    this.cids = new CidCodec(config.cidKey, crypto)
+    this.cids = new CidCodec(config.cidKey)
     this.promised = new PromisedSteps(config.stepsPromisedMax)
   }
 

@@ -6,14 +6,13 @@
  *   110 to 170, noble 700 to 1300.
  * - BLAKE2s of 100 B: node:crypto without a key, 1.3 us against 4.6; noble with one (6 us), as node
  *   has no keyed mode.
- * - ChaCha20 alone, for the tables of connection IDs: node:crypto, which takes a third of noble's time for 24 MB.
  *
  * Each part must agree with noble on a fixed sample at start, or noble stands in for it.
  */
 
 import { type Crypto, KEY_BYTES, NONCE_BYTES } from '../crypto/crypto.js'
 import { nobleCrypto } from '../crypto/noble.js'
-import { type Agreement, type Digest, nodeAgreement, nodeDigest, nodeStream, type Stream } from './crypto-node.js'
+import { type Agreement, type Digest, nodeAgreement, nodeDigest } from './crypto-node.js'
 import { type Aead, loadSodiumAead } from './crypto-sodium.js'
 
 /**
@@ -34,14 +33,12 @@ export async function nativeCrypto(loadAead: () => Promise<Aead | null> = loadSo
   const { seal, open } = checked('libsodium', await loadAead(), aeadAgrees)
   const { publicKey, sharedSecret } = checked('x25519', nodeAgreement, agreementAgrees)
   const { hash } = checked('blake2s256', nodeDigest, digestAgrees)
-  const { keyStream } = checked('chacha20', nodeStream, streamAgrees)
   return {
     name: missing.length === 0 ? 'native' : `native without ${missing.join(', ')}`,
     seal,
     open,
     publicKey,
     sharedSecret,
-    keyStream,
     hash,
     mac: nobleCrypto.mac,
   }
@@ -73,14 +70,6 @@ function agreementAgrees(agreement: Agreement): boolean {
 
 function digestAgrees(digest: Digest): boolean {
   return agrees<Digest>(digest, (side) => [side.hash(SAMPLE_TEXT)])
-}
-
-function streamAgrees(stream: Stream): boolean {
-  return agrees<Stream>(stream, (side) => {
-    const out = new Uint8Array(100)
-    side.keyStream(SAMPLE_KEY, SAMPLE_NONCE, 5, out)
-    return [out]
-  })
 }
 
 function agrees<Part>(candidate: Part, sample: (side: Part | Crypto) => (Uint8Array | null)[]): boolean {

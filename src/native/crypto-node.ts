@@ -1,27 +1,15 @@
 /**
- * X25519, BLAKE2s and the key stream of ChaCha20 on node:crypto, which is OpenSSL in C.
+ * X25519 and BLAKE2s on node:crypto, which is OpenSSL in C.
  */
 
-import {
-  createCipheriv,
-  createPrivateKey,
-  createPublicKey,
-  diffieHellman,
-  hash,
-  type KeyObject,
-  timingSafeEqual,
-} from 'node:crypto'
-import { writeU32 } from '../base/bytes.js'
-import { type Crypto, expectBytes, KEY_BYTES, NONCE_BYTES } from '../crypto/crypto.js'
+import { createPrivateKey, createPublicKey, diffieHellman, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { type Crypto, expectBytes, KEY_BYTES } from '../crypto/crypto.js'
 
 /** The part of `Crypto` that is X25519. */
 export type Agreement = Pick<Crypto, 'publicKey' | 'sharedSecret'>
 
 /** The part of `Crypto` that is BLAKE2s without a key. */
 export type Digest = Pick<Crypto, 'hash'>
-
-/** The part of `Crypto` that is ChaCha20 alone. */
-export type Stream = Pick<Crypto, 'keyStream'>
 
 /** X25519. Keys that come in the same array again are not imported again. */
 export const nodeAgreement: Agreement = {
@@ -47,19 +35,6 @@ export const nodeAgreement: Agreement = {
 export const nodeDigest: Digest = {
   hash(message) {
     return new Uint8Array(hash('blake2s256', message, 'buffer'))
-  },
-}
-
-/** ChaCha20; 16 B go to OpenSSL in place of a nonce: the number of the first block, little-endian, before it. */
-export const nodeStream: Stream = {
-  keyStream(key, nonce, block, out) {
-    expectBytes('key', key, KEY_BYTES)
-    expectBytes('nonce', nonce, NONCE_BYTES)
-    const start = new Uint8Array(4 + NONCE_BYTES)
-    writeU32(start, 0, block)
-    start.subarray(0, 4).reverse()
-    start.set(nonce, 4)
-    out.set(createCipheriv('chacha20', key, start).update(new Uint8Array(out.length)))
   },
 }
 

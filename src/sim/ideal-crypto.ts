@@ -13,7 +13,6 @@ import {
   NONCE_BYTES,
   TAG_BYTES,
 } from '../crypto/crypto.js'
-import { nobleCrypto } from '../crypto/noble.js'
 
 /** State of the hash that is being made; only one is at a time. */
 let a = 0
@@ -63,8 +62,6 @@ export const idealCrypto: Crypto = {
     absorb(isFirst ? peer : own)
     return squeeze(new Uint8Array(KEY_BYTES))
   },
-
-  keyStream: nobleCrypto.keyStream,
 
   hash(message) {
     begin(Purpose.hash)
