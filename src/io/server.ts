@@ -27,7 +27,8 @@ import { openSidecar, SidecarDesk } from './sidecar-desk.js'
 import { StoreWatch } from './store-watch.js'
 import { systemNow } from './system-clock.js'
 import { systemRandom } from './system-random.js'
-import { hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
+import { udpDrops } from './udp-drops.js'
+import { type BufferBytes, hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
 import type { UnixListener } from './unix-socket.js'
 import { WebhookDesk } from './webhook-desk.js'
 
@@ -43,6 +44,8 @@ export interface ServerOptions {
   hosts: string[]
   /** 0 takes a free one */
   udpPort: number
+  /** buffers of the UDP sockets, asked of the kernel */
+  udpBufferBytes: BufferBytes
   /** 0 takes a free one */
   httpPort: number
   /** PEM texts, or null for plain HTTP */
@@ -146,6 +149,17 @@ function closing(trace: Trace): (error: unknown) => Promise<never> {
   }
 }
 
+/** Small buffers lose the datagrams of a rush, and nobody would know why. */
+function warnOfBuffers(log: Log, asked: BufferBytes, given: BufferBytes): void {
+  if (given.receive < asked.receive) log.warn({ asked: asked.receive, given: given.receive }, RECEIVE_BUFFER_SMALL)
+  if (given.send < asked.send) log.warn({ asked: asked.send, given: given.send }, SEND_BUFFER_SMALL)
+}
+
+const RECEIVE_BUFFER_SMALL =
+  'the kernel gave a smaller UDP receive buffer than asked: raise net.core.rmem_max (docs/operations.md), or datagrams of a rush are lost'
+const SEND_BUFFER_SMALL =
+  'the kernel gave a smaller UDP send buffer than asked: raise net.core.wmem_max (docs/operations.md)'
+
 async function newHouse(parts: HouseParts): Promise<House> {
   const { options, store, crypto, trace } = parts
   const boot = await store.boot(Date.now())
@@ -246,13 +260,15 @@ class House {
     this.#udp = await openUdpSockets({
       hosts,
       port: options.udpPort,
+      bufferBytes: options.udpBufferBytes,
       onDatagram: (bytes, remote) => this.#driver.datagram(bytes, remote),
     })
     this.#driver.start()
     await this.#desk.serving
-    const { receiveBufferBytes, sendBufferBytes } = this.#udp
+    const { bufferBytes: udpBufferBytes } = this.#udp
     const { sessions, ringsLoaded } = this.#core
-    log.info({ crypto: this.#parts.crypto.name, receiveBufferBytes, sendBufferBytes, sessions, ringsLoaded }, 'ready')
+    warnOfBuffers(log, options.udpBufferBytes, udpBufferBytes)
+    log.info({ crypto: this.#parts.crypto.name, udpBufferBytes, sessions, ringsLoaded }, 'ready')
   }
 
   /** Takes nothing new, lets HTTP finish, waits for the store. */
@@ -319,15 +335,17 @@ class House {
     return deviceEndpoints({ endpoints, publicUrl, hosts, udpPort, httpPort, isTls: options.tls !== null }, address)
   }
 
-  #samples(hub: Record<string, number>): MetricSample[] {
+  async #samples(hub: Record<string, number>): Promise<MetricSample[]> {
     const udp = this.#udp
     if (udp === null) return []
+    const drops = await udpDrops(udp.port)
     const core = metricSamples({
       endpoint: this.#core.endpoint.metrics(),
       hub,
       udp: udp.counts,
       channels: this.#channels.counts,
-      udpBufferBytes: { receive: udp.receiveBufferBytes, send: udp.sendBufferBytes },
+      udpBuffers: { asked: this.#parts.options.udpBufferBytes, given: udp.bufferBytes },
+      udpDrops: drops,
       storeErrors: this.#storeErrors,
       store: this.#parts.watch.numbers,
       sidecarRestarts: this.#sidecar?.restarts ?? 0,
