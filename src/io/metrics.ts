@@ -1,6 +1,6 @@
 /** What the main thread counts, as samples for `/metrics`. No personal data in labels. */
 import type { EndpointMetrics } from '../endpoint/metrics.js'
-import type { MetricSample } from '../sidecar/message.js'
+import type { HistogramSample, MetricSample } from '../sidecar/message.js'
 import type { ChannelDeskCounts } from './channel-desk.js'
 import type { StoreNumbers } from './store-watch.js'
 import type { BufferBytes, UdpCounts } from './udp-socket.js'
@@ -15,6 +15,7 @@ export interface MetricSources {
   udpBuffers: { asked: BufferBytes; given: BufferBytes }
   /** datagrams that the kernel dropped; null where it does not tell */
   udpDrops: number | null
+  loopDelay: HistogramSample
   storeErrors: number
   store: StoreNumbers
   sidecarRestarts: number
@@ -32,6 +33,7 @@ export function metricSamples(sources: MetricSources): MetricSample[] {
     ...endpointSamples(sources.endpoint),
     ...hubSamples(sources.hub),
     ...processSamples(sources),
+    sources.loopDelay,
   ]
 }
 

@@ -21,6 +21,7 @@ import { type Core, loadCore } from './core.js'
 import { Driver } from './driver.js'
 import { deviceEndpoints, resolveHosts } from './hosts.js'
 import { type Log, type LogLevel, serverLog } from './log.js'
+import { LoopDelay } from './loop-delay.js'
 import { metricSamples } from './metrics.js'
 import { SandboxDesk } from './sandbox-desk.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
@@ -180,6 +181,7 @@ class House {
   readonly #channels: ChannelDesk
   readonly #sandbox: SandboxDesk
   readonly #webhooks: WebhookDesk
+  readonly #loopDelay = new LoopDelay(performance.now())
   #admin: UnixListener | null = null
   #sidecar: SupervisedSidecar | null = null
   #udp: UdpSockets | null = null
@@ -264,6 +266,7 @@ class House {
       onDatagram: (bytes, remote) => this.#driver.datagram(bytes, remote),
     })
     this.#driver.start()
+    this.#loopDelay.start()
     await this.#desk.serving
     const { bufferBytes: udpBufferBytes } = this.#udp
     const { sessions, ringsLoaded } = this.#core
@@ -273,6 +276,7 @@ class House {
 
   /** Takes nothing new, lets HTTP finish, waits for the store. */
   async close(): Promise<void> {
+    this.#loopDelay.stop()
     this.#udp?.pause()
     this.#desk.stopping()
     await this.#sidecar?.stop()
@@ -346,6 +350,7 @@ class House {
       channels: this.#channels.counts,
       udpBuffers: { asked: this.#parts.options.udpBufferBytes, given: udp.bufferBytes },
       udpDrops: drops,
+      loopDelay: this.#loopDelay.sample(),
       storeErrors: this.#storeErrors,
       store: this.#parts.watch.numbers,
       sidecarRestarts: this.#sidecar?.restarts ?? 0,
