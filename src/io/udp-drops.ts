@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 
 /** Linux, net/ipv4/udp.c: one row for each socket; the second column is its own address and port, the last its drops. */
-const TABLES = ['/proc/net/udp', '/proc/net/udp6']
+const TABLES = ['/proc/self/net/udp', '/proc/self/net/udp6']
 
 /**
  * Datagrams that the kernel dropped so far because the sockets bound to this port did not read in time: their buffers
