@@ -1,62 +1,56 @@
-/** How long a datagram waits because the main thread does something else. */
+/** How late the main thread comes to what is due: a histogram for `/metrics`. */
 import type { HistogramSample } from '../sidecar/message.js'
 
-/** Between two looks: 50 a second, which cost next to nothing, and 3,000 a minute, enough for a p99. */
-const EVERY_MS = 20
-/** Upper bounds, seconds; 10 ms is the promise (p99). Timers go by whole milliseconds: less than 1 tells nothing. */
-const BOUNDS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
+/** A moment that is due so often, ms. */
+const EVERY_MS = 10
+/** Upper bounds of the buckets, seconds; finest around 10 ms, which is what a loaded server keeps. */
+const BOUNDS_S = [0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 5]
+/** A longer stall is that of a machine that slept; it counts as so long, ms. */
+const STALL_MAX_MS = 60_000
+const NAME = 'pilotlight_event_loop_delay_seconds'
+const HELP = 'Delay of the main thread, which handles datagrams: how late it is for moments 10 ms apart'
 
 /**
- * The delay of a thing that comes at any moment, as a histogram. A timer that is due every 20 ms and fires late stands for
- * a datagram that came when it was due. One that comes after a long block fires once for all that were due meanwhile;
- * those are added, each with its own wait, as HdrHistogram does against "coordinated omission": otherwise a second
- * without service would count as one late timer of fifty. `perf_hooks.monitorEventLoopDelay` counts it so, and tells
- * percentiles since the start only, which Prometheus cannot take apart by time.
+ * Moments 10 ms apart, and how late the event loop came to each. A stall holds up every moment in it and counts for each,
+ * as it does for datagrams that come meanwhile; `perf_hooks.monitorEventLoopDelay` counts it once, and tells percentiles
+ * since the start only, which Prometheus cannot take apart by time. What waits in the socket's buffer for its turn is not seen here.
  */
 export class LoopDelay {
+  /** by bucket, the last is above all bounds */
   readonly #counts = new Float64Array(BOUNDS_S.length + 1)
   #sumS = 0
-  #lastMs: number
-  #timer: NodeJS.Timeout | null = null
+  #dueMs: number
 
-  /** @param nowMs monotonic clock. */
+  /** @param nowMs monotonic, as in `tick`. */
   constructor(nowMs: number) {
-    this.#lastMs = nowMs
+    this.#dueMs = nowMs + EVERY_MS
   }
 
-  /** Looks every 20 ms until it is stopped; keeps no process alive. */
-  start(): void {
-    this.#lastMs = performance.now()
-    this.#timer = setInterval(() => this.tick(performance.now()), EVERY_MS).unref()
-  }
-
-  stop(): void {
-    if (this.#timer !== null) clearInterval(this.#timer)
-  }
-
-  /** The timer fired. */
-  tick(nowMs: number): void {
-    const lateMs = Math.max(0, nowMs - this.#lastMs - EVERY_MS)
-    this.#lastMs = nowMs
-    for (let waitedMs = lateMs; waitedMs >= 0; waitedMs -= EVERY_MS) this.#add(waitedMs / 1000)
-  }
-
-  #add(delayS: number): void {
-    const bucket = BOUNDS_S.findIndex((bound) => delayS <= bound)
-    const at = bucket < 0 ? BOUNDS_S.length : bucket
-    this.#counts[at] = (this.#counts[at] ?? 0) + 1
-    this.#sumS += delayS
+  /** Counts the moments up to now. @returns ms until the next one. */
+  tick(nowMs: number): number {
+    this.#dueMs = Math.max(this.#dueMs, nowMs - STALL_MAX_MS)
+    for (; this.#dueMs <= nowMs; this.#dueMs += EVERY_MS) {
+      const delayS = (nowMs - this.#dueMs) / 1000
+      const bucket = BOUNDS_S.findIndex((bound) => delayS <= bound)
+      this.#counts[bucket < 0 ? BOUNDS_S.length : bucket]!++
+      this.#sumS += delayS
+    }
+    return this.#dueMs - nowMs
   }
 
   /** For `/metrics`. */
   sample(): HistogramSample {
-    return {
-      name: 'pilotlight_event_loop_delay_seconds',
-      help: 'What a datagram that comes at any moment waits for the main thread',
-      type: 'histogram',
-      bounds: BOUNDS_S,
-      counts: [...this.#counts],
-      sum: this.#sumS,
-    }
+    return { name: NAME, help: HELP, type: 'histogram', bounds: BOUNDS_S, counts: [...this.#counts], sum: this.#sumS }
   }
+}
+
+/** Ticks with the event loop until the returned function is called; keeps no process alive. */
+export function watchLoop(): { delay: LoopDelay; stop(): void } {
+  const delay = new LoopDelay(performance.now())
+  const arm = (waitMs: number): NodeJS.Timeout =>
+    setTimeout(() => {
+      timer = arm(delay.tick(performance.now()))
+    }, waitMs).unref()
+  let timer = arm(EVERY_MS)
+  return { delay, stop: () => clearTimeout(timer) }
 }

@@ -21,7 +21,7 @@ import { type Core, loadCore } from './core.js'
 import { Driver } from './driver.js'
 import { deviceEndpoints, resolveHosts } from './hosts.js'
 import { type Log, type LogLevel, serverLog } from './log.js'
-import { LoopDelay } from './loop-delay.js'
+import { watchLoop } from './loop-delay.js'
 import { metricSamples } from './metrics.js'
 import { SandboxDesk } from './sandbox-desk.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
@@ -29,7 +29,7 @@ import { StoreWatch } from './store-watch.js'
 import { systemNow } from './system-clock.js'
 import { systemRandom } from './system-random.js'
 import { udpDrops } from './udp-drops.js'
-import { type BufferBytes, hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
+import { type BufferBytes, bufferWarnings, hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
 import type { UnixListener } from './unix-socket.js'
 import { WebhookDesk } from './webhook-desk.js'
 
@@ -150,17 +150,6 @@ function closing(trace: Trace): (error: unknown) => Promise<never> {
   }
 }
 
-/** Small buffers lose the datagrams of a rush, and nobody would know why. */
-function warnOfBuffers(log: Log, asked: BufferBytes, given: BufferBytes): void {
-  if (given.receive < asked.receive) log.warn({ asked: asked.receive, given: given.receive }, RECEIVE_BUFFER_SMALL)
-  if (given.send < asked.send) log.warn({ asked: asked.send, given: given.send }, SEND_BUFFER_SMALL)
-}
-
-const RECEIVE_BUFFER_SMALL =
-  'the kernel gave a smaller UDP receive buffer than asked: raise net.core.rmem_max (docs/operations.md), or datagrams of a rush are lost'
-const SEND_BUFFER_SMALL =
-  'the kernel gave a smaller UDP send buffer than asked: raise net.core.wmem_max (docs/operations.md)'
-
 async function newHouse(parts: HouseParts): Promise<House> {
   const { options, store, crypto, trace } = parts
   const boot = await store.boot(Date.now())
@@ -181,7 +170,7 @@ class House {
   readonly #channels: ChannelDesk
   readonly #sandbox: SandboxDesk
   readonly #webhooks: WebhookDesk
-  readonly #loopDelay = new LoopDelay(performance.now())
+  readonly #loop = watchLoop()
   #admin: UnixListener | null = null
   #sidecar: SupervisedSidecar | null = null
   #udp: UdpSockets | null = null
@@ -266,17 +255,16 @@ class House {
       onDatagram: (bytes, remote) => this.#driver.datagram(bytes, remote),
     })
     this.#driver.start()
-    this.#loopDelay.start()
     await this.#desk.serving
     const { bufferBytes: udpBufferBytes } = this.#udp
     const { sessions, ringsLoaded } = this.#core
-    warnOfBuffers(log, options.udpBufferBytes, udpBufferBytes)
+    for (const { text, ...sizes } of bufferWarnings(options.udpBufferBytes, udpBufferBytes)) log.warn(sizes, text)
     log.info({ crypto: this.#parts.crypto.name, udpBufferBytes, sessions, ringsLoaded }, 'ready')
   }
 
   /** Takes nothing new, lets HTTP finish, waits for the store. */
   async close(): Promise<void> {
-    this.#loopDelay.stop()
+    this.#loop.stop()
     this.#udp?.pause()
     this.#desk.stopping()
     await this.#sidecar?.stop()
@@ -350,7 +338,7 @@ class House {
       channels: this.#channels.counts,
       udpBuffers: { asked: this.#parts.options.udpBufferBytes, given: udp.bufferBytes },
       udpDrops: drops,
-      loopDelay: this.#loopDelay.sample(),
+      loopDelay: this.#loop.delay.sample(),
       storeErrors: this.#storeErrors,
       store: this.#parts.watch.numbers,
       sidecarRestarts: this.#sidecar?.restarts ?? 0,

@@ -189,6 +189,21 @@ function givenBytes(told: number): number {
   return process.platform === 'linux' ? told / 2 : told
 }
 
+/** What to tell the operator of buffers that the kernel made smaller than asked: they lose the datagrams of a rush unseen. */
+export function bufferWarnings(
+  asked: BufferBytes,
+  given: BufferBytes,
+): { asked: number; given: number; text: string }[] {
+  const limits = { receive: 'net.core.rmem_max', send: 'net.core.wmem_max' }
+  return (['receive', 'send'] as const)
+    .filter((which) => given[which] < asked[which])
+    .map((which) => ({
+      asked: asked[which],
+      given: given[which],
+      text: `the kernel gave a smaller UDP ${which} buffer than asked: raise ${limits[which]} (docs/operations.md), or a rush loses datagrams`,
+    }))
+}
+
 function closeSocket(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.close(() => resolve()))
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { addressFrom } from '../../src/base/address.js'
 import { udpDrops } from '../../src/io/udp-drops.js'
-import { openUdpSockets } from '../../src/io/udp-socket.js'
+import { bufferWarnings, openUdpSockets } from '../../src/io/udp-socket.js'
 
 /** Every system gives that much. */
 const BUFFERS = { receive: 64 * 1024, send: 64 * 1024 }
@@ -103,6 +103,12 @@ t.test('where the kernel gives less than was asked, that is told', async (t) => 
   const { receive, send } = sockets.bufferBytes
   t.ok(receive > 0 && receive < asked.receive, `${receive}`)
   t.ok(send > 0 && send < asked.send, `${send}`)
+  t.match(bufferWarnings(asked, sockets.bufferBytes), [
+    { asked: asked.receive, given: receive, text: /UDP receive buffer.* net\.core\.rmem_max / },
+    { asked: asked.send, given: send, text: /UDP send buffer.* net\.core\.wmem_max / },
+  ])
+  t.match(bufferWarnings({ ...asked, send }, { receive, send }), { length: 1 })
+  t.same(bufferWarnings(BUFFERS, BUFFERS), [])
 })
 
 t.test('what a full buffer loses is counted by the kernel', { skip: process.platform !== 'linux' }, async (t) => {
