@@ -1,9 +1,9 @@
 /** What the main thread counts, as samples for `/metrics`. No personal data in labels. */
 import type { EndpointMetrics } from '../endpoint/metrics.js'
-import type { MetricSample } from '../sidecar/message.js'
+import type { HistogramSample, MetricSample } from '../sidecar/message.js'
 import type { ChannelDeskCounts } from './channel-desk.js'
 import type { StoreNumbers } from './store-watch.js'
-import type { UdpCounts } from './udp-socket.js'
+import type { BufferBytes, UdpCounts } from './udp-socket.js'
 
 /** What the samples are made of. */
 export interface MetricSources {
@@ -12,8 +12,10 @@ export interface MetricSources {
   hub: Record<string, number>
   udp: UdpCounts
   channels: ChannelDeskCounts
-  /** bytes that the kernel granted */
-  udpBufferBytes: { receive: number; send: number }
+  udpBuffers: { asked: BufferBytes; given: BufferBytes }
+  /** datagrams that the kernel dropped; null where it does not tell */
+  udpDrops: number | null
+  loopDelay: HistogramSample
   storeErrors: number
   store: StoreNumbers
   sidecarRestarts: number
@@ -31,13 +33,14 @@ export function metricSamples(sources: MetricSources): MetricSample[] {
     ...endpointSamples(sources.endpoint),
     ...hubSamples(sources.hub),
     ...processSamples(sources),
+    sources.loopDelay,
   ]
 }
 
 /** `send` is what was seen: one send of 16 is looked at, and the 1,000 after an error. */
 const UDP_ERRORS = 'Sends that the kernel was seen to refuse, and errors of sockets'
 
-function udpSamples({ udp, udpBufferBytes, channels }: MetricSources): MetricSample[] {
+function udpSamples({ udp, udpBuffers, udpDrops, channels }: MetricSources): MetricSample[] {
   const out = { direction: 'out' }
   const into = { direction: 'in' }
   return [
@@ -54,9 +57,17 @@ function udpSamples({ udp, udpBufferBytes, channels }: MetricSources): MetricSam
       'reason',
       { ...channels },
     ),
-    gauge('pilotlight_udp_buffer_bytes', 'Buffers that the kernel granted', into, udpBufferBytes.receive),
-    gauge('pilotlight_udp_buffer_bytes', 'Buffers that the kernel granted', out, udpBufferBytes.send),
+    ...bufferSamples('pilotlight_udp_buffer_bytes', 'Socket buffers that the kernel gave', udpBuffers.given),
+    ...bufferSamples('pilotlight_udp_buffer_asked_bytes', 'Socket buffers that were asked', udpBuffers.asked),
+    // Where nobody counts there is no metric: 0 would say that nothing is lost.
+    ...(udpDrops === null
+      ? []
+      : [counter('pilotlight_udp_kernel_drops_total', 'Datagrams that a full socket buffer lost', {}, udpDrops)]),
   ]
+}
+
+function bufferSamples(name: string, help: string, { receive, send }: BufferBytes): MetricSample[] {
+  return [gauge(name, help, { direction: 'in' }, receive), gauge(name, help, { direction: 'out' }, send)]
 }
 
 function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {

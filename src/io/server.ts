@@ -21,13 +21,15 @@ import { type Core, loadCore } from './core.js'
 import { Driver } from './driver.js'
 import { deviceEndpoints, resolveHosts } from './hosts.js'
 import { type Log, type LogLevel, serverLog } from './log.js'
+import { watchLoop } from './loop-delay.js'
 import { metricSamples } from './metrics.js'
 import { SandboxDesk } from './sandbox-desk.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
 import { StoreWatch } from './store-watch.js'
 import { systemNow } from './system-clock.js'
 import { systemRandom } from './system-random.js'
-import { hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
+import { udpDrops } from './udp-drops.js'
+import { type BufferBytes, bufferWarnings, hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
 import type { UnixListener } from './unix-socket.js'
 import { WebhookDesk } from './webhook-desk.js'
 
@@ -43,6 +45,8 @@ export interface ServerOptions {
   hosts: string[]
   /** 0 takes a free one */
   udpPort: number
+  /** buffers of the UDP sockets, asked of the kernel */
+  udpBufferBytes: BufferBytes
   /** 0 takes a free one */
   httpPort: number
   /** PEM texts, or null for plain HTTP */
@@ -166,6 +170,7 @@ class House {
   readonly #channels: ChannelDesk
   readonly #sandbox: SandboxDesk
   readonly #webhooks: WebhookDesk
+  readonly #loop = watchLoop()
   #admin: UnixListener | null = null
   #sidecar: SupervisedSidecar | null = null
   #udp: UdpSockets | null = null
@@ -246,17 +251,20 @@ class House {
     this.#udp = await openUdpSockets({
       hosts,
       port: options.udpPort,
+      bufferBytes: options.udpBufferBytes,
       onDatagram: (bytes, remote) => this.#driver.datagram(bytes, remote),
     })
     this.#driver.start()
     await this.#desk.serving
-    const { receiveBufferBytes, sendBufferBytes } = this.#udp
+    const { bufferBytes: udpBufferBytes } = this.#udp
     const { sessions, ringsLoaded } = this.#core
-    log.info({ crypto: this.#parts.crypto.name, receiveBufferBytes, sendBufferBytes, sessions, ringsLoaded }, 'ready')
+    for (const { text, ...sizes } of bufferWarnings(options.udpBufferBytes, udpBufferBytes)) log.warn(sizes, text)
+    log.info({ crypto: this.#parts.crypto.name, udpBufferBytes, sessions, ringsLoaded }, 'ready')
   }
 
   /** Takes nothing new, lets HTTP finish, waits for the store. */
   async close(): Promise<void> {
+    this.#loop.stop()
     this.#udp?.pause()
     this.#desk.stopping()
     await this.#sidecar?.stop()
@@ -319,15 +327,18 @@ class House {
     return deviceEndpoints({ endpoints, publicUrl, hosts, udpPort, httpPort, isTls: options.tls !== null }, address)
   }
 
-  #samples(hub: Record<string, number>): MetricSample[] {
+  async #samples(hub: Record<string, number>): Promise<MetricSample[]> {
     const udp = this.#udp
     if (udp === null) return []
+    const drops = await udpDrops(udp.port)
     const core = metricSamples({
       endpoint: this.#core.endpoint.metrics(),
       hub,
       udp: udp.counts,
       channels: this.#channels.counts,
-      udpBufferBytes: { receive: udp.receiveBufferBytes, send: udp.sendBufferBytes },
+      udpBuffers: { asked: this.#parts.options.udpBufferBytes, given: udp.bufferBytes },
+      udpDrops: drops,
+      loopDelay: this.#loop.delay.sample(),
       storeErrors: this.#storeErrors,
       store: this.#parts.watch.numbers,
       sidecarRestarts: this.#sidecar?.restarts ?? 0,

@@ -22,7 +22,7 @@ export interface DeskParts {
   serverKeys(): Uint8Array[]
   /** for a device that enrols from this address */
   endpoints(address: string): string[]
-  samples(hub: Record<string, number>): MetricSample[]
+  samples(hub: Record<string, number>): Promise<MetricSample[]>
   /** never rejects */
   webhook(app: AppKey, ask: WebhookAsk): Promise<WebhookAnswer>
   /** where datagrams of WebSockets go */
@@ -82,10 +82,8 @@ export class SidecarDesk {
   /** Takes a reply of the hub. */
   reply(reply: Exclude<HubReply, WebhookNews>): void {
     if (reply.kind === 'stream-ended') this.#streams.delete(reply.stream)
-    if (reply.kind === 'metrics') {
-      const samples = this.#parts.samples(reply.metrics)
-      this.#post({ kind: 'metrics', request: reply.request, samples })
-    } else this.#post({ kind: 'hub', reply })
+    if (reply.kind === 'metrics') void this.#answerMetrics(reply)
+    else this.#post({ kind: 'hub', reply })
   }
 
   /** The sidecar broke: the hub need not tell its streams any more. Requests that are under way are answered to nobody. */
@@ -113,6 +111,10 @@ export class SidecarDesk {
     )
     this.#parts.sandbox.setApps(apps)
     this.#post({ kind: 'apps', apps })
+  }
+
+  async #answerMetrics({ request, metrics }: Extract<HubReply, { kind: 'metrics' }>): Promise<void> {
+    this.#post({ kind: 'metrics', request, samples: await this.#parts.samples(metrics) })
   }
 
   #forward(request: HubRequest): void {

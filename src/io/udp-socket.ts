@@ -17,15 +17,20 @@ export interface UdpCounts {
   socketErrors: number
 }
 
+/** Sizes of a socket's buffers, bytes, in the kernel's own measure: a datagram of 24 B takes some 770 B of it on Linux. */
+export interface BufferBytes {
+  receive: number
+  send: number
+}
+
 /** Open sockets. */
 export interface UdpSockets {
   /** the one port of all of them */
   port: number
   /** `192.0.2.1:7350`, `[::]:7350` */
   addresses: string[]
-  /** bytes that the kernel granted, the smallest of all sockets */
-  receiveBufferBytes: number
-  sendBufferBytes: number
+  /** what the kernel gave of what was asked, the smallest of all sockets */
+  bufferBytes: BufferBytes
   counts: UdpCounts
   /** Sends `bytes` to `remote` (18 B); both may be reused at once. */
   send(bytes: Uint8Array, remote: Uint8Array): void
@@ -39,12 +44,12 @@ export interface UdpOptions {
   hosts: string[]
   /** 0 takes a free one, the same for all hosts */
   port: number
+  /** asked of the kernel, which may give less */
+  bufferBytes: BufferBytes
   /** `bytes` are the receiver's; `remote` (18 B) is borrowed */
   onDatagram: (bytes: Uint8Array, remote: Uint8Array) => void
 }
 
-/** Asked of the kernel: at 100 B a datagram some seconds of a restart's rush. Linux grants up to net.core.rmem_max. */
-const BUFFER_BYTES = 4 * 1024 * 1024
 /** Tries to find one free port for both families. */
 const FREE_PORT_TRIES = 16
 /** One send of so many is looked at: with a callback node:dgram takes a round of its tick queue, a tenth of an echo's CPU. */
@@ -58,7 +63,7 @@ const LOOK_AFTER_ERROR = 1000
  * @throws ServerError PL_PORT_TAKEN, PL_PORT_FORBIDDEN, PL_ADDRESS_UNAVAILABLE, PL_START_FAILED.
  */
 export async function openUdpSockets(options: UdpOptions): Promise<UdpSockets> {
-  const sockets = await bindAll(options.hosts, options.port)
+  const sockets = await bindAll(options)
   const counts: UdpCounts = {
     datagramsIn: 0,
     bytesIn: 0,
@@ -96,8 +101,10 @@ export async function openUdpSockets(options: UdpOptions): Promise<UdpSockets> {
   return {
     port: boundPort(sockets),
     addresses: sockets.map((socket) => hostPort(socket.address().address, socket.address().port)),
-    receiveBufferBytes: Math.min(...sockets.map((socket) => socket.getRecvBufferSize())),
-    sendBufferBytes: Math.min(...sockets.map((socket) => socket.getSendBufferSize())),
+    bufferBytes: {
+      receive: Math.min(...sockets.map((socket) => givenBytes(socket.getRecvBufferSize()))),
+      send: Math.min(...sockets.map((socket) => givenBytes(socket.getSendBufferSize()))),
+    },
     counts,
     send(bytes, remote) {
       const route = bound.route(remote)
@@ -122,13 +129,13 @@ export async function openUdpSockets(options: UdpOptions): Promise<UdpSockets> {
   }
 }
 
-async function bindAll(hosts: string[], port: number): Promise<Socket[]> {
+async function bindAll({ hosts, port, bufferBytes }: UdpOptions): Promise<Socket[]> {
   for (let tries = 1; ; tries++) {
     const sockets: Socket[] = []
     let missing: ServerError | null = null
     try {
       for (const host of hosts) {
-        const bound = await bindSocket(host, port || boundPort(sockets))
+        const bound = await bindSocket(host, port || boundPort(sockets), bufferBytes)
         if (!(bound instanceof ServerError)) sockets.push(bound)
         else if (bound.code === 'PL_ADDRESS_UNAVAILABLE') missing = bound
         else throw bound
@@ -148,7 +155,7 @@ function boundPort(sockets: Socket[]): number {
   return sockets[0]?.address().port ?? 0
 }
 
-function bindSocket(host: string, port: number): Promise<Socket | ServerError> {
+function bindSocket(host: string, port: number, bufferBytes: BufferBytes): Promise<Socket | ServerError> {
   const type = host.includes(':') ? 'udp6' : 'udp4'
   // Addresses are literals: answering at once keeps `send` synchronous, without a turn of the event loop per datagram.
   const lookup = (address: string, _options: unknown, done: (error: null, address: string, family: number) => void) =>
@@ -161,7 +168,7 @@ function bindSocket(host: string, port: number): Promise<Socket | ServerError> {
     })
     socket.bind(port, host, () => {
       socket.removeAllListeners('error')
-      growBuffers(socket)
+      askBuffers(socket, bufferBytes)
       resolve(socket)
     })
   })
@@ -176,13 +183,34 @@ function bindError(error: NodeJS.ErrnoException, host: string, port: number): Se
   return new ServerError('PL_START_FAILED', `${where}: ${error.code ?? error.message}`)
 }
 
-function growBuffers(socket: Socket): void {
-  try {
-    socket.setRecvBufferSize(BUFFER_BYTES)
-    socket.setSendBufferSize(BUFFER_BYTES)
-  } catch {
-    // Some systems refuse instead of granting less; the granted size is reported either way.
+function askBuffers(socket: Socket, { receive, send }: BufferBytes): void {
+  for (const ask of [() => socket.setRecvBufferSize(receive), () => socket.setSendBufferSize(send)]) {
+    try {
+      ask()
+    } catch {
+      // Some systems refuse instead of giving less; what they gave is reported either way.
+    }
   }
+}
+
+/** Linux doubles what is asked, for its bookkeeping, and tells the doubled value (socket(7), SO_RCVBUF). */
+function givenBytes(told: number): number {
+  return process.platform === 'linux' ? told / 2 : told
+}
+
+/** What to tell the operator of buffers that the kernel made smaller than asked: they lose the datagrams of a rush unseen. */
+export function bufferWarnings(
+  asked: BufferBytes,
+  given: BufferBytes,
+): { asked: number; given: number; text: string }[] {
+  const limits = { receive: 'net.core.rmem_max', send: 'net.core.wmem_max' }
+  return (['receive', 'send'] as const)
+    .filter((which) => given[which] < asked[which])
+    .map((which) => ({
+      asked: asked[which],
+      given: given[which],
+      text: `the kernel gave a smaller UDP ${which} buffer than asked: raise ${limits[which]} (docs/operations.md), or a rush loses datagrams`,
+    }))
 }
 
 function closeSocket(socket: Socket): Promise<void> {

@@ -43,14 +43,31 @@ export type EnrolResult =
     }
   | { ok: false; code: EnrolRefusal }
 
+/** What `/metrics` shows of the main thread. */
+export type MetricSample = ValueSample | HistogramSample
+
 /** One value for `/metrics`. Samples of one name share `help`, `type` and label names. No personal data in labels. */
-export interface MetricSample {
+export interface ValueSample {
   /** Prometheus name with unit last, e.g. pilotlight_datagrams_total */
   name: string
   help: string
   type: 'counter' | 'gauge'
   labels: Record<string, string>
   value: number
+}
+
+/** A histogram without labels for `/metrics`. */
+export interface HistogramSample {
+  /** as in `ValueSample` */
+  name: string
+  help: string
+  type: 'histogram'
+  /** upper bounds, rising */
+  bounds: readonly number[]
+  /** what fell under each bound and not under the one before; one more for what is above all */
+  counts: readonly number[]
+  /** of all values */
+  sum: number
 }
 
 /** `ready`: requests are served. Before and after, `/v1` answers 503. */

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { ChannelCounts } from './channel/channels.js'
 import type { Link } from './link.js'
-import type { MetricSample } from './message.js'
+import type { HistogramSample, MetricSample } from './message.js'
 
 /** The main thread's part is as old as this at most, ms. */
 const SAMPLE_EVERY_MS = 100
@@ -126,7 +126,13 @@ export class Metrics {
 export async function samplesText(samples: readonly MetricSample[]): Promise<string> {
   const registry = new Registry()
   const metrics = new Map<string, Counter | Gauge>()
-  for (const { name, help, type, labels, value } of samples) {
+  const histograms: string[] = []
+  for (const sample of samples) {
+    if (sample.type === 'histogram') {
+      histograms.push(histogramText(sample))
+      continue
+    }
+    const { name, help, type, labels, value } = sample
     try {
       let metric = metrics.get(name)
       if (metric === undefined) {
@@ -139,5 +145,22 @@ export async function samplesText(samples: readonly MetricSample[]): Promise<str
       // A metric that cannot be shown must not take the others along.
     }
   }
-  return registry.metrics()
+  return [await registry.metrics(), ...histograms].join('\n')
+}
+
+/** prom-client counts itself; this was counted elsewhere. */
+function histogramText({ name, help, bounds, counts, sum }: HistogramSample): string {
+  let below = 0
+  const buckets = counts.map((count, index) => {
+    below += count
+    return `${name}_bucket{le="${bounds[index] ?? '+Inf'}"} ${below}`
+  })
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} histogram`,
+    ...buckets,
+    `${name}_sum ${sum}`,
+    `${name}_count ${below}`,
+    '',
+  ].join('\n')
 }

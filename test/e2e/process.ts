@@ -37,6 +37,7 @@ export class ServerProcess {
   readonly #env: NodeJS.ProcessEnv
   readonly #more: string[]
   readonly #logLevel: string
+  readonly #wrapper: string[]
   #child: ChildProcess | null = null
   /** what it logged, if the level was given */
   log = ''
@@ -46,12 +47,20 @@ export class ServerProcess {
   /**
    * @param more     further options of `serve`.
    * @param logLevel another one than `error`: the log is kept instead of shown.
+   * @param wrapper  a command that becomes the one behind it, e.g. `confined`.
    */
-  constructor(folder: string, env: NodeJS.ProcessEnv = {}, more: string[] = [], logLevel = 'error') {
+  constructor(
+    folder: string,
+    env: NodeJS.ProcessEnv = {},
+    more: string[] = [],
+    logLevel = 'error',
+    wrapper: string[] = [],
+  ) {
     this.folder = folder
     this.#env = env
     this.#more = more
     this.#logLevel = logLevel
+    this.#wrapper = wrapper
   }
 
   /** Starts it, on the ports of last time if there was one. */
@@ -71,7 +80,8 @@ export class ServerProcess {
     ]
     words.push(...this.#more)
     const stdio = ['ignore', 'pipe', this.#logLevel === 'error' ? 'inherit' : 'pipe'] as const
-    this.#child = spawn('node', [CLI, ...words], { stdio: [...stdio], env: { ...process.env, ...this.#env } })
+    const [program = '', ...args] = [...this.#wrapper, process.execPath, CLI, ...words]
+    this.#child = spawn(program, args, { stdio: [...stdio], env: { ...process.env, ...this.#env } })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.log += text
     })
@@ -84,14 +94,18 @@ export class ServerProcess {
     throw new Error('the server did not start')
   }
 
-  /** Ends it; nothing is flushed with SIGKILL. */
-  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  /**
+   * Ends it; nothing is flushed with SIGKILL.
+   *
+   * @returns its exit code, null if there is none.
+   */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
     const child = this.#child
     this.#child = null
-    if (child === null || child.exitCode !== null) return
+    if (child === null || child.exitCode !== null) return child?.exitCode ?? null
     const ended = once(child, 'exit')
     child.kill(signal)
-    await ended
+    return (await ended)[0] as number | null
   }
 
   async metrics(): Promise<string> {

@@ -10,7 +10,8 @@ import { SeededRandom } from '../../src/base/seeded-random.js'
 import { type Device, MemoryStorage, type Ring, type Transport } from '../../src/client/index.js'
 import { connect, DgramTransport, enrol } from '../../src/client/node/index.js'
 import { ROOT } from '../support/root.js'
-import { pilotlight, pilotlightFails, ServerProcess } from './process.js'
+import { confined } from './confined.js'
+import { CLI, pilotlight, pilotlightFails, ServerProcess } from './process.js'
 
 /** A short path: sockets have names of at most about 100 characters. */
 function folderOf(t: Test): string {
@@ -157,9 +158,14 @@ t.test('100 pings get 100 pongs while the HTTP thread stands still', async (t) =
 })
 
 t.test('a planned stop ends in order, and the folder can be used by the commands', async (t) => {
-  const server = await started(t)
+  const folder = folderOf(t)
+  const wrapper = confined(folder, CLI)
+  t.comment(wrapper.length > 0 ? 'without rights, where only its folder can be written' : 'not confined')
+  const server = new ServerProcess(join(folder, 'server'), {}, [], 'error', wrapper)
+  t.teardown(() => server.end('SIGKILL'))
+  await server.start()
   await pilotlight('account', 'add', 'Ada', '--data', server.folder)
-  await server.end('SIGTERM')
+  t.equal(await server.end('SIGTERM'), 0)
   const accounts = await pilotlight('account', 'list', '--data', server.folder)
   t.match(JSON.stringify(accounts), /Ada/)
   const backup = join(folderOf(t), 'backup')

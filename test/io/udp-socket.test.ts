@@ -2,17 +2,22 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
 import { addressFrom } from '../../src/base/address.js'
-import { openUdpSockets } from '../../src/io/udp-socket.js'
+import { udpDrops } from '../../src/io/udp-drops.js'
+import { bufferWarnings, openUdpSockets } from '../../src/io/udp-socket.js'
+
+/** Every system gives that much. */
+const BUFFERS = { receive: 64 * 1024, send: 64 * 1024 }
 
 t.test('IPv4 and IPv6 on one port, answers to the sender', async (t) => {
   const sockets = await openUdpSockets({
     hosts: ['127.0.0.1', '::1'],
     port: 0,
+    bufferBytes: BUFFERS,
     onDatagram: (bytes, remote) => sockets.send(bytes, remote),
   })
   t.teardown(() => sockets.close())
   t.same(sockets.addresses, [`127.0.0.1:${sockets.port}`, `[::1]:${sockets.port}`])
-  t.ok(sockets.receiveBufferBytes > 0 && sockets.sendBufferBytes > 0)
+  t.same(sockets.bufferBytes, BUFFERS, 'what was asked')
   for (const [type, host] of [
     ['udp4', '127.0.0.1'],
     ['udp6', '::1'],
@@ -31,7 +36,7 @@ t.test('what is sent may be overwritten at once', async (t) => {
   t.teardown(() => peer.close())
   peer.bind(0, '127.0.0.1')
   await once(peer, 'listening')
-  const sockets = await openUdpSockets({ hosts: ['127.0.0.1'], port: 0, onDatagram: () => {} })
+  const sockets = await openUdpSockets({ hosts: ['127.0.0.1'], port: 0, bufferBytes: BUFFERS, onDatagram: () => {} })
   t.teardown(() => sockets.close())
   const remote = addressFrom('127.0.0.1', peer.address().port)
   const bytes = Uint8Array.of(1, 2, 3)
@@ -44,7 +49,7 @@ t.test('what is sent may be overwritten at once', async (t) => {
 })
 
 t.test('sends that fail are counted, never thrown', async (t) => {
-  const sockets = await openUdpSockets({ hosts: ['127.0.0.1'], port: 0, onDatagram: () => {} })
+  const sockets = await openUdpSockets({ hosts: ['127.0.0.1'], port: 0, bufferBytes: BUFFERS, onDatagram: () => {} })
   t.teardown(() => sockets.close())
   const six = addressFrom('::1', 9)
   const noPort = addressFrom('127.0.0.1', 0)
@@ -75,6 +80,7 @@ t.test('a paused socket reads nothing more', async (t) => {
   const sockets = await openUdpSockets({
     hosts: ['127.0.0.1'],
     port: 0,
+    bufferBytes: BUFFERS,
     onDatagram: (bytes) => seen.push(bytes.length),
   })
   t.teardown(() => sockets.close())
@@ -87,7 +93,8 @@ t.test('a paused socket reads nothing more', async (t) => {
 })
 
 t.test('what cannot be bound is an error with a stable code', async (t) => {
-  const open = (hosts: string[], port: number) => openUdpSockets({ hosts, port, onDatagram: () => {} })
+  const open = (hosts: string[], port: number) =>
+    openUdpSockets({ hosts, port, bufferBytes: BUFFERS, onDatagram: () => {} })
   const first = await open(['127.0.0.1'], 0)
   t.teardown(() => first.close())
   await t.rejects(open(['127.0.0.1'], first.port), {
@@ -100,4 +107,38 @@ t.test('what cannot be bound is an error with a stable code', async (t) => {
   const other = await open(['192.0.2.1', '127.0.0.1'], 0)
   t.same(other.addresses, [`127.0.0.1:${other.port}`], 'an address that this machine lacks is left out')
   await other.close()
+})
+
+t.test('where the kernel gives less than was asked, that is told', async (t) => {
+  const asked = { receive: 2 ** 30 - 1024, send: 2 ** 30 - 1024 }
+  const sockets = await openUdpSockets({ hosts: ['127.0.0.1'], port: 0, bufferBytes: asked, onDatagram: () => {} })
+  t.teardown(() => sockets.close())
+  const { receive, send } = sockets.bufferBytes
+  t.ok(receive > 0 && receive < asked.receive, `${receive}`)
+  t.ok(send > 0 && send < asked.send, `${send}`)
+  t.match(bufferWarnings(asked, sockets.bufferBytes), [
+    { asked: asked.receive, given: receive, text: /UDP receive buffer.* net\.core\.rmem_max / },
+    { asked: asked.send, given: send, text: /UDP send buffer.* net\.core\.wmem_max / },
+  ])
+  t.match(bufferWarnings({ ...asked, send }, { receive, send }), { length: 1 })
+  t.same(bufferWarnings(BUFFERS, BUFFERS), [])
+})
+
+t.test('what a full buffer loses is counted by the kernel', { skip: process.platform !== 'linux' }, async (t) => {
+  const bufferBytes = { receive: 8192, send: 64 * 1024 }
+  const sockets = await openUdpSockets({ hosts: ['127.0.0.1', '::1'], port: 0, bufferBytes, onDatagram: () => {} })
+  t.teardown(() => sockets.close())
+  t.equal(await udpDrops(sockets.port), 0)
+  for (const [host, sent] of [['127.0.0.1', 100] as const, ['::1', 200] as const]) {
+    const before = (await udpDrops(sockets.port)) ?? 0
+    const { datagramsIn } = sockets.counts
+    // Nobody reads before this turn of the event loop is over.
+    for (let i = 0; i < sent; i++) sockets.send(new Uint8Array(1000), addressFrom(host, sockets.port))
+    const lost = ((await udpDrops(sockets.port)) ?? 0) - before
+    t.ok(lost > 0 && lost < sent, `${lost} of ${sent}`)
+    while (sockets.counts.datagramsIn < datagramsIn + sent - lost) await new Promise(setImmediate)
+    t.equal(sockets.counts.datagramsIn, datagramsIn + sent - lost, 'all others came')
+  }
+  t.equal(await udpDrops(sockets.port, ['/proc/none']), null, 'nobody counts')
+  t.equal(await udpDrops(0), null, 'no such socket')
 })

@@ -90,6 +90,25 @@ t.test('errors of other kinds', async (t) => {
   t.equal(problemOf(Object.assign(new Error('x'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE' })).code, 'body-too-large')
 })
 
+t.test('a histogram of the main thread stands beside its other samples', async (t) => {
+  const text = await samplesText([
+    { name: 'wait_seconds', help: 'waits', type: 'histogram', bounds: [0.01, 1], counts: [7, 2, 1], sum: 4.5 },
+    { name: 'x', help: 'h', type: 'gauge', labels: {}, value: 1 },
+  ])
+  const [x, wait] = text.split('\n\n')
+  t.match(x, /^x 1$/m)
+  t.same(wait?.split('\n'), [
+    '# HELP wait_seconds waits',
+    '# TYPE wait_seconds histogram',
+    'wait_seconds_bucket{le="0.01"} 7',
+    'wait_seconds_bucket{le="1"} 9',
+    'wait_seconds_bucket{le="+Inf"} 10',
+    'wait_seconds_sum 4.5',
+    'wait_seconds_count 10',
+    '',
+  ])
+})
+
 t.test('labels of samples are escaped', async (t) => {
   const text = await samplesText([{ name: 'x', help: 'h', type: 'gauge', labels: { l: 'a"b\\c\nd' }, value: 1 }])
   t.match(text, 'x{l="a\\"b\\\\c\\nd"} 1')

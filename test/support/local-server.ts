@@ -12,6 +12,7 @@ export function startLocalServer(folder: string, more: Partial<ServerOptions> = 
     keyLog: null,
     hosts: ['127.0.0.1'],
     udpPort: 0,
+    udpBufferBytes: { receive: 2 ** 20, send: 2 ** 20 },
     httpPort: 0,
     tls: null,
     publicUrl: null,

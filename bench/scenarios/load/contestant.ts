@@ -1,10 +1,10 @@
 /** A server under load, ours or a peer's, with its generator: what the scenario measures, alike for all. */
+import { udpDrops } from '../../../src/io/udp-drops.js'
 import { type Stage, settleAll } from '../../ours/stage.js'
 import { Generator } from '../../peers/generator.js'
 import type { Peer } from '../../peers/peer.js'
 import { pinProcess } from '../../peers/program.js'
 import type { RunningPeer } from '../../peers/stage.js'
-import { udpDrops } from '../../udp-drops.js'
 
 /** What is asked of a server. */
 export type Pace = { kind: 'closed'; outstanding: number } | { kind: 'paced'; perSecond: number }
@@ -63,14 +63,14 @@ export class OurContestant implements Contestant {
   async measure(pace: Pace, seconds: number): Promise<Measured> {
     const { load, server } = this.#stage
     const how = pace.kind === 'closed' ? { outstanding: pace.outstanding } : { perSecond: pace.perSecond }
-    const dropsAtFirst = udpDrops(server.target.udpPort) ?? 0
+    const dropsAtFirst = (await udpDrops(server.target.udpPort)) ?? 0
     const [serverAtFirst, generatorAtFirst] = [server.cpuMicros(), load.cpuMicros() ?? 0]
     const run = await load.call('run', { seconds, askEvery: this.#askEvery, ...how })
     const [serverMicros, generatorMicros] = [
       server.cpuMicros() - serverAtFirst,
       (load.cpuMicros() ?? 0) - generatorAtFirst,
     ]
-    const dropped = (udpDrops(server.target.udpPort) ?? 0) - dropsAtFirst
+    const dropped = ((await udpDrops(server.target.udpPort)) ?? 0) - dropsAtFirst
     // A ping that was dropped and had asked is counted once.
     const lost = Math.max(run.lost, dropped)
     return measured(pace, { sent: run.sent, lost, seconds: run.seconds, serverMicros, generatorMicros })

@@ -16,11 +16,27 @@ const SILENCE_MAX_S = 1800
 
 const PORTS = { from: 0, to: 65535 }
 
+const KIB = 1024
+/** Linux keeps twice the bytes in 32 bits with a sign. */
+const BUFFER_KIB = { from: 4, to: KIB * KIB - 1 }
+
 const OPTIONS = {
   data: text('FOLDER', 'folder of database and keys; made if there is none', './var'),
   keyFile: KEY_FILE,
   newDatabase: onOff('make a database although there is a key file of one: once, after a loss'),
   udpPort: wholeNumber('PORT', 'UDP port of the device channel, 0 takes a free one', PORTS, 7350),
+  udpReceiveBuffer: wholeNumber(
+    'KIB',
+    'buffer of datagrams that wait to be read; Linux gives net.core.rmem_max at most',
+    BUFFER_KIB,
+    4096,
+  ),
+  udpSendBuffer: wholeNumber(
+    'KIB',
+    'buffer of datagrams that wait to be sent; Linux gives net.core.wmem_max at most',
+    BUFFER_KIB,
+    4096,
+  ),
   httpPort: wholeNumber('PORT', 'TCP port of HTTP, 0 takes a free one', PORTS, 7351),
   host: list('ADDRESS', 'address to listen on', 'all of IPv4 and IPv6'),
   tlsCert: text('FILE', 'PEM certificate chain for HTTPS; without, devices enrol on loopback only'),
@@ -93,6 +109,7 @@ function serverOptions(
     keyFile: values.keyFile === '' ? null : resolve(values.keyFile),
     newDatabase: values.newDatabase,
     udpPort: values.udpPort,
+    udpBufferBytes: { receive: values.udpReceiveBuffer * KIB, send: values.udpSendBuffer * KIB },
     httpPort: values.httpPort,
     hosts: values.host,
     tls: tlsOf(values.tlsCert, values.tlsKey),
