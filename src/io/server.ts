@@ -21,6 +21,7 @@ import { type Core, loadCore } from './core.js'
 import { Driver } from './driver.js'
 import { deviceEndpoints, resolveHosts } from './hosts.js'
 import { type Log, type LogLevel, serverLog } from './log.js'
+import { watchLoop } from './loop-delay.js'
 import { metricSamples } from './metrics.js'
 import { SandboxDesk } from './sandbox-desk.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
@@ -166,6 +167,7 @@ class House {
   readonly #channels: ChannelDesk
   readonly #sandbox: SandboxDesk
   readonly #webhooks: WebhookDesk
+  readonly #loop = watchLoop()
   #admin: UnixListener | null = null
   #sidecar: SupervisedSidecar | null = null
   #udp: UdpSockets | null = null
@@ -257,6 +259,7 @@ class House {
 
   /** Takes nothing new, lets HTTP finish, waits for the store. */
   async close(): Promise<void> {
+    this.#loop.stop()
     this.#udp?.pause()
     this.#desk.stopping()
     await this.#sidecar?.stop()
@@ -335,6 +338,6 @@ class House {
       rssBytes: process.memoryUsage.rss(),
       traces: this.#parts.trace.isOn(),
     })
-    return [...core, ...this.#webhooks.samples()]
+    return [...core, ...this.#webhooks.samples(), ...this.#loop.delay.samples()]
   }
 }
