@@ -11,8 +11,8 @@ const DEFAULTS = { devices: 6_000, seconds: 10, after: 15 }
 const RATE_FIRST = 1_000
 const RATE_STEP = 1.4
 const RATE_MAX = 200_000
-/** Each rate is tried for so long, s. */
-const TRY_S = 3
+/** Each rate is tried for so long, or for the time of the overload where that is less, s. */
+const TRY_MAX_S = 3
 /** What is bearable: so much of each kind is served. */
 const SERVED_LEAST = 0.98
 /** As before: pongs within twice of what they took then at p99, and always within this, ms. */
@@ -69,10 +69,11 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
   const seconds = wholeNumber(values['seconds'], 'seconds', 1, DEFAULTS.seconds)
   const afterS = wholeNumber(values['after'], 'after', 1, DEFAULTS.after)
   const tell = (line: string) => progress(`overload: ${line}`)
+  const tryS = Math.min(TRY_MAX_S, seconds)
   const mostPerSecond = given === null ? RATE_MAX : 2 * given
   const facts = await withCrowd({ devices, seed, mostPerSecond, seconds, progress: tell }, async (crowd) => {
-    const { sustainable, rounds } = await sustainableOf(crowd, given, tell)
-    return { sustainable, rounds, ...(await overloaded(crowd, { sustainable, seconds, afterS }, tell)) }
+    const { sustainable, rounds } = await sustainableOf(crowd, given, tryS, tell)
+    return { sustainable, rounds, ...(await overloaded(crowd, { sustainable, seconds, afterS, tryS }, tell)) }
   })
   const { round, sustainable, recoveredS, before, rssBytesBefore, rssBytesPeak } = facts
   const servedShare = servedOf(round)
@@ -99,8 +100,8 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
   return {
     result,
     parameters: { devices, rate: given, seconds, afterSeconds: afterS, shares: SHARES },
-    tables: [servedTable(round, seconds), factTable(result), ...triesTable(facts.rounds)],
-    plots: [plot([...round.probes, ...facts.after], round.endMs)],
+    tables: [servedTable(round, seconds), factTable(result), ...triesTable(facts.rounds, tryS)],
+    plots: [servedPlot(servedShare), plot([...round.probes, ...facts.after], round.endMs)],
     exitCode: isOrderKept && recoveredS !== null ? 0 : 1,
   }
 }
@@ -115,18 +116,19 @@ interface Try {
 async function sustainableOf(
   crowd: Crowd,
   given: number | null,
+  tryS: number,
   tell: (line: string) => void,
 ): Promise<{ sustainable: number; rounds: Try[] }> {
   // Code is compiled, tables have grown.
   const first = given ?? RATE_FIRST
-  await crowd.round(offerOf(first), TRY_S)
+  await crowd.round(offerOf(first), tryS)
   if (given !== null) return { sustainable: given, rounds: [] }
   const rounds: Try[] = []
   for (let rate = RATE_FIRST; rate <= RATE_MAX; rate *= RATE_STEP) {
     const perSecond = Math.round(rate)
-    const round = await crowd.round(offerOf(perSecond), TRY_S)
+    const round = await crowd.round(offerOf(perSecond), tryS)
     const least = Math.min(...Object.values(servedOf(round)))
-    const isBorne = least >= SERVED_LEAST && sum(round.offered) >= SERVED_LEAST * perSecond * TRY_S
+    const isBorne = least >= SERVED_LEAST && sum(round.offered) >= SERVED_LEAST * perSecond * tryS
     rounds.push({ perSecond, round, isBorne })
     tell(`${perSecond}/s: of each kind at least ${(100 * least).toFixed(1)} % served`)
     if (!isBorne) break
@@ -138,10 +140,10 @@ async function sustainableOf(
 /** What it bears, twice that, and then half of that again. */
 async function overloaded(
   crowd: Crowd,
-  { sustainable, seconds, afterS }: { sustainable: number; seconds: number; afterS: number },
+  { sustainable, seconds, afterS, tryS }: { sustainable: number; seconds: number; afterS: number; tryS: number },
   tell: (line: string) => void,
 ) {
-  const calm = await crowd.round({ ...offerOf(sustainable), handshakes: 0, rings: 0, presence: 0 }, TRY_S)
+  const calm = await crowd.round({ ...offerOf(sustainable), handshakes: 0, rings: 0, presence: 0 }, tryS)
   const before = probeFacts(calm.probes)
   const { pid } = crowd.server
   const rssBytesBefore = crowd.server.memory().rssBytes
@@ -221,7 +223,7 @@ function factTable(result: Result & Record<string, unknown>): Table {
   }
 }
 
-function triesTable(rounds: readonly Try[]): Table[] {
+function triesTable(rounds: readonly Try[], tryS: number): Table[] {
   if (rounds.length === 0) return []
   return [
     {
@@ -230,13 +232,29 @@ function triesTable(rounds: readonly Try[]): Table[] {
       rows: rounds.map(({ perSecond, round, isBorne }) => {
         const share = servedOf(round)
         const shares = [share.pings, share.handshakes, share.rings, share.presence].map((one) => 100 * one)
-        return [perSecond, sum(round.offered) / TRY_S, ...shares, isBorne ? 'yes' : 'no']
+        return [perSecond, sum(round.offered) / tryS, ...shares, isBorne ? 'yes' : 'no']
       }),
       notes: [
-        `Each for ${TRY_S} s, ${RATE_STEP} times the last one, until less than ${100 * SERVED_LEAST} % of a kind is served or less than that could be offered.`,
+        `Each for ${tryS} s, ${RATE_STEP} times the last one, until less than ${100 * SERVED_LEAST} % of a kind is served or less than that could be offered.`,
       ],
     },
   ]
+}
+
+function servedPlot({ pings, handshakes, rings, presence }: Served): Plot {
+  const bar = (x: string, share: number) => ({ x, y: 100 * share })
+  return {
+    name: 'overload-served',
+    title: 'Served at twice the load that the server bears',
+    kind: 'bars',
+    x: { label: 'what', unit: null, scale: 'category' },
+    y: { label: 'served', unit: '%', scale: 'linear', min: 0, max: 100 },
+    lines: [
+      { name: 'channel', role: 'ours', points: [bar('pings', pings), bar('handshakes', handshakes)] },
+      { name: 'HTTP', points: [bar('rings', rings), bar('presence reads', presence)] },
+    ],
+    caption: 'Pings of known devices come before handshakes of others, rings before reads of presence.',
+  }
 }
 
 /** The slowest probe of each tenth of a second. */

@@ -4,8 +4,8 @@ const STEP_MS = 100
 const BUSY_SHARE = 0.95
 /** So many busy steps in a row are no burst: work is shed from then on. */
 const STEPS_LEAST = 3
-/** Fewer pieces of work a second are not what makes the loop busy. */
-const PER_SECOND_LEAST = 100
+/** Fewer pieces of work a second are not what makes the loop busy; a starved thread sees few, too. */
+const PER_SECOND_LEAST = 20
 /** The share that is admitted: halves with each busy step down to the least, and comes back in steps of others. */
 const SHARE_LEAST = 1 / 32
 const SHARE_STEP = 0.05

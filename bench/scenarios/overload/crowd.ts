@@ -19,6 +19,8 @@ const PROBES_PER_SECOND = 100
 const STRANGERS_MAX = 40_000
 /** A socket waits a second for a pong that is lost: the more there are, the less does loss slow the pings. */
 const LANES_MAX = 4_096
+/** What is under way at the end of a round may end in so long, s. Not where it is seen when the server recovers. */
+const GRACE_S = 0.5
 
 /** What one round of load was. */
 export interface Round {
@@ -126,6 +128,7 @@ export class Crowd {
     const [storm, probing] = [this.#storm!, this.#probing!]
     const strangers = Math.min(facts.devices - this.#known, offer.handshakes * seconds)
     const accounts = accountsFor(this.#devices)
+    const untilS = afterS > 0 ? seconds : seconds + GRACE_S
     const [ringsBefore, readsBefore] = [{ ...this.#ringing.refused }, { ...this.#reading.refused }]
     const droppedBefore = droppedOf(await server.metrics())
     const startMs = performance.now()
@@ -143,7 +146,7 @@ export class Crowd {
         this.#ringing.cancel()
         this.#reading.cancel()
         resolve(serverBusy)
-      }, seconds * 1000)
+      }, untilS * 1000)
     })
     const pinged = load.call('run', { to: this.#devices, seconds, perSecond: offer.pings })
     const calmed = pinged.then(() => {
@@ -153,7 +156,12 @@ export class Crowd {
     const stormed =
       strangers === 0
         ? null
-        : storm.call('storm', { from: this.#known, to: this.#known + strangers, seconds, perSecond: offer.handshakes })
+        : storm.call('storm', {
+            from: this.#known,
+            to: this.#known + strangers,
+            seconds: untilS,
+            perSecond: offer.handshakes,
+          })
     const call = (apps: RingingApps | ReadingApps, perSecond: number) =>
       perSecond === 0 ? null : apps.run({ perSecond, calls: perSecond * seconds }, accounts)
     const [rings, reads] = await Promise.all([call(this.#ringing, offer.rings), call(this.#reading, offer.presence)])
