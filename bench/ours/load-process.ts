@@ -5,6 +5,7 @@ import { type ChangeCounts, type ChangePlan, tellChanges } from './changes.js'
 import { Exchanges, type RunCounts, type RunPlan, type SettleCounts } from './exchanges.js'
 import { Fleet, type FleetCounts, type RingHabit } from './fleet.js'
 import { type Lanes, openUdpLanes, openWebSocketLanes, type Target } from './lanes.js'
+import { type Probe, type ProbePlan, probe } from './probes.js'
 import type { StoreFacts } from './store-writer.js'
 import { Storm, type StormCounts, type StormPlan } from './storm.js'
 
@@ -27,8 +28,10 @@ export interface LoadCalls {
   unsettle(): null
   run(plan: RunPlan): RunCounts
   storm(plan: StormPlan): StormCounts
-  /** People come and go. */
+  /** People come and go. Beside `probe`. */
   changes(plan: ChangePlan): ChangeCounts
+  /** Pings at scheduled times, of devices that do nothing else. */
+  probe(plan: ProbePlan): Probe[]
   counts(): FleetCounts & { errors: number; ringing: number }
   setRings(habit: RingHabit): null
   /** Accepts all rings that devices show. @returns on how many devices. */
@@ -63,6 +66,8 @@ class LoadProcess {
         return (this.#storm as Storm).run(args[0] as StormPlan)
       case 'changes':
         return tellChanges(fleet, exchanges, args[0] as ChangePlan)
+      case 'probe':
+        return probe(fleet, exchanges, args[0] as ProbePlan)
       case 'counts':
         return { ...fleet.counts, errors: lanes.errors(), ringing: fleet.ringing().length }
       case 'setRings':

@@ -63,7 +63,7 @@ export class Load {
     return cpuMicros(this.pid)
   }
 
-  /** See `LoadCalls`. One call at a time, but for `counts`. @throws BenchError. */
+  /** See `LoadCalls`. One call at a time, but for `counts`, and `changes` beside `probe`. @throws BenchError. */
   call<Name extends keyof LoadCalls>(
     name: Name,
     ...args: Parameters<LoadCalls[Name]>

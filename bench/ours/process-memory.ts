@@ -1,5 +1,5 @@
 /** What the kernel knows of memory and limits. Linux only; null where it cannot be read. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 
 /** Memory of a process, bytes. */
 export interface MemoryFacts {
@@ -18,6 +18,25 @@ export function memoryOf(pid: number): MemoryFacts | null {
   return { rssBytes: kilobytes(status, 'VmRSS'), anonymousBytes: kilobytes(status, 'RssAnon') }
 }
 
+/**
+ * The most resident memory that a process had since `forgetPeak`, or since its start where that was refused, bytes.
+ *
+ * @returns null where the kernel does not tell.
+ */
+export function peakRssOf(pid: number): number | null {
+  const status = textOf(`/proc/${pid}/status`)
+  return status === null ? null : kilobytes(status, 'VmHWM')
+}
+
+/** Lets the peak begin anew: the kernel's `clear_refs`, 5. */
+export function forgetPeak(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  } catch {
+    // Then it is that since the start, which is no less.
+  }
+}
+
 /** Open-file limit of a process. */
 export function openFilesOf(pid: number): number | null {
   const found = /^Max open files +(\d+)/m.exec(textOf(`/proc/${pid}/limits`) ?? '')
@@ -31,7 +50,7 @@ export function slabBytes(): number | null {
 }
 
 function kilobytes(text: string, name: string): number {
-  return Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024
 }
 
 function textOf(file: string): string | null {

@@ -18,6 +18,8 @@ export interface StormPlan {
   to: number
   /** gives up after this */
   seconds: number
+  /** so many begin in a second; left out: all at once */
+  perSecond?: number
 }
 
 /** What became of them. */
@@ -115,7 +117,8 @@ class StormRun {
     this.#parts = parts
     this.#plan = plan
     this.#attempts = new Array<Attempt | null>(parts.exchanges.laneCount).fill(null)
-    this.#dueMs = new Float64Array(devices).fill(this.#startMs)
+    const { perSecond = Infinity } = plan
+    this.#dueMs = Float64Array.from({ length: devices }, (_, nth) => this.#startMs + (nth * 1000) / perSecond)
     this.#tries = new Uint8Array(devices)
     this.#counts = {
       devices,

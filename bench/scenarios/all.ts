@@ -4,7 +4,9 @@ import { growth } from './growth.js'
 import { keepalive } from './keepalive.js'
 import { load } from './load.js'
 import { memory } from './memory.js'
+import { mixed } from './mixed.js'
 import { outcomes } from './outcomes.js'
+import { overload } from './overload.js'
 import { presence } from './presence.js'
 import { restart } from './restart.js'
 import { ring } from './ring.js'
@@ -21,6 +23,8 @@ export const SCENARIOS: readonly Scenario[] = [
   restart,
   ring,
   presence,
+  mixed,
+  overload,
   energy,
   keepalive,
   outcomes,

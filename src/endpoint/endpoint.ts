@@ -38,6 +38,7 @@ import { ReliableFrames } from './reliable-frames.js'
 import { Resets } from './resets.js'
 import { Sessions } from './sessions.js'
 import { Steps } from './steps.js'
+import { WaitingHandshakes } from './waiting-handshakes.js'
 
 /**
  * The server's side of one socket, without the socket: datagrams, commands of the hub, replies of the store and the
@@ -65,6 +66,7 @@ export class Endpoint {
   readonly #first: FirstPackets
   readonly #incoming: Incoming
   readonly #commands: Commands
+  readonly #waiting = new WaitingHandshakes()
 
   /**
    * @param crypto  primitives.
@@ -157,6 +159,31 @@ export class Endpoint {
       this.#handshakes.handleMessage1(bytes, remote, now.monotonicMs)
     } else counters.drop(kind === 'length' ? 'length' : 'kind')
     if (observer !== null) observer.settle()
+  }
+
+  /**
+   * Before `handleDatagram`, by a driver that sees whether more waits in its socket: a message 1 is put aside until
+   * `handlePostponed`, so that the packets of known devices come first. Fixed memory; where it is full the oldest gives way.
+   *
+   * @param bytes  any bytes, borrowed.
+   * @param remote 18 B, borrowed.
+   * @returns false for any other datagram: nothing was done.
+   */
+  postpone(bytes: Uint8Array, remote: Uint8Array): boolean {
+    const kind = datagramKind(bytes, 'd2s')
+    if (kind !== 'message-1' && kind !== 'message-1-cookie') return false
+    if (!this.#waiting.add(bytes, remote)) {
+      this.#core.counters.came(kind)
+      this.#core.counters.drop('limit')
+    }
+    return true
+  }
+
+  /** Handles the oldest message 1 that was put aside. @returns whether there are more. */
+  handlePostponed(now: Now): boolean {
+    const next = this.#waiting.take()
+    if (next !== null) this.handleDatagram(next.message, next.remote, now)
+    return this.#waiting.count > 0
   }
 
   /**
@@ -263,6 +290,7 @@ export class Endpoint {
       handshakesPending: this.#pendings.count,
       probesHeld: this.#probes.count,
       lookupsPending: this.#handshakes.lookups,
+      handshakesWaiting: this.#waiting.count,
       pathsProving: this.#paths.count,
       framesWaiting: this.#frames.count,
       stepsPromised: this.#core.promised.count,

@@ -42,6 +42,8 @@ export interface EndpointMetrics {
   handshakesPending: number
   /** Gauge: sessions with a probe of the last second or one that waits for its answer. */
   probesHeld: number
+  /** Gauge: messages 1 that wait until nothing of known devices does. */
+  handshakesWaiting: number
   /** Gauge: look-ups that wait for the store. */
   lookupsPending: number
   /** Gauge: sessions with an address that waits for its proof. */

@@ -15,6 +15,10 @@ import type { HubReply, HubRequest, HubStoreReply, HubStoreRequest } from '../hu
 /** The doors of the endpoint that the loop uses. */
 export interface EndpointDoors {
   handleDatagram(bytes: Uint8Array, remote: Uint8Array, now: Now): void
+  /** false: the datagram cannot wait */
+  postpone(bytes: Uint8Array, remote: Uint8Array): boolean
+  /** whether more waits */
+  handlePostponed(now: Now): boolean
   handlePathClosed(remote: Uint8Array): void
   handleCommand(command: EndpointCommand, now: Now): void
   handleStored(reply: EndpointStoreReply, now: Now): void
@@ -61,12 +65,22 @@ export interface DriverParts {
 
 /** Things moved in one go before the event loop may read sockets again. */
 const SLICE = 512
+/**
+ * Datagrams that libuv reads from a socket in one turn of the event loop, at most (`uv__udp_recvmsg`): after so many there
+ * may be more, and fewer are all that there were.
+ */
+const FULL_TURN = 32
+/** Handshakes that were put aside and are taken up in a turn that was not full: some 3 ms, as long as a ping waits for them. */
+const POSTPONED_AT_A_TIME = 8
+/** Where all turns are full, every so many of them one handshake: a flood of packets shuts nobody out for good. */
+const FULL_TURNS = 32
 /** setTimeout's limit is 2^31 - 1 ms. */
 const TIMER_MAX_MS = 2_000_000_000
 
 /**
  * The loop. Every public method is one input. Datagrams of one turn of the event loop are drained together, as a busy
- * socket hands over many in a turn; what any other input brings goes out at once, with what was left.
+ * socket hands over many in a turn; what any other input brings goes out at once, with what was left. Handshakes wait
+ * until a turn brought fewer datagrams than it may.
  */
 export class Driver {
   readonly #parts: DriverParts
@@ -74,6 +88,10 @@ export class Driver {
   #timer: NodeJS.Timeout | null = null
   #timerAtMs = Number.POSITIVE_INFINITY
   #immediate: NodeJS.Immediate | null = null
+  /** after datagrams of a turn, while a handshake waits */
+  #turn: NodeJS.Immediate | null = null
+  #inTurn = 0
+  #fullTurns = 0
   #stopped = false
   #draining = false
 
@@ -83,8 +101,13 @@ export class Driver {
 
   datagram(bytes: Uint8Array, remote: Uint8Array): void {
     if (this.#stopped) return
-    this.#parts.endpoint.handleDatagram(bytes, remote, this.#parts.now())
-    this.#drainSoon()
+    this.#inTurn++
+    const { endpoint, now } = this.#parts
+    if (endpoint.postpone(bytes, remote)) this.#turn ??= setImmediate(() => this.#endTurn())
+    else {
+      endpoint.handleDatagram(bytes, remote, now())
+      this.#drainSoon()
+    }
   }
 
   /** A connection closed; `remote` is its address, borrowed. */
@@ -113,7 +136,25 @@ export class Driver {
     }
     this.#stopped = true
     if (this.#timer !== null) clearTimeout(this.#timer)
+    if (this.#turn !== null) clearImmediate(this.#turn)
     while (this.#pending.size > 0) await Promise.all(this.#pending)
+  }
+
+  /** Handshakes are work for when the sockets were read to their end: packets of known devices come first. */
+  #endTurn(): void {
+    const isFull = this.#inTurn >= FULL_TURN
+    this.#inTurn = 0
+    this.#fullTurns = isFull ? this.#fullTurns + 1 : 0
+    let left = isFull ? 0 : POSTPONED_AT_A_TIME
+    if (isFull && this.#fullTurns % FULL_TURNS === 0) left = 1
+    this.#turn = setImmediate(() => this.#endTurn())
+    this.#input((now) => {
+      let waits = true
+      while (waits && left-- > 0) waits = this.#parts.endpoint.handlePostponed(now)
+      if (waits || this.#turn === null) return
+      clearImmediate(this.#turn)
+      this.#turn = null
+    })
   }
 
   #input(mutate: (now: Now) => void): void {

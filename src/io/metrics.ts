@@ -91,6 +91,7 @@ function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {
     ['stepsPromised', 'key_steps_promised', 'Key steps with keys that wait for their device'],
     ['sessions', 'sessions', 'Sessions held'],
     ['handshakesPending', 'handshakes_pending', 'Handshakes that wait for their first packet or its commit'],
+    ['handshakesWaiting', 'handshakes_waiting', 'Messages 1 that wait until nothing of known devices does'],
     ['lookupsPending', 'lookups_pending', 'Look-ups of devices that wait for the store'],
     ['recordBytes', 'session_record_bytes', 'Bytes of session records'],
   ]

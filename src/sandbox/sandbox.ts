@@ -120,6 +120,12 @@ export class Sandbox {
   // Doors of an endpoint
 
   handleDatagram(): void {}
+  postpone(): boolean {
+    return false
+  }
+  handlePostponed(): boolean {
+    return false
+  }
   handlePathClosed(): void {}
   handleStored(): void {}
   handleTimeout(): void {}

@@ -3,10 +3,11 @@ import { METHODS } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyError, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify'
 import type { DestinationStream } from 'pino'
+import { Shedding } from '../base/shedding.js'
 import { Channels } from './channel/channels.js'
 import { withinAddressLimit } from './connections.js'
 import type { App, Context } from './context.js'
-import { demandWellFormed, whenReady, withinQuota, withKey, withLiveKey, withScope } from './guard.js'
+import { demandWellFormed, whenReady, whenRoom, withinQuota, withKey, withLiveKey, withScope } from './guard.js'
 import { lazyCompilers } from './lazy-compilers.js'
 import { tellLimit } from './limit-headers.js'
 import type { Link } from './link.js'
@@ -38,6 +39,8 @@ export interface AppSurroundings {
   log?: DestinationStream
   /** monotonic clock of the limits; default: the process's */
   nowMs?(): number
+  /** share of the time since it was last asked in which this thread had work, 0 to 1; default: none */
+  busyShare?(): number
   /** the WebSockets; default: a table whose datagrams go nowhere */
   channels?: Channels
   /** adds what is served beside the API; default: nothing */
@@ -52,11 +55,12 @@ export interface AppSurroundings {
  */
 export async function buildApp(options: SidecarOptions, link: Link, surroundings: AppSurroundings = {}): Promise<App> {
   const settings = sidecarSettings(options)
-  const { nowMs = () => performance.now(), log = { write() {} } } = surroundings
+  const { nowMs = () => performance.now(), busyShare = () => 0, log = { write() {} } } = surroundings
   const { addPages = async () => {}, channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } =
     surroundings
   const metrics = new Metrics(link, channels.counts, nowMs)
-  const context: Context = { settings, link, channels, nowMs, metrics, quota: new Quota(settings, nowMs) }
+  const [quota, reads] = [new Quota(settings, nowMs), new Shedding(busyShare)]
+  const context: Context = { settings, link, channels, nowMs, metrics, quota, reads }
   const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
   addReading(app)
   addAnswering(app, context)
@@ -70,6 +74,7 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
   await app.register(async (persons) => personRoutes(persons, context))
   await app.register(async (closed) => {
     closed.addHook('onRequest', whenReady(context))
+    closed.addHook('onRequest', whenRoom(context))
     closed.addHook('onRequest', withKey(context))
     closed.addHook('onRequest', withinQuota(context))
     testRoutes(closed, context)

@@ -6,6 +6,7 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify'
+import type { Shedding } from '../base/shedding.js'
 import type { Channels } from './channel/channels.js'
 import type { Link } from './link.js'
 import type { Metrics } from './metrics.js'
@@ -28,6 +29,8 @@ export interface Context {
   readonly channels: Channels
   readonly metrics: Metrics
   readonly quota: Quota
+  /** which reads of presence are done when not all requests can be */
+  readonly reads: Shedding
   /** monotonic */
   nowMs(): number
 }

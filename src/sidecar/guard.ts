@@ -36,6 +36,17 @@ export function whenReady(context: Context): () => Promise<void> {
   }
 }
 
+/** Routes that give way to rings. */
+const READS: ReadonlySet<string | undefined> = new Set(['/v1/presence/:puid', '/v1/presence/query'])
+
+/** Refuses a share of the reads of presence while this thread cannot do all that it is asked: rings come first. */
+export function whenRoom(context: Context): OnRequest {
+  return async ({ routeOptions }) => {
+    if (!READS.has(routeOptions.url) || context.reads.admits(context.nowMs())) return
+    throw new Problem('unavailable', 'Too much is asked now; rings come first.', { 'retry-after': '1' })
+  }
+}
+
 /** Demands a live API key. A wrong, an old and a missing key are answered alike, and seldom to one address. */
 export function withKey(context: Context): OnRequest {
   const wrong = new BucketTable<string>(context.settings.wrongKeysPerMinute, MINUTE_MS, ADDRESSES_MAX)

@@ -33,8 +33,14 @@ export async function runSidecar(
   const link = new Link({ post, firstNumber, answerTimeoutMs: settings.answerTimeoutMs })
   const nowMs = () => performance.now()
   const channels = new Channels({ settings, post, nowMs, firstNumber })
+  let lastUse = performance.eventLoopUtilization()
+  const busyShare = () => {
+    const before = lastUse
+    lastUse = performance.eventLoopUtilization()
+    return performance.eventLoopUtilization(lastUse, before).utilization
+  }
   const log = pino.destination({ fd: settings.logFd, sync: false })
-  const started = open(settings, link, { log, nowMs, channels, addPages }).catch((error: unknown) => {
+  const started = open(settings, link, { log, nowMs, busyShare, channels, addPages }).catch((error: unknown) => {
     post({ kind: 'failed', ...failure(error) })
     port.close() // nothing else keeps the thread
     return null

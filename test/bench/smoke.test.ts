@@ -24,6 +24,8 @@ const KEYS: Record<string, readonly string[]> = {
     ...['openRings', 'outcomes'],
   ],
   ring: ['ratePerSecond', 'p50Ms', 'p99Ms'],
+  mixed: ['devices', 'pingsPerSecond', 'ringsPerSecond', 'changesPerSecond', 'eventLoopDelayP99Ms', 'pongP99Ms'],
+  overload: ['devices', 'offeredPerSecond', 'servedShare', 'rssBytesBefore', 'rssBytesPeak', 'recoverySeconds'],
   outcomes: ['rings', 'outcomes', 'duplicates', 'missing', 'kills'],
 }
 

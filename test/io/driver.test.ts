@@ -22,6 +22,9 @@ const PUT: HubStoreRequest = {
   row: new Uint8Array(1),
 }
 
+/** As long as a message 1. */
+const HANDSHAKE = new Uint8Array(120)
+
 /** Fakes that write down in which order they are called. */
 function fakes(
   answer: { endpoint?: () => Promise<EndpointStoreReply | null>; hub?: () => Promise<HubStoreReply | null> } = {},
@@ -35,12 +38,22 @@ function fakes(
   const replies: HubReply[] = []
   const timers = { endpoint: Number.POSITIVE_INFINITY, hub: Number.POSITIVE_INFINITY }
   const settled: (() => void)[] = []
+  let postponed = 0
   const parts: DriverParts = {
     endpoint: {
       handleDatagram: (bytes) => {
         seen.push(`datagram ${bytes.length}`)
         transmits.push({ bytes, remote: new Uint8Array(18) })
         events.push(CONTACT)
+      },
+      postpone: ({ length }) => {
+        if (length !== HANDSHAKE.length) return false
+        postponed++
+        return true
+      },
+      handlePostponed: () => {
+        seen.push('handshake')
+        return --postponed > 0
       },
       handlePathClosed: (remote) => void seen.push(`closed ${remote.length}`),
       handleCommand: (command) => void seen.push(`command ${command.kind}`),
@@ -201,4 +214,31 @@ t.test('a flood is drained in slices, with room for sockets between', async (t) 
   t.ok(seen.length > 0 && seen.length < 2000, `first slice ${seen.length}`)
   while (seen.length < 2000) await new Promise(setImmediate)
   await driver.stop()
+})
+
+t.test('handshakes wait until a turn brought fewer datagrams than it may, and then go a few at a time', async (t) => {
+  const { parts, seen } = fakes()
+  const driver = new Driver(parts)
+  const remote = new Uint8Array(18)
+  const turn = async (pings: number, handshakes: number) => {
+    for (let nth = 0; nth < handshakes; nth++) driver.datagram(HANDSHAKE, remote)
+    for (let nth = 0; nth < pings; nth++) driver.datagram(new Uint8Array(24), remote)
+    await new Promise(setImmediate)
+    const handled = seen.splice(0)
+    t.equal(handled.filter((line) => line === 'datagram 24').length, pings)
+    return handled.filter((line) => line === 'handshake').length
+  }
+  t.equal(await turn(31, 1), 0, '32 datagrams: there may be more')
+  t.equal(await turn(31, 0), 1, 'these were all')
+  t.equal(await turn(0, 18), 8)
+  t.equal(await turn(20, 0), 8)
+  t.equal(await turn(20, 0), 2)
+  t.equal(await turn(20, 0), 0)
+  const handled: number[] = []
+  for (let nth = 0; nth < 64; nth++) handled.push(await turn(30, 2))
+  const taken = handled.reduce((sum, count) => sum + count, 0)
+  t.equal(taken, 2, 'a flood leaves one in so many turns')
+  await driver.stop()
+  await new Promise(setImmediate)
+  t.same(seen, [], 'nothing after the stop')
 })

@@ -290,8 +290,10 @@ export interface Fixture {
 /**
  * The application with a fake main thread behind it, ready to serve. Every answer that `inject` brings is held against the
  * OpenAPI document; one that is not as documented is an error.
+ *
+ * @param busyShare see `AppSurroundings`.
  */
-export async function fixture(options: SidecarOptions = {}): Promise<Fixture> {
+export async function fixture(options: SidecarOptions = {}, busyShare = () => 0): Promise<Fixture> {
   const main = new FakeMain()
   const link = new Link({
     post: (message) => main.take(message, (answer) => link.handle(answer)),
@@ -303,7 +305,7 @@ export async function fixture(options: SidecarOptions = {}): Promise<Fixture> {
   const nowMs = () => clock.ms
   const post = (message: FromSidecar) => main.take(message, (answer) => channels.take(answer))
   const channels = new Channels({ settings: sidecarSettings(options), post, nowMs, firstNumber: 1 })
-  const app = await buildApp({ enrolPerMinute: 1000, ...options }, link, { log, nowMs, channels })
+  const app = await buildApp({ enrolPerMinute: 1000, ...options }, link, { log, nowMs, busyShare, channels })
   link.handle({ kind: 'apps', apps: APPS })
   link.handle({ kind: 'ready', state: 'ready' })
   const inject = app.inject.bind(app)

@@ -273,3 +273,36 @@ t.test('streams of one address are limited, whoever the application is', async (
   t.equal((await open('[::1]')).status, 200)
   abort.abort()
 })
+
+t.test('while this thread cannot do all that it is asked, reads of presence give way to rings', async (t) => {
+  let busyShare = 1
+  const { app, clock } = await fixture({ wrongKeysPerMinute: 10_000 }, () => busyShare)
+  t.teardown(() => app.close())
+  /** Statuses of so many requests, 200 a second; without a key, as that comes after. */
+  const statuses = async (method: 'GET' | 'POST', url: string, count: number) => {
+    const answers = []
+    for (let nth = 0; nth < count; nth++, clock.ms += 5) answers.push(await app.inject({ method, url }))
+    return answers
+  }
+  const read = `/v1/presence/${PUID}`
+  const first = await statuses('GET', read, 60)
+  t.ok(
+    first.every(({ statusCode }) => statusCode === 401),
+    'three tenths of a second are a burst',
+  )
+  const shed = (await statuses('GET', read, 200)).filter(({ statusCode }) => statusCode === 503)
+  t.ok(shed.length > 150, `${shed.length} of 200 were refused`)
+  t.match(shed[0]!.json(), { code: 'unavailable', detail: /rings come first/ })
+  t.equal(shed[0]!.headers['retry-after'], '1')
+  const others = [...(await statuses('POST', '/v1/rings', 20)), ...(await statuses('GET', '/v1/presence/stream', 20))]
+  t.ok(
+    others.every(({ statusCode }) => statusCode === 401),
+    'rings and streams are not',
+  )
+  busyShare = 0.5
+  await statuses('GET', read, 500)
+  t.ok(
+    (await statuses('GET', read, 40)).every(({ statusCode }) => statusCode === 401),
+    'all again',
+  )
+})

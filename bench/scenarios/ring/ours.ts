@@ -1,5 +1,5 @@
 /** Rings of applications to devices of ours, and their outcomes: over HTTP, the channel, and the applications' streams. */
-import { Agent, request } from 'node:http'
+import { Agent, type ClientRequest, request } from 'node:http'
 import { AppService } from '../../../src/appservice/index.js'
 import { visibleApps } from '../../ours/list.js'
 import type { Stage } from '../../ours/stage.js'
@@ -7,7 +7,7 @@ import { puidWriter } from '../../ours/store-writer.js'
 import { type CallFacts, type CallPlan, ScheduledCalls } from '../../peers/call-load.js'
 import { BODY_BYTES } from '../../peers/speech/body.js'
 
-/** Connections of the applications for requests, as many as are under way at once. */
+/** Connections of the applications for requests, as many as are under way at once, unless told otherwise. */
 const SOCKETS = 128
 const DEADLINE_S = 30
 const ENDS: ReadonlySet<string> = new Set(['accepted', 'dismissed', 'missed', 'withdrawn', 'failed'])
@@ -18,23 +18,31 @@ const LISTEN_MS = 30_000
 /** The applications of a staged server. Each has a stream open; rings take turns over applications and persons. */
 export class RingingApps {
   readonly #stage: Stage
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS })
+  readonly #agent: Agent
+  readonly #underWay = new Set<ClientRequest>()
   readonly #puids: ((account: number) => string)[]
   readonly #end = new AbortController()
   /** rings that were answered to their sender and have not ended, and those that ended before their sender knew of them */
   readonly #tokens = new Map<string, string>()
   readonly #early = new Map<string, number>()
   #onAnswer: (token: string, atMs?: number) => void = () => {}
+  #isCancelled = false
   /** requests that were refused, by status */
   readonly refused: Record<string, number> = {}
 
-  constructor(stage: Stage) {
+  constructor(stage: Stage, sockets = SOCKETS) {
     this.#stage = stage
+    this.#agent = new Agent({ keepAlive: true, maxSockets: sockets })
     this.#puids = stage.facts.apps.map((_, app) => puidWriter(stage.crypto, stage.facts, app))
   }
 
-  /** Settles when every application's stream has told that it listens. @throws Error if one does not. */
-  async listen(): Promise<void> {
+  /**
+   * Settles when every application's stream has told that it listens.
+   *
+   * @param onPresence told of each change of presence that an application is told.
+   * @throws Error if one does not.
+   */
+  async listen(onPresence: () => void = () => {}): Promise<void> {
     const { facts, server } = this.#stage
     const opened = facts.apps.map(({ apiKey }) => {
       const service = new AppService({ url: server.url, apiKey })
@@ -44,6 +52,7 @@ export class RingingApps {
           for await (const event of service.stream({ signal: this.#end.signal })) {
             clearTimeout(timer)
             resolve()
+            if (event.type === 'presence') onPresence()
             if (event.type === 'ring' && ENDS.has(event.ring.state)) this.#ended(event.ring.id, event.ring.state)
           }
         }
@@ -53,13 +62,23 @@ export class RingingApps {
     await Promise.all(opened)
   }
 
-  /** Rings at a rate. A ring counts as answered when its sender was told that the device accepted it. */
-  async run(plan: CallPlan): Promise<CallFacts> {
-    const { accounts } = this.#stage.facts
+  /**
+   * Rings at a rate. A ring counts as answered when its sender was told that the device accepted it.
+   *
+   * @param accounts persons 0 to this - 1 take turns.
+   */
+  async run(plan: CallPlan, accounts = this.#stage.facts.accounts): Promise<CallFacts> {
+    this.#isCancelled = false
     const calls = new ScheduledCalls(plan, accounts, (account, token) => this.#ring(account - 1, token))
     return await calls.run((onAnswer) => {
       this.#onAnswer = onAnswer
     })
+  }
+
+  /** Sends nothing more, and gives up the requests that wait for their answer. */
+  cancel(): void {
+    this.#isCancelled = true
+    for (const sent of this.#underWay) sent.destroy()
   }
 
   close(): void {
@@ -68,6 +87,7 @@ export class RingingApps {
   }
 
   #ring(account: number, token: string): void {
+    if (this.#isCancelled) return
     const { facts, server } = this.#stage
     const visible = visibleApps(account, facts.apps.length)
     const app = visible[this.#turn(account, visible.length)]!
@@ -87,6 +107,8 @@ export class RingingApps {
       })
       response.on('end', () => this.#sent(token, response.statusCode ?? 0, answer))
     })
+    this.#underWay.add(sent)
+    sent.on('close', () => this.#underWay.delete(sent))
     sent.on('error', (error) => this.#refuse((error as NodeJS.ErrnoException).code ?? 'error'))
     sent.end(text)
   }
