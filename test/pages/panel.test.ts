@@ -25,14 +25,38 @@ class Profile {
   }
 
   static async open(browser: Browser, url: string, code: string): Promise<Profile> {
-    const context = await browser.newContext({ locale: 'en' })
-    context.setDefaultTimeout(HANGS_MS)
-    const profile = new Profile(context, await context.newPage())
+    const profile = await Profile.new(browser)
     await profile.page.goto(`${url}/sign-in?next=/panel`)
     await profile.page.fill('input[name=code]', code)
-    await profile.page.click('main button')
+    await profile.page.click('form[action="/sign-in"] button')
     await profile.page.waitForURL(`${url}/panel`)
     return profile
+  }
+
+  static async new(browser: Browser): Promise<Profile> {
+    const context = await browser.newContext({ locale: 'en' })
+    context.setDefaultTimeout(HANGS_MS)
+    return new Profile(context, await context.newPage())
+  }
+
+  /** Another profile, in which the person of this one was signed in before, signs in by a ring that this one accepts. */
+  async letIn(t: Test, browser: Browser, url: string): Promise<Profile> {
+    const other = await Profile.new(browser)
+    const known = (await this.context.cookies()).filter(({ name }) => name === 'pilotlight_known')
+    await other.context.addCookies(known)
+    await other.page.goto(`${url}/sign-in?next=/panel`)
+    t.strictSame(await faults(other.page), [])
+    await picture(other.page, 'sign-in-known')
+    await other.page.getByText('Confirm on one of your devices').click()
+    const number = await other.page.locator('.big').innerText()
+    t.strictSame(await faults(other.page), [])
+    await picture(other.page, 'sign-in-device')
+    await this.says('ring-title', `Number ${number}`)
+    await this.says('ring-app', 'This server')
+    await this.page.click('[data-part=accept]')
+    await other.page.waitForURL(`${url}/panel`)
+    await this.says('ring-ended', 'was accepted.')
+    return other
   }
 
   part(name: string, page: Page = this.page) {
@@ -53,13 +77,6 @@ class Profile {
   says(name: string, text: string, page: Page = this.page): Promise<void> {
     return this.part(name, page).filter({ hasText: text }).first().waitFor()
   }
-
-  /** A one-time code, as a signed-in page gets it. */
-  code(): Promise<string> {
-    return this.page.evaluate(`fetch('/panel/device-code', { method: 'POST',
-      body: new URLSearchParams({ csrf: document.querySelector('[data-panel]').dataset.csrf }) })
-      .then((answer) => answer.json()).then(({ code }) => code)`)
-  }
 }
 
 /** Reads the database as a script of the page could. */
@@ -75,20 +92,18 @@ const LOOK = `(async () => {
   return { extractable: key.extractable, exported, texts }
 })()`
 
-/** The person agrees to an application. @returns the pseudonym. */
-async function consented(url: string, app: string, code: string): Promise<string> {
-  const call = async (path: string, body: object, token = '') => {
-    const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
-    const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })
-    return (await answer.json()) as Record<string, string>
-  }
-  const { token } = await call('/v1/sessions', { code })
+/** The person agrees to an application, in another tab. @returns the pseudonym. */
+async function consented(context: BrowserContext, url: string, app: string): Promise<string> {
   const verifier = randomBytes(32).toString('base64url')
   const challenge = createHash('sha256').update(verifier).digest('base64url')
   const asked = { response_type: 'code', client_id: app, redirect_uri: CALLBACK, state: 's' }
-  const proof = { code_challenge: challenge, code_challenge_method: 'S256', decision: 'allow' }
-  const { redirectTo = '' } = await call('/authorize', { ...asked, ...proof }, token)
-  const given = new URL(redirectTo).searchParams.get('code') ?? ''
+  const proof = { code_challenge: challenge, code_challenge_method: 'S256' }
+  const door = await context.newPage()
+  await door.goto(`${url}/authorize?${new URLSearchParams({ ...asked, ...proof })}`)
+  const back = door.waitForRequest((request) => request.url().startsWith(CALLBACK))
+  await door.click('button[value=allow]')
+  const given = new URL((await back).url()).searchParams.get('code') ?? ''
+  await door.close()
   const fields = { grant_type: 'authorization_code', client_id: app, redirect_uri: CALLBACK, code: given }
   const exchange = new URLSearchParams({ ...fields, code_verifier: verifier })
   const answer = await fetch(`${url}/oauth/token`, { method: 'POST', body: exchange })
@@ -134,7 +149,7 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
 
   await ada.enrol('Firefox at home')
   t.equal(await ada.part('no-apps').isVisible(), true, 'nobody sees her at first')
-  const puid = await consented(server.url, app, await ada.code())
+  const puid = await consented(ada.context, server.url, app)
   await ada.says('app-name', `Chat ${SCRIPT}`)
   t.equal(await ada.part('app-sight').innerText(), 'sees you')
   const watch = new PersonWatch(t, service, puid)
@@ -219,8 +234,8 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   await ada.says('ring-ended', `“${SCRIPT}” was accepted.`)
   t.equal(await ada.part('ring-title').count(), 0)
 
-  t.comment('another browser of hers gets the list, after a look at both')
-  const second = await Profile.open(browser, server.url, await ada.code())
+  t.comment('another browser of hers is let in by this one, and gets the list, after a look at both')
+  const second = await ada.letIn(t, browser, server.url)
   await second.enrol('Chromium at work')
   await second.part('list-wanted').waitFor()
   await ada.says('offer-name', 'Chromium at work')

@@ -19,7 +19,7 @@ t.test('a person signs in, sees where they are signed in, and signs out', async 
   t.match(right, { statusCode: 303, headers: { location: '/account' } })
   t.equal(visitor.cookies.get(SESSION_COOKIE), SESSION)
   t.match(
-    main.sent.findLast(({ kind }) => kind === 'directory'),
+    main.sent.findLast((message) => message.kind === 'directory' && message.ask.kind === 'sign-in'),
     { ask: { label: 'Firefox, Linux' } },
   )
   const account = await visitor.get('/account')
@@ -28,7 +28,7 @@ t.test('a person signs in, sees where they are signed in, and signs out', async 
   const gone = await visitor.post('/sign-out', {})
   t.match(gone, { statusCode: 303, headers: { location: '/' } })
   t.notOk(visitor.cookies.has(SESSION_COOKIE))
-  t.ok(main.sent.some((message) => message.kind === 'directory' && message.ask.kind === 'sign-out'))
+  t.ok(main.sent.some((message) => message.kind === 'directory' && message.ask.kind === 'session-end'))
 })
 
 t.test('session fixation: whatever session a browser brings, it ends and another one begins', async (t) => {
@@ -44,7 +44,7 @@ t.test('session fixation: whatever session a browser brings, it ends and another
   await visitor.get('/')
   await visitor.post('/sign-in', { code: CODE })
   const asks = main.sent.flatMap((message) => (message.kind === 'directory' ? [message.ask.kind] : []))
-  t.equal(asks.at(-1), 'sign-out', 'signed in twice: the last session ends')
+  t.ok(asks.includes('sign-out'), 'signed in twice: the last session ends')
 })
 
 t.test('cookies: HttpOnly, Lax, host only; over HTTPS secure and of this host', async (t) => {
