@@ -52,7 +52,7 @@ export type DirectoryAsk =
   /** a person's devices, and the removal of a lost one */
   | { kind: 'devices'; account: string }
   | { kind: 'device-remove'; account: string; deviceId: string }
-  /** a one-time code for one more device of the person */
+  /** a one-time code for one more device of the person; it signs nobody in */
   | { kind: 'code-add'; person: PersonKey }
   /** the person, with their devices, list, sessions, codes and applications */
   | { kind: 'account-remove'; account: string }

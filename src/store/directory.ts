@@ -83,7 +83,7 @@ function personAnswer(tables: DirectoryTables, ask: PersonAsk, wallMs: number): 
     }
     case 'code-add': {
       codes.expire(wallMs)
-      return { kind: 'code', code: codes.add(ask.person, wallMs, CODE_TTL_MS), untilMs: wallMs + CODE_TTL_MS }
+      return { kind: 'code', code: codes.add(ask.person, wallMs, CODE_TTL_MS, 'device'), untilMs: wallMs + CODE_TTL_MS }
     }
     case 'account-remove':
       return accountRemoved(tables, ask.account)
@@ -135,7 +135,7 @@ function sessionAnswer(tables: DirectoryTables, ask: SessionAsk, wallMs: number)
   switch (ask.kind) {
     case 'sign-in': {
       codes.expire(wallMs)
-      const person = codes.find(ask.code, wallMs)
+      const person = codes.forSignIn(ask.code, wallMs)
       if (person === null) return null
       codes.remove(ask.code)
       return { kind: 'signed-in', ...sessions.add(person, ask.label, wallMs) }

@@ -37,6 +37,7 @@ t.test('a person sees and removes their own devices, and nobody else’s', async
   const made = await store.directory({ kind: 'code-add', person }, NOW)
   t.match(made, { kind: 'code', untilMs: NOW + 900_000 })
   const code = made?.kind === 'code' ? made.code : ''
+  t.equal(await store.directory({ kind: 'sign-in', code, label: '' }, NOW), null, 'a code for a device signs nobody in')
   const enrolment = await store.enrol(code, new Uint8Array(32).fill(3), 'Phone', NOW)
   if (typeof enrolment === 'string') return t.fail(enrolment)
   const { deviceId, device } = enrolment
