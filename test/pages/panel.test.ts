@@ -22,6 +22,8 @@ class Profile {
     this.context = context
     this.page = page
     this.faults = faultsOf(page)
+    // What asks whether one is sure is told so.
+    context.on('dialog', (dialog) => void dialog.accept())
   }
 
   static async open(browser: Browser, url: string, code: string): Promise<Profile> {
@@ -46,11 +48,9 @@ class Profile {
     await other.context.addCookies(known)
     await other.page.goto(`${url}/sign-in?next=/panel`)
     t.strictSame(await faults(other.page), [])
-    await picture(other.page, 'sign-in-known')
     await other.page.getByText('Confirm on one of your devices').click()
     const number = await other.page.locator('.big').innerText()
     t.strictSame(await faults(other.page), [])
-    await picture(other.page, 'sign-in-device')
     await this.says('ring-title', `Number ${number}`)
     await this.says('ring-app', 'This server')
     await this.page.click('[data-part=accept]')
@@ -76,6 +76,11 @@ class Profile {
   /** Waits until a part says this. */
   says(name: string, text: string, page: Page = this.page): Promise<void> {
     return this.part(name, page).filter({ hasText: text }).first().waitFor()
+  }
+
+  /** Presses a button of a part. */
+  press(name: string, page: Page = this.page): Promise<void> {
+    return this.part(name, page).click()
   }
 }
 
@@ -220,9 +225,12 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   await ada.says('ring-title', SCRIPT)
   t.match(await ada.page.title(), `Ringing: ${SCRIPT}`)
   for (const width of [320, 1100]) {
-    await ada.page.setViewportSize({ width, height: 800 })
-    t.strictSame(await faults(ada.page), [], `a device that rings, ${width} wide, for everybody`)
-    await picture(ada.page, `panel-rings-${width}`)
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await ada.page.setViewportSize({ width, height: 800 })
+      await ada.page.emulateMedia({ colorScheme })
+      t.strictSame(await faults(ada.page), [], `a device that rings, ${width} wide, ${colorScheme}, for everybody`)
+      await picture(ada.page, `panel-rings-${colorScheme}-${width}`)
+    }
   }
   const popup = ada.context.waitForEvent('page')
   await ada.page.click('[data-part=accept]')
@@ -266,6 +274,8 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
     .waitFor()
   for (const profile of both) await profile.says('missed-title', 'Dee calls')
   t.match(await missed.outcome(), { state: 'missed' })
+  await second.press('forget-missed')
+  await second.part('no-missed').waitFor()
 
   t.comment('a reload goes on with the session, and has not forgotten what was missed')
   await ada.page.reload()
@@ -307,13 +317,61 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   t.match(await later.outcome(), { state: 'accepted' })
   t.equal(await handshakes(server), 0)
 
+  t.comment('another pseudonym; taken back, told or silently; blocked; out of the list')
+  const stateOf = async (name: string) => JSON.stringify(await service.presence(name))
+  const settings = tab.locator('[data-app] summary')
+  await settings.click()
+  await ada.press('app-rotate', tab)
+  await until(async () => (await stateOf(puid)).includes('offline'))
+  const deeds = [
+    ['app-revoke', 'was told that you took it back', '"revoked"'],
+    ['app-block', 'is blocked', '"offline"'],
+    ['app-forget', '', '"offline"'],
+  ] as const
+  const names = [puid]
+  for (const [deed, sight, seen] of deeds) {
+    const name = await consented(tab.context(), server.url, app)
+    await ada.says('app-sight', 'sees you', tab)
+    await until(async () => (await stateOf(name)).includes('"online"'))
+    t.notOk(names.includes(name), 'each consent has a pseudonym of its own')
+    names.push(name)
+    if (!(await ada.part(deed, tab).isVisible())) await settings.click()
+    await ada.press(deed, tab)
+    await until(async () => (await stateOf(name)).includes(seen))
+    t.match(await stateOf(name), '"offline"')
+    if (sight === '') break
+    await ada.says('app-sight', sight, tab)
+    t.equal((await stateOf(name)).includes('revoked'), deed === 'app-revoke')
+    await ada.press('app-remove', tab)
+    await ada.part('no-apps', tab).waitFor()
+  }
+  await ada.part('no-apps', tab).waitFor()
+
+  t.comment('a device that was removed says so, and begins again; one that leaves is none')
+  await tab.getByRole('button', { name: 'Remove Chromium at work' }).click()
+  await second.part('enrol-again').waitFor()
+  await second.press('enrol-again')
+  await second.part('unenrolled').waitFor()
+  await second.enrol('Chromium again')
+  await second.part('list-wanted').waitFor()
+  await second.press('leave')
+  await second.part('unenrolled').waitFor()
+  await second.says('notice', 'The keys of this browser are gone')
+  t.strictSame(Object.keys((await second.page.evaluate<{ texts: object }>(LOOK)).texts), [], 'nothing is kept')
+
   t.comment('a wiped browser is no device any more, and says so; closed, the person is gone at once')
   const wiper = await tab.context().newCDPSession(tab)
   await tab.goto(`${server.url}/account`)
   await wiper.send('Storage.clearDataForOrigin', { origin: server.url, storageTypes: 'indexeddb' })
   await tab.goto(`${server.url}/panel`)
   await tab.locator('[data-part=unenrolled]').waitFor()
+  await second.enrol('The last one')
+  await second.part('list-wanted').waitFor()
+  await second.press('new-list')
+  await second.part('list-wanted').waitFor({ state: 'hidden' })
+  const anew = new PersonWatch(t, service, await consented(second.context, server.url, app))
+  await anew.until('online')
   await second.page.goto(`${server.url}/account`)
-  await watch.until('offline')
+  await anew.until('offline')
   t.strictSame([...ada.faults, ...second.faults], [], 'no script failed, and the policy of the page refused nothing')
 })
