@@ -104,6 +104,8 @@ export interface DeviceView {
   /** seconds, 0 never */
   awayAfterS: number
   offlineAfterS: number
+  /** seconds of silence that it promised last; 0 not known. The endpoint knows: the hub says 0 */
+  silenceS: number
 }
 
 /** How often an application asked for a person since this start of the server. Times are Unix ms. */

@@ -206,7 +206,14 @@ export class FakeMain {
       return { kind: 'presence', request: number, views, isLast: true }
     }
     if (request.kind === 'person') {
-      const told = { said: 'active', isInContact: true, idleMs: 0, awayAfterS: 300, offlineAfterS: 1800 } as const
+      const told = {
+        said: 'active',
+        isInContact: true,
+        idleMs: 0,
+        awayAfterS: 300,
+        offlineAfterS: 1800,
+        silenceS: 600,
+      } as const
       const devices = request.devices.map((device) => ({ device, ...told }))
       const counts = { count: 3, firstMs: NOW_MS, lastMs: NOW_MS }
       return { kind: 'person', request: number, devices, reads: [{ appId: APP_ROW.appId, name: 'Chat', ...counts }] }

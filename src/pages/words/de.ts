@@ -24,6 +24,7 @@ export const DE: Catalogue = {
     'Präsenz lesen und Menschen klingeln lassen, über einfaches HTTP. Kein eigenes Präsenzsystem nötig.',
   'home.reference': 'API-Referenz',
   'home.metadata': 'OAuth-Metadaten',
+  'home.guides': 'Anleitungen (englisch)',
   'home.errors': 'Was jeder Fehler bedeutet',
   'home.server': 'Dieser Server',
   'home.health': 'Zustand',
@@ -102,6 +103,7 @@ export const DE: Catalogue = {
   'device.unknown': 'Seit dem Serverstart nicht gehört',
   'device.since': 'angemeldet {time}',
   'device.thresholds': 'abwesend nach {away}, offline nach {offline}',
+  'device.promise': 'ein Lebenszeichen binnen {every}, also {n}-mal am Tag wach oder öfter',
   'device.never': 'nie',
   'device.remove': 'Entfernen',
   'device.seconds': '{n} s',
@@ -237,6 +239,7 @@ export const DE: Catalogue = {
   'dev.title': 'Deine Anwendungen',
   'dev.lead':
     'Eine Anwendung sieht die Präsenz der Menschen, die es erlauben, und kann sie anklingeln. Registriere eine und probiere sie sofort an Echo-Personen aus.',
+  'dev.guide': 'Anleitung: die erste Anwesenheit in fünf Minuten (englisch)',
   'dev.none': 'Du hast noch keine.',
   'dev.keys': 'Schlüssel: {n}',
   'dev.register': 'Anwendung registrieren',

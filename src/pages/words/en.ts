@@ -21,6 +21,7 @@ export const EN = {
   'home.buildersText': 'Read presence and ring people over plain HTTP. No presence system to run.',
   'home.reference': 'API reference',
   'home.metadata': 'OAuth metadata',
+  'home.guides': 'Guides',
   'home.errors': 'What each error means',
   'home.server': 'This server',
   'home.health': 'Health',
@@ -98,6 +99,7 @@ export const EN = {
   'device.unknown': 'Not heard since the server started',
   'device.since': 'enrolled {time}',
   'device.thresholds': 'away after {away}, offline after {offline}',
+  'device.promise': 'a sign of life within {every}, so {n} wake-ups a day or more',
   'device.never': 'never',
   'device.remove': 'Remove',
   'device.seconds': '{n} s',
@@ -232,6 +234,7 @@ export const EN = {
   'dev.title': 'Your applications',
   'dev.lead':
     'An application sees the presence of the people who allow it, and can ring them. Register one, and try it on echo persons at once.',
+  'dev.guide': 'Guide: first presence in five minutes',
   'dev.none': 'You have none yet.',
   'dev.keys': 'keys: {n}',
   'dev.register': 'Register an application',
