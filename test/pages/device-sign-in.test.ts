@@ -48,7 +48,7 @@ t.test('in a browser where one was signed in before, a device lets one in: this 
 
   t.match(await ask(), { statusCode: 303, headers: { location: '/sign-in/device' } })
   const page = await ada.get('/sign-in/device')
-  const [, number = ''] = /class="big"[^>]*>(\d+)</.exec(page.body) ?? []
+  const [, number = ''] = /class="big match">(\d+)</.exec(page.body) ?? []
   t.match(number, /^[1-9][0-9]$/)
   t.match(rings(main), [{ app: SERVER_KEY, to: ['3'], title: `Sign in on Chrome, Linux? Number ${number}`, url: '' }])
   t.equal(rings(main)[0]?.deadlineInMs, 60_000)
@@ -99,7 +99,7 @@ t.test('who is not known sees the same page, and nothing rings; a question can b
     unknown.cookies.set('pilotlight_known', known)
     t.match((await unknown.get('/sign-in')).body, 'action="/sign-in/device"')
     t.match(await unknown.post('/sign-in/device', {}), { statusCode: 303, headers: { location: '/sign-in/device' } })
-    t.match((await unknown.get('/sign-in/device')).body, /class="big"[^>]*>[1-9][0-9]</)
+    t.match((await unknown.get('/sign-in/device')).body, /class="big match">[1-9][0-9]</)
     t.same(rings(main), [])
     t.equal((await unknown.post('/sign-in/device/cancel', {})).headers['location'], '/sign-in')
     t.equal((await unknown.get('/sign-in/device')).headers['location'], '/sign-in')
