@@ -4,7 +4,7 @@ import type { Random } from '../base/random.js'
 import { utf8Bytes } from '../base/text.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { ThresholdsFrame } from '../frame/frame.js'
-import { BOOT_BYTES, DEVICE_CLASSES, type DeviceClass, SILENCE_MAX_S } from '../packet/constants.js'
+import { BOOT_BYTES, DEVICE_CLASSES, type DeviceClass, SERVER_APP, SILENCE_MAX_S } from '../packet/constants.js'
 import { bootSeconds } from '../session/keys.js'
 import type { ChannelObserver } from '../session/observer.js'
 import { Acks } from './acks.js'
@@ -127,8 +127,10 @@ export class DeviceParts {
     this.grants = new Grants(this.list, outlet)
     const settled = (edits: readonly number[]) => this.grants.handleSettled(edits)
     this.flow = new ListFlow(crypto, random, this.list, this.clock, this.transfer, outlet, settled)
-    const admitted = (app: string, rotation: number): boolean | 'unknown' =>
-      this.flow.isBehind ? 'unknown' : this.list.admitsRing(app, rotation)
+    const admitted = (app: string, rotation: number): boolean | 'unknown' => {
+      if (app === SERVER_APP) return true // no matter of the list [R-12.2-6]
+      return this.flow.isBehind ? 'unknown' : this.list.admitsRing(app, rotation)
+    }
     this.seen = state.seen
     this.rings = new RingBook(outlet, this.clock, state.seen, admitted, DEVICE_CLASSES.indexOf(deviceClass))
     this.puids = new Puids(outlet)

@@ -35,7 +35,7 @@ export type { AddressFamily, Carrier, Network, NetworkKind } from './learning/ne
 export type { ChoiceName } from './list-edit.js'
 export { choosePath, type PathFacts, pathJoulesPerDay, RADIO_COSTS, type RadioCosts } from './path-policy.js'
 export { type OpenableTransport, type PathsOptions, PathsTransport } from './paths-transport.js'
-export { Ring } from './ring.js'
+export { Ring, SERVER_APP } from './ring.js'
 export type { SaveRequest } from './save-gate.js'
 export { MemoryStorage, type Storage } from './storage.js'
 export type { PathKind, ProbeSocket, Transport, TransportListener } from './transport.js'

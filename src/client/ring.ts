@@ -2,6 +2,8 @@ import type { Now } from '../base/time.js'
 import type { DeviceMachine } from './device-machine.js'
 import type { RingEnd, RingEvent } from './event.js'
 
+export { SERVER_APP } from '../packet/constants.js'
+
 /** Runs a command of the machine, then sends and tells what it caused. */
 export type Run = <Result>(command: (machine: DeviceMachine, now: Now) => Result) => Result
 
@@ -9,7 +11,7 @@ export type Run = <Result>(command: (machine: DeviceMachine, now: Now) => Result
 export class Ring {
   /** 32 hexadecimal digits. */
   readonly id: string
-  /** 16 hexadecimal digits of the application. */
+  /** 16 hexadecimal digits of the application; `SERVER_APP`: the server itself asks. */
   readonly app: string
   readonly title: string
   readonly body: string

@@ -264,6 +264,12 @@ export class Endpoint {
     return this.#core.out.closes.shift()
   }
 
+  /** Seconds of silence that a device promised last, as far as we allow; 0 if it was not heard in this session and start. */
+  silenceS(device: DeviceHandle): number {
+    const { view } = this.#core
+    return this.#sessions.find(device) && view.inUse && view.confirmed ? this.#contact.silenceS(view) : 0
+  }
+
   /** Counters and gauges at this moment; the object is the caller's. */
   metrics(): EndpointMetrics {
     const { counters, slab } = this.#core

@@ -21,7 +21,7 @@ import { OwnViews } from './own-views.js'
 import { PresenceQuestions } from './presence-questions.js'
 import { PresenceViews } from './presence-views.js'
 import { ReliableFrames } from './reliable.js'
-import { ringOutlet, ringPeople } from './ring-links.js'
+import { ringOutlet, ringPeople, SERVER_KEY } from './ring-links.js'
 import { ServerClock } from './server-clock.js'
 import { StateFrames } from './state-frames.js'
 import { Streams } from './streams.js'
@@ -125,7 +125,7 @@ export class Hub {
   loadRing(row: Uint8Array): boolean {
     const { bootedMs, bootedMonotonicMs } = this.#config
     const now = { monotonicMs: bootedMonotonicMs, wallMs: bootedMs }
-    const isLoaded = this.#rings.load(row, (app) => this.#apps.get(app) !== null, now)
+    const isLoaded = this.#rings.load(row, (app) => app === SERVER_KEY || this.#apps.get(app) !== null, now)
     if (!isLoaded) this.#drops.add('ringRowsIgnored')
     return isLoaded
   }

@@ -13,7 +13,7 @@ export type { DeviceClass } from '../packet/constants.js'
 export type { PresenceCause, PresenceState } from '../presence/state.js'
 export type { NewRing, RingView } from '../ring/ring.js'
 export type { LimitState } from '../ring/ring-limits.js'
-export type { RingState } from '../ring/ring-state.js'
+export { isTerminal, type RingState } from '../ring/ring-state.js'
 
 /** Number of an account in the store (its row id, 1..). */
 export type PersonKey = number
@@ -42,6 +42,7 @@ export type HubRequest =
   /** `puids` null: everybody visible to the application; else those, and nobody else */
   | { kind: 'subscribe'; stream: number; app: AppKey; puids: string[] | null; heardBootMs: number | null }
   | { kind: 'unsubscribe'; stream: number }
+  /** `app` 0: the server itself, to persons by their numbers */
   | { kind: 'ring'; request: number; app: AppKey; ring: NewRing }
   | { kind: 'ring-get'; request: number; app: AppKey; ring: string; waitMs: number }
   | { kind: 'ring-withdraw'; request: number; app: AppKey; ring: string }
@@ -103,6 +104,8 @@ export interface DeviceView {
   /** seconds, 0 never */
   awayAfterS: number
   offlineAfterS: number
+  /** seconds of silence that it promised last; 0 not known. The endpoint knows: the hub says 0 */
+  silenceS: number
 }
 
 /** How often an application asked for a person since this start of the server. Times are Unix ms. */

@@ -23,7 +23,7 @@ export class OwnViews {
     const shown = devices.flatMap((device) => {
       const row = this.#devices.rowOf(device)
       if (row < 0 || this.#presence.personOf(row) !== person) return []
-      return [{ device, ...this.#presence.reportOf(row, now) }]
+      return [{ device, ...this.#presence.reportOf(row, now), silenceS: 0 }]
     })
     const reads = this.reads.of(person).flatMap(({ app: key, ...counts }) => {
       const app = this.#apps.get(key)

@@ -198,6 +198,7 @@ class House {
       endpoints: (address) => this.#endpointsFor(address),
       samples: (numbers) => this.#samples(numbers),
       channels: this.#channels,
+      silenceS: (device) => endpoint.silenceS(device),
       sandbox: this.#sandbox,
       storeProblem: () => watch.problem,
     })

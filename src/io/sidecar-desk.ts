@@ -1,4 +1,5 @@
 /** Where the main thread serves the sidecar: requests to the hub, enrolments, metrics; and what a crash leaves behind. */
+import type { DeviceHandle } from '../endpoint/message.js'
 import type { AppKey, HubReply, HubRequest, WebhookNews } from '../hub/message.js'
 import type { AppEntry, EnrolResult, MetricSample, StartFailure, ToSidecar } from '../sidecar/message.js'
 import type { SidecarOptions } from '../sidecar/options.js'
@@ -27,6 +28,8 @@ export interface DeskParts {
   webhook(app: AppKey, ask: WebhookAsk): Promise<WebhookAnswer>
   /** where datagrams of WebSockets go */
   channels: ChannelDesk
+  /** seconds of silence that a device promised last, 0 not known */
+  silenceS(device: DeviceHandle): number
   /** where test keys lead */
   sandbox: SandboxDesk
   /** why nothing can be stored; null if it can */
@@ -83,7 +86,10 @@ export class SidecarDesk {
   reply(reply: Exclude<HubReply, WebhookNews>): void {
     if (reply.kind === 'stream-ended') this.#streams.delete(reply.stream)
     if (reply.kind === 'metrics') void this.#answerMetrics(reply)
-    else this.#post({ kind: 'hub', reply })
+    else if (reply.kind === 'person') {
+      const devices = reply.devices.map((view) => ({ ...view, silenceS: this.#parts.silenceS(view.device) }))
+      this.#post({ kind: 'hub', reply: { ...reply, devices } })
+    } else this.#post({ kind: 'hub', reply })
   }
 
   /** The sidecar broke: the hub need not tell its streams any more. Requests that are under way are answered to nobody. */

@@ -67,6 +67,8 @@ export const RETRY_AFTER_MAX_S = 3600
 export const CLOCK_WIDTH_MAX_MS = 2000
 /** A verdict is repeated until the deadline has passed by this. */
 export const VERDICT_AFTER_DEADLINE_MS = 10_000
+/** `app` of a ring of the server itself, in hexadecimal digits: no application has it. wire-spec §12.2 */
+export const SERVER_APP = '0000000000000000'
 /** A request for the list key is kept so long; then the device makes a new one. */
 export const KEY_REQUEST_MS = 900_000
 /** Longest delay that a PROBE may ask for. */

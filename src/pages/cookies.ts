@@ -8,7 +8,7 @@ const CHARACTERS_MAX = 8192
  * The cookies that the pages set. Over HTTPS their names begin with `__Host-`: a browser takes such ones from this very
  * host only, so that no neighbour domain can plant one.
  */
-export type CookieName = 'session' | 'visit' | 'language' | 'way'
+export type CookieName = 'session' | 'visit' | 'language' | 'way' | 'known'
 
 /** The value of a cookie, '' if there is none. Of two with one name the first counts, as a more exact path goes first. */
 export function cookieOf(request: FastifyRequest, name: CookieName): string {

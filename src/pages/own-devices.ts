@@ -13,6 +13,8 @@ export interface ShownDevice {
   idleMs: number
   awayAfterS: number
   offlineAfterS: number
+  /** seconds of silence that it promised last, 0 not known */
+  silenceS: number
 }
 
 /** The devices of who is signed in. */
@@ -39,4 +41,11 @@ export async function ownView(
   return { devices, reads: view.reads }
 }
 
-const NOT_HEARD = { said: 'unknown', isInContact: false, idleMs: 0, awayAfterS: 0, offlineAfterS: 0 } as const
+const NOT_HEARD = {
+  said: 'unknown',
+  isInContact: false,
+  idleMs: 0,
+  awayAfterS: 0,
+  offlineAfterS: 0,
+  silenceS: 0,
+} as const

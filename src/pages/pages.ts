@@ -11,6 +11,7 @@ import { accountRoutes } from './routes/account.js'
 import { authorizeRoutes } from './routes/authorize.js'
 import { developerToolRoutes } from './routes/developer-tools.js'
 import { developerRoutes } from './routes/developers.js'
+import { deviceSignInRoutes } from './routes/device-sign-in.js'
 import { homeRoutes } from './routes/home.js'
 import { panelRoutes } from './routes/panel.js'
 import { passkeyRoutes } from './routes/passkeys.js'
@@ -47,6 +48,7 @@ export async function addPages(app: App, context: Context): Promise<void> {
     // Servers without a provider start without its library.
     const oidc = provider === null ? null : new (await import('./oidc.js')).Oidc(provider, context.nowMs)
     signInRoutes(pages, context, oidc)
+    deviceSignInRoutes(pages, context)
     accountRoutes(pages, context, oidc)
     passkeyRoutes(pages, context)
     authorizeRoutes(pages, context)

@@ -67,7 +67,14 @@ export async function signInBrowser(
   if (last !== null) await context.link.directory({ kind: 'sign-out', person: last.person, id: last.id })
   setCookie(request, reply, 'session', token, (session.expiresMs - session.createdMs) / 1000)
   setCookie(request, reply, 'visit', '')
+  // From now on it may ask the person's devices, also when its session is over.
+  const ask = { kind: 'browser-remember', person: session.person, id: session.id } as const
+  const remembered = await context.link.directory({ ...ask, before: cookieOf(request, 'known') })
+  if (remembered?.kind === 'remembered') setCookie(request, reply, 'known', remembered.known, KNOWN_S)
 }
+
+/** As long as the store knows a browser, at least. */
+const KNOWN_S = 180 * 86_400
 
 /** What a person reads in the list of their sessions, e.g. `Firefox, Linux`. At most 64 characters. */
 export function browserName(userAgent: string | undefined): string {

@@ -1,14 +1,17 @@
 /** Names of applications: the list on the device has ids alone, the server knows what they are called. */
 
+import { SERVER_APP } from '../client/ring.js'
+
 const ID = /^[0-9a-f]{16}$/
 
 export class AppNames {
   readonly #url: string
   readonly #known = new Map<string, Promise<string | null>>()
 
-  /** @param url of names; the id is put behind it. */
-  constructor(url: string) {
+  /** @param url of names; the id is put behind it. @param server what the server itself is called, when it rings. */
+  constructor(url: string, server: string) {
     this.#url = url
+    this.#known.set(SERVER_APP, Promise.resolve(server))
   }
 
   /** Puts the name of an application into an element: at first its id. */

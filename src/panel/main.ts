@@ -37,7 +37,7 @@ async function main(): Promise<void> {
 
 /** @returns shows what the device tells. */
 function sectionsOf(panel: Panel): () => void {
-  const names = new AppNames(panel.setting('namesUrl'))
+  const names = new AppNames(panel.setting('namesUrl'), panel.words('server'))
   const enrolment = new Enrolment(panel)
   const power = new Power(panel)
   const sections = [enrolment, new Person(panel), new Rings(panel, names), new Apps(panel, names)]

@@ -22,11 +22,11 @@ export function storeCalls(tables: Tables, wallMs: () => number): Calls {
     addEnrolmentCode(account, now, ttlMs) {
       codes.expire(now)
       const person = accounts.find(account)
-      return person === null ? null : codes.add(person, Math.floor(now), Math.floor(ttlMs))
+      return person === null ? null : codes.add(person, Math.floor(now), Math.floor(ttlMs), 'any')
     },
     enrol(code, publicKey, name, now) {
       codes.expire(now)
-      const person = codes.find(code, now)
+      const person = codes.forDevice(code, now)
       if (person === null) return 'bad-code'
       const result = devices.add(person, publicKey, name, Math.floor(now))
       if (typeof result !== 'string') codes.remove(code)

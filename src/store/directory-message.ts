@@ -38,11 +38,21 @@ export type DirectoryAsk =
   | { kind: 'passkey-remove'; person: PersonKey; credential: string }
   | { kind: 'session'; token: string }
   | { kind: 'sessions'; person: PersonKey }
+  /** forgets the browser too */
   | { kind: 'sign-out'; person: PersonKey; id: string }
+  /** the session is over, and its browser stays known */
+  | { kind: 'session-end'; person: PersonKey; id: string }
+  /** makes the browser of a session known; `before` is what it kept until now, '' nothing */
+  | { kind: 'browser-remember'; person: PersonKey; id: string; before: string }
+  | { kind: 'browser-forget'; known: string }
+  /** whom a browser may ask, by what it kept */
+  | { kind: 'browser'; known: string }
+  /** a device of the person agreed that this browser, which is known to them, signs in */
+  | { kind: 'sign-in-known'; known: string; label: string }
   /** a person's devices, and the removal of a lost one */
   | { kind: 'devices'; account: string }
   | { kind: 'device-remove'; account: string; deviceId: string }
-  /** a one-time code for one more device of the person */
+  /** a one-time code for one more device of the person; it signs nobody in */
   | { kind: 'code-add'; person: PersonKey }
   /** the person, with their devices, list, sessions, codes and applications */
   | { kind: 'account-remove'; account: string }
@@ -63,7 +73,9 @@ export type DirectoryAsk =
 export type DirectoryAnswer =
   | { kind: 'signed-in'; token: string; session: SessionRow; isNewPerson?: boolean }
   | { kind: 'session'; session: SessionRow }
-  | { kind: 'sessions'; sessions: SessionRow[] }
+  | { kind: 'sessions'; sessions: SessionRow[] /** browsers that are known and not signed in */; known: SessionRow[] }
+  | { kind: 'remembered'; known: string }
+  | { kind: 'person'; person: PersonKey }
   | { kind: 'app'; app: AppRow; apiKey: string | null }
   | { kind: 'apps'; apps: AppRow[] }
   | { kind: 'devices'; devices: OwnDevice[] }

@@ -34,7 +34,13 @@ export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wall
     case 'session':
     case 'sessions':
     case 'sign-out':
+    case 'session-end':
       return sessionAnswer(tables, ask, wallMs)
+    case 'browser':
+    case 'browser-remember':
+    case 'browser-forget':
+    case 'sign-in-known':
+      return browserAnswer(tables, ask, wallMs)
     case 'sign-in-passkey':
     case 'passkey':
     case 'passkeys':
@@ -53,7 +59,9 @@ export function directoryAnswer(tables: DirectoryTables, ask: DirectoryAsk, wall
 
 /** Whether it changes nothing. */
 export function isDirectoryRead(ask: DirectoryAsk): boolean {
-  return ['session', 'sessions', 'passkey', 'passkeys', 'devices', 'apps', 'app', 'client'].includes(ask.kind)
+  return ['session', 'sessions', 'browser', 'passkey', 'passkeys', 'devices', 'apps', 'app', 'client'].includes(
+    ask.kind,
+  )
 }
 
 /** Whether what waits in the write-behind must be written before: it would name what is gone. */
@@ -75,7 +83,7 @@ function personAnswer(tables: DirectoryTables, ask: PersonAsk, wallMs: number): 
     }
     case 'code-add': {
       codes.expire(wallMs)
-      return { kind: 'code', code: codes.add(ask.person, wallMs, CODE_TTL_MS), untilMs: wallMs + CODE_TTL_MS }
+      return { kind: 'code', code: codes.add(ask.person, wallMs, CODE_TTL_MS, 'device'), untilMs: wallMs + CODE_TTL_MS }
     }
     case 'account-remove':
       return accountRemoved(tables, ask.account)
@@ -117,14 +125,17 @@ function passkeyAnswer({ passkeys, sessions }: DirectoryTables, ask: PasskeyAsk,
   }
 }
 
-type SessionAsk = Extract<DirectoryAsk, { kind: 'sign-in' | 'sign-in-as' | 'session' | 'sessions' | 'sign-out' }>
+type SessionAsk = Extract<
+  DirectoryAsk,
+  { kind: 'sign-in' | 'sign-in-as' | 'session' | 'sessions' | 'sign-out' | 'session-end' }
+>
 
 function sessionAnswer(tables: DirectoryTables, ask: SessionAsk, wallMs: number): DirectoryAnswer {
   const { codes, sessions, accounts, identities } = tables
   switch (ask.kind) {
     case 'sign-in': {
       codes.expire(wallMs)
-      const person = codes.find(ask.code, wallMs)
+      const person = codes.forSignIn(ask.code, wallMs)
       if (person === null) return null
       codes.remove(ask.code)
       return { kind: 'signed-in', ...sessions.add(person, ask.label, wallMs) }
@@ -141,15 +152,41 @@ function sessionAnswer(tables: DirectoryTables, ask: SessionAsk, wallMs: number)
       return session === null ? null : { kind: 'session', session }
     }
     case 'sessions':
-      return { kind: 'sessions', sessions: sessions.ofPerson(ask.person, wallMs) }
+      return {
+        kind: 'sessions',
+        sessions: sessions.ofPerson(ask.person, wallMs),
+        known: sessions.knownOf(ask.person, wallMs),
+      }
     case 'sign-out':
       return sessions.remove(ask.person, ask.id) ? { kind: 'done' } : null
+    case 'session-end':
+      return sessions.end(ask.person, ask.id, wallMs) ? { kind: 'done' } : null
+  }
+}
+
+type BrowserAsk = Extract<DirectoryAsk, { kind: 'browser' | 'browser-remember' | 'browser-forget' | 'sign-in-known' }>
+
+function browserAnswer({ sessions }: DirectoryTables, ask: BrowserAsk, wallMs: number): DirectoryAnswer {
+  switch (ask.kind) {
+    case 'browser': {
+      const person = sessions.knownTo(ask.known, wallMs)
+      return person === null ? null : { kind: 'person', person }
+    }
+    case 'browser-remember':
+      return { kind: 'remembered', known: sessions.remember(ask.person, ask.id, ask.before) }
+    case 'browser-forget':
+      sessions.forget(ask.known)
+      return { kind: 'done' }
+    case 'sign-in-known': {
+      const person = sessions.knownTo(ask.known, wallMs)
+      return person === null ? null : { kind: 'signed-in', ...sessions.add(person, ask.label, wallMs) }
+    }
   }
 }
 
 function appAnswer(
   { apps }: DirectoryTables,
-  ask: Exclude<DirectoryAsk, SessionAsk | PersonAsk | PasskeyAsk>,
+  ask: Exclude<DirectoryAsk, SessionAsk | BrowserAsk | PersonAsk | PasskeyAsk>,
   wallMs: number,
 ): DirectoryAnswer {
   if (ask.kind === 'app-add') {

@@ -28,8 +28,11 @@ export function plainEnrolmentCode(typed: string): string | null {
   return plain.length === DIGITS && [...plain].every((digit) => ALPHABET.includes(digit)) ? plain : null
 }
 
+/** What a code was made for: `device` enrols one, and nothing else; `any`, the operator's, enrols one or signs in. */
+export type CodePurpose = 'device' | 'any'
+
 /**
- * Codes that let one device in, once. Only a keyed hash is kept: with a plain one, 60 bits could be searched in a
+ * Codes that let one device in, or sign a person in, once. Only a keyed hash is kept: with a plain one, 60 bits could be searched in a
  * stolen database before a code expires.
  */
 export class EnrolmentCodes {
@@ -51,22 +54,28 @@ export class EnrolmentCodes {
   }
 
   /** A new code for an account, valid until `wallMs + ttlMs`. */
-  add(person: PersonKey, wallMs: number, ttlMs: number): string {
+  add(person: PersonKey, wallMs: number, ttlMs: number, purpose: CodePurpose): string {
     const code = newEnrolmentCode()
-    this.#insert.run(this.#hash(code) as Uint8Array, person, wallMs + ttlMs)
+    this.#insert.run(this.#hash(code, purpose) as Uint8Array, person, wallMs + ttlMs)
     return code
   }
 
-  /** Whose code it is; null if there is no such code or its time is over. */
-  find(code: string, wallMs: number): PersonKey | null {
-    const hash = this.#hash(code)
-    return hash === null ? null : (this.#find.get(hash, wallMs)?.account ?? null)
+  /** Who enrols a device by it; null if there is no such code or its time is over. */
+  forDevice(code: string, wallMs: number): PersonKey | null {
+    return this.#findFor(code, wallMs, 'any') ?? this.#findFor(code, wallMs, 'device')
+  }
+
+  /** Who signs in by it; null if there is no such code, its time is over, or it is for a device alone. */
+  forSignIn(code: string, wallMs: number): PersonKey | null {
+    return this.#findFor(code, wallMs, 'any')
   }
 
   /** Uses a code up. */
   remove(code: string): void {
-    const hash = this.#hash(code)
-    if (hash !== null) this.#delete.run(hash)
+    for (const purpose of ['any', 'device'] as const) {
+      const hash = this.#hash(code, purpose)
+      if (hash !== null) this.#delete.run(hash)
+    }
   }
 
   /** Removes codes whose time is over. */
@@ -74,8 +83,14 @@ export class EnrolmentCodes {
     this.#expire.run(wallMs)
   }
 
-  #hash(code: string): Uint8Array | null {
+  #findFor(code: string, wallMs: number, purpose: CodePurpose): PersonKey | null {
+    const hash = this.#hash(code, purpose)
+    return hash === null ? null : (this.#find.get(hash, wallMs)?.account ?? null)
+  }
+
+  /** The purpose is part of it: no row says what a code is for. */
+  #hash(code: string, purpose: CodePurpose): Uint8Array | null {
     const plain = plainEnrolmentCode(code)
-    return plain === null ? null : this.#crypto.mac(this.#key, utf8Bytes(plain), HASH_BYTES)
+    return plain === null ? null : this.#crypto.mac(this.#key, utf8Bytes(`${purpose} ${plain}`), HASH_BYTES)
   }
 }

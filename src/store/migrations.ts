@@ -121,10 +121,12 @@ export const MIGRATIONS: readonly string[] = [
     account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     label TEXT NOT NULL,            -- what the person calls the browser
     created INTEGER NOT NULL,
-    expires INTEGER NOT NULL
+    expires INTEGER NOT NULL,
+    known BLOB UNIQUE,              -- keyed hash of what the browser keeps after it; null: nothing
+    until INTEGER NOT NULL          -- when the row goes: with its session, or when the browser is forgotten
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX sessions_account ON sessions (account);
-  CREATE INDEX sessions_expires ON sessions (expires);
+  CREATE INDEX sessions_until ON sessions (until);
 
   -- who develops it, not who uses it: docs/threat-model.md. Null: the operator
   ALTER TABLE apps ADD COLUMN owner INTEGER REFERENCES accounts (id) ON DELETE SET NULL;

@@ -1,11 +1,12 @@
 import t from 'tap'
-import { hex } from '../../src/base/bytes.js'
+import { fromHex, hex } from '../../src/base/bytes.js'
 import { entryOf } from '../../src/client/list-edit.js'
 import { RingBook } from '../../src/client/ring-book.js'
 import { SeenRings } from '../../src/client/seen-rings.js'
 import { ServerClock } from '../../src/client/server-clock.js'
 import type { ServerFrame } from '../../src/frame/frame.js'
 import { EMPTY_LIST } from '../../src/frame/person-list.js'
+import { SERVER_APP } from '../../src/packet/constants.js'
 import { testCrypto } from '../support/crypto.js'
 import { ListServer } from './list-server.js'
 import { APP, Rig } from './rig.js'
@@ -541,3 +542,21 @@ t.test('answers need a ring that is shown, and a reply of at most 256 B', async 
   rig.do((machine) => machine.dismiss(ringOf(notify), rig.now))
   t.throws(() => rig.machine.accept(ringOf(notify), null, rig.now), { code: 'PL_RING_OVER' }, 'only one answer')
 })
+
+t.test('[R-12.2-6] a ring of the server itself is no matter of the list: without one, and invisible', async (t) => {
+  const rig = new Rig(crypto)
+  rig.start()
+  rig.finishHandshake()
+  const app = fromHex(SERVER_APP)
+  rig.send(rig.server.notify({ app, rotation: 0, deadlineMs: rig.wallMs + 30_000, title: 'Sign in: 42?' }))
+  rig.send(rig.server.notify({ deadlineMs: rig.wallMs + 30_000 }))
+  t.match(ringsTold(rig), ['Sign in: 42?'], 'the other one waits for the list')
+  const hidden = ready()
+  hidden.do((machine, now) => machine.setChoice('invisible', now))
+  hidden.send(hidden.server.notify({ app, rotation: 0, deadlineMs: hidden.wallMs + 30_000, title: 'Sign in: 43?' }))
+  t.match(ringsTold(hidden), ['Sign in: 43?'])
+})
+
+function ringsTold({ events }: Rig): string[] {
+  return events.flatMap((event) => (event.kind === 'ring' ? [event.title] : []))
+}

@@ -2,6 +2,8 @@ import t from 'tap'
 import { base64url } from '../../src/base/base64.js'
 import { fromHex, hex } from '../../src/base/bytes.js'
 import type { RingState } from '../../src/hub/message.js'
+import { SERVER_KEY } from '../../src/hub/ring-links.js'
+import { SERVER_APP } from '../../src/packet/constants.js'
 import { APP, type House, homely, listFor, OTHER_APP, type Phone } from './house.js'
 
 const reply = Uint8Array.of(1, 2, 3)
@@ -708,3 +710,30 @@ t.test('[R-12.2-5] an answer by an id from before a restart that two rings may h
   }
   t.end()
 })
+
+t.test(
+  '[R-12.2-6] the server itself rings a person, whatever their list and choice say; applications learn nothing',
+  (t) => {
+    const { house, phones } = homely(2)
+    const [first, second] = phones as [Phone, Phone]
+    first.putList(listFor([{ flags: 0 }], { choice: 2 }))
+    house.subscribe()
+    const own = (to: string) => house.ring([], { to: [to] }, SERVER_KEY)
+    for (const nobody of ['', '0', '01', '-1', '1.5', house.puid(1), `${2 ** 53}`]) t.equal(own(nobody), null, nobody)
+    const ring = own('1')
+    t.match(ring, { state: 'sent', reason: '' })
+    for (const phone of phones) t.match(phone.notifies, [{ app: fromHex(SERVER_APP), rotation: 0, title: 'Ada calls' }])
+    t.equal(house.readRing(ring?.ring ?? ''), null, 'not for an application')
+    first.verdict(0)
+    t.match(house.readRing(ring?.ring ?? '', SERVER_KEY), { state: 'accepted', by: '1', device: '' })
+    t.match(second.outcomes, [{ what: 1 }])
+    const open = own('1')?.ring ?? ''
+    house.crash()
+    first.contact('active', true)
+    t.match(house.readRing(open, SERVER_KEY), { state: 'delivered' }, 'it goes on after kill -9')
+    t.match(first.notifies.at(-1), { app: fromHex(SERVER_APP) })
+    t.match(own('7'), { state: 'queued', reason: 'offline' }, 'nobody has this number')
+    t.same(told(house), [], 'no application was told of any')
+    t.end()
+  },
+)

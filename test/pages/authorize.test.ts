@@ -146,6 +146,7 @@ t.test('the panel: a code for another device, names without a session, devices o
   const { app, main, visitor } = await signedIn()
   const panel = await visitor.get('/panel')
   t.match(panel.body, 'Phone')
+  t.match(panel.body, 'a sign of life within 10 min, so 144 wake-ups a day or more')
   t.match(panel.body, /Chat<\/bdi><\/td><td class="number">3</)
   t.match((await visitor.post('/panel/device-code', {})).body, 'K7QX-3MPA-9TZC')
   const json = await visitor.post('/panel/device-code', {}, { accept: 'application/json' })

@@ -1,10 +1,13 @@
 /** The pages in a real browser: how they look, whether everybody can use them, and that they work without script. */
+
+import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { Browser, CDPSession, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { MemoryStorage } from '../../src/client/index.js'
@@ -43,6 +46,21 @@ async function look(
   const context = await browser.newContext({ bypassCSP: true, locale: 'en-GB', reducedMotion: 'reduce' })
   const page = await context.newPage()
   await signIn(page, url, code)
+  await lookAt(t, page, url, paths)
+  await page.goto(`${url}/account`)
+  await page.click('form[action="/sign-out"] button')
+  await page.goto(`${url}/sign-in`)
+  await page.click('form[action="/sign-in/device"] button')
+  await lookAt(t, page, url, { 'sign-in-known': '/sign-in', 'sign-in-device': '/sign-in/device' })
+  await context.clearCookies()
+  await lookAt(t, page, url, { 'sign-in': '/sign-in' })
+  await context.close()
+}
+
+/** What is in the markup of Swagger UI, which we do not write: docs/pages.md. */
+const SWAGGERS = /^(nested-interactive|select-name|heading-order|landmark-[a-z-]+):/
+
+async function lookAt(t: Test, page: Page, url: string, paths: Record<string, string>): Promise<void> {
   for (const [name, path] of Object.entries(paths)) {
     for (const [width, colorScheme] of [
       [320, 'light'],
@@ -53,13 +71,15 @@ async function look(
       await page.setViewportSize({ width, height: width === 320 ? 640 : 800 })
       await page.emulateMedia({ colorScheme })
       if (width === 320 && colorScheme === 'light') await page.goto(`${url}${path}`)
-      if (width === 320 || colorScheme === 'dark') t.same(await faults(page), [], `${name}, ${width}, ${colorScheme}`)
+      if (path === '/reference') await page.locator('.swagger-ui .opblock').first().waitFor()
+      const isSeen = width === 320 || colorScheme === 'dark'
+      const found = (isSeen ? await faults(page) : []).filter((fault) => !SWAGGERS.test(fault) || name !== 'reference')
+      t.same(found, [], `${name}, ${width}, ${colorScheme}`)
       const wide = await page.evaluate('document.documentElement.scrollWidth')
       t.ok(Number(wide) <= width, `${name} is ${wide} wide on ${width}`)
       await picture(page, `${name}-${colorScheme}-${width}`)
     }
   }
-  await context.close()
 }
 
 t.test('pages in a browser', { skip: noChromium }, async (t) => {
@@ -139,6 +159,7 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
       await page.goto(`${url}/panel`)
       t.match(await page.innerText('main'), /Chat & <i>friends<\/i>\s+1/, 'who asked')
       t.match(await page.innerText('main'), 'In use')
+      t.match(await page.innerText('main'), /a sign of life within \d+ s, so \d{4} wake-ups a day or more/)
       await context.close()
     },
   )
@@ -199,10 +220,10 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
       await page.check('[value=live]')
       await page.click('text=Make a key')
       t.match(await page.innerText('[data-once=key]'), /^pl_live_/)
+      t.match(await consentBySnippet(page), { puid: /^p_/ })
       t.same(broken, [], 'no error of a script, nothing refused by the policy')
       await page.goto(`${url}/reference`)
       await page.waitForSelector('.swagger-ui .opblock')
-      await picture(page, 'reference')
       t.same(broken, [])
       await context.close()
     },
@@ -268,6 +289,8 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
     developers: '/developers',
     'developers-app': appPath,
     home: '/',
+    guide: '/guides/first-presence',
+    reference: '/reference',
     authorize: `/authorize?${askedBy(id, callback, 'x'.repeat(43))}`,
     panel: '/panel',
     account: '/account',
@@ -305,6 +328,20 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
     },
   )
 })
+
+/** Pastes the snippet that asks a person into a shell, follows its link, and gives it the code that comes back. */
+async function consentBySnippet(page: Page): Promise<unknown> {
+  const snippet = await page.locator('[data-snippet=consent]').textContent()
+  const shell = spawn('bash', ['-c', `${snippet} --silent`], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: shell.stdout })[Symbol.asyncIterator]()
+  const door = await page.context().newPage()
+  await door.goto((await lines.next()).value)
+  const back = door.waitForRequest((request) => new URL(request.url()).searchParams.has('code'))
+  await door.click('button[value=allow]')
+  shell.stdin.end(`${new URL((await back).url()).searchParams.get('code')}\n`)
+  await door.close()
+  return JSON.parse((await lines.next()).value)
+}
 
 /** A platform authenticator that says yes at once. @returns its id. */
 async function authenticator(device: CDPSession): Promise<string> {

@@ -22,17 +22,41 @@ class Profile {
     this.context = context
     this.page = page
     this.faults = faultsOf(page)
+    // What asks whether one is sure is told so.
+    context.on('dialog', (dialog) => void dialog.accept())
   }
 
   static async open(browser: Browser, url: string, code: string): Promise<Profile> {
-    const context = await browser.newContext({ locale: 'en' })
-    context.setDefaultTimeout(HANGS_MS)
-    const profile = new Profile(context, await context.newPage())
+    const profile = await Profile.new(browser)
     await profile.page.goto(`${url}/sign-in?next=/panel`)
     await profile.page.fill('input[name=code]', code)
-    await profile.page.click('main button')
+    await profile.page.click('form[action="/sign-in"] button')
     await profile.page.waitForURL(`${url}/panel`)
     return profile
+  }
+
+  static async new(browser: Browser): Promise<Profile> {
+    const context = await browser.newContext({ locale: 'en' })
+    context.setDefaultTimeout(HANGS_MS)
+    return new Profile(context, await context.newPage())
+  }
+
+  /** Another profile, in which the person of this one was signed in before, signs in by a ring that this one accepts. */
+  async letIn(t: Test, browser: Browser, url: string): Promise<Profile> {
+    const other = await Profile.new(browser)
+    const known = (await this.context.cookies()).filter(({ name }) => name === 'pilotlight_known')
+    await other.context.addCookies(known)
+    await other.page.goto(`${url}/sign-in?next=/panel`)
+    t.strictSame(await faults(other.page), [])
+    await other.page.getByText('Confirm on one of your devices').click()
+    const number = await other.page.locator('.big').innerText()
+    t.strictSame(await faults(other.page), [])
+    await this.says('ring-title', `Number ${number}`)
+    await this.says('ring-app', 'This server')
+    await this.page.click('[data-part=accept]')
+    await other.page.waitForURL(`${url}/panel`)
+    await this.says('ring-ended', 'was accepted.')
+    return other
   }
 
   part(name: string, page: Page = this.page) {
@@ -54,11 +78,9 @@ class Profile {
     return this.part(name, page).filter({ hasText: text }).first().waitFor()
   }
 
-  /** A one-time code, as a signed-in page gets it. */
-  code(): Promise<string> {
-    return this.page.evaluate(`fetch('/panel/device-code', { method: 'POST',
-      body: new URLSearchParams({ csrf: document.querySelector('[data-panel]').dataset.csrf }) })
-      .then((answer) => answer.json()).then(({ code }) => code)`)
+  /** Presses a button of a part. */
+  press(name: string, page: Page = this.page): Promise<void> {
+    return this.part(name, page).click()
   }
 }
 
@@ -75,20 +97,18 @@ const LOOK = `(async () => {
   return { extractable: key.extractable, exported, texts }
 })()`
 
-/** The person agrees to an application. @returns the pseudonym. */
-async function consented(url: string, app: string, code: string): Promise<string> {
-  const call = async (path: string, body: object, token = '') => {
-    const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
-    const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })
-    return (await answer.json()) as Record<string, string>
-  }
-  const { token } = await call('/v1/sessions', { code })
+/** The person agrees to an application, in another tab. @returns the pseudonym. */
+async function consented(context: BrowserContext, url: string, app: string): Promise<string> {
   const verifier = randomBytes(32).toString('base64url')
   const challenge = createHash('sha256').update(verifier).digest('base64url')
   const asked = { response_type: 'code', client_id: app, redirect_uri: CALLBACK, state: 's' }
-  const proof = { code_challenge: challenge, code_challenge_method: 'S256', decision: 'allow' }
-  const { redirectTo = '' } = await call('/authorize', { ...asked, ...proof }, token)
-  const given = new URL(redirectTo).searchParams.get('code') ?? ''
+  const proof = { code_challenge: challenge, code_challenge_method: 'S256' }
+  const door = await context.newPage()
+  await door.goto(`${url}/authorize?${new URLSearchParams({ ...asked, ...proof })}`)
+  const back = door.waitForRequest((request) => request.url().startsWith(CALLBACK))
+  await door.click('button[value=allow]')
+  const given = new URL((await back).url()).searchParams.get('code') ?? ''
+  await door.close()
   const fields = { grant_type: 'authorization_code', client_id: app, redirect_uri: CALLBACK, code: given }
   const exchange = new URLSearchParams({ ...fields, code_verifier: verifier })
   const answer = await fetch(`${url}/oauth/token`, { method: 'POST', body: exchange })
@@ -134,7 +154,7 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
 
   await ada.enrol('Firefox at home')
   t.equal(await ada.part('no-apps').isVisible(), true, 'nobody sees her at first')
-  const puid = await consented(server.url, app, await ada.code())
+  const puid = await consented(ada.context, server.url, app)
   await ada.says('app-name', `Chat ${SCRIPT}`)
   t.equal(await ada.part('app-sight').innerText(), 'sees you')
   const watch = new PersonWatch(t, service, puid)
@@ -205,9 +225,12 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   await ada.says('ring-title', SCRIPT)
   t.match(await ada.page.title(), `Ringing: ${SCRIPT}`)
   for (const width of [320, 1100]) {
-    await ada.page.setViewportSize({ width, height: 800 })
-    t.strictSame(await faults(ada.page), [], `a device that rings, ${width} wide, for everybody`)
-    await picture(ada.page, `panel-rings-${width}`)
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await ada.page.setViewportSize({ width, height: 800 })
+      await ada.page.emulateMedia({ colorScheme })
+      t.strictSame(await faults(ada.page), [], `a device that rings, ${width} wide, ${colorScheme}, for everybody`)
+      await picture(ada.page, `panel-rings-${colorScheme}-${width}`)
+    }
   }
   const popup = ada.context.waitForEvent('page')
   await ada.page.click('[data-part=accept]')
@@ -219,8 +242,8 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   await ada.says('ring-ended', `“${SCRIPT}” was accepted.`)
   t.equal(await ada.part('ring-title').count(), 0)
 
-  t.comment('another browser of hers gets the list, after a look at both')
-  const second = await Profile.open(browser, server.url, await ada.code())
+  t.comment('another browser of hers is let in by this one, and gets the list, after a look at both')
+  const second = await ada.letIn(t, browser, server.url)
   await second.enrol('Chromium at work')
   await second.part('list-wanted').waitFor()
   await ada.says('offer-name', 'Chromium at work')
@@ -251,6 +274,8 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
     .waitFor()
   for (const profile of both) await profile.says('missed-title', 'Dee calls')
   t.match(await missed.outcome(), { state: 'missed' })
+  await second.press('forget-missed')
+  await second.part('no-missed').waitFor()
 
   t.comment('a reload goes on with the session, and has not forgotten what was missed')
   await ada.page.reload()
@@ -292,13 +317,61 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   t.match(await later.outcome(), { state: 'accepted' })
   t.equal(await handshakes(server), 0)
 
+  t.comment('another pseudonym; taken back, told or silently; blocked; out of the list')
+  const stateOf = async (name: string) => JSON.stringify(await service.presence(name))
+  const settings = tab.locator('[data-app] summary')
+  await settings.click()
+  await ada.press('app-rotate', tab)
+  await until(async () => (await stateOf(puid)).includes('offline'))
+  const deeds = [
+    ['app-revoke', 'was told that you took it back', '"revoked"'],
+    ['app-block', 'is blocked', '"offline"'],
+    ['app-forget', '', '"offline"'],
+  ] as const
+  const names = [puid]
+  for (const [deed, sight, seen] of deeds) {
+    const name = await consented(tab.context(), server.url, app)
+    await ada.says('app-sight', 'sees you', tab)
+    await until(async () => (await stateOf(name)).includes('"online"'))
+    t.notOk(names.includes(name), 'each consent has a pseudonym of its own')
+    names.push(name)
+    if (!(await ada.part(deed, tab).isVisible())) await settings.click()
+    await ada.press(deed, tab)
+    await until(async () => (await stateOf(name)).includes(seen))
+    t.match(await stateOf(name), '"offline"')
+    if (sight === '') break
+    await ada.says('app-sight', sight, tab)
+    t.equal((await stateOf(name)).includes('revoked'), deed === 'app-revoke')
+    await ada.press('app-remove', tab)
+    await ada.part('no-apps', tab).waitFor()
+  }
+  await ada.part('no-apps', tab).waitFor()
+
+  t.comment('a device that was removed says so, and begins again; one that leaves is none')
+  await tab.getByRole('button', { name: 'Remove Chromium at work' }).click()
+  await second.part('enrol-again').waitFor()
+  await second.press('enrol-again')
+  await second.part('unenrolled').waitFor()
+  await second.enrol('Chromium again')
+  await second.part('list-wanted').waitFor()
+  await second.press('leave')
+  await second.part('unenrolled').waitFor()
+  await second.says('notice', 'The keys of this browser are gone')
+  t.strictSame(Object.keys((await second.page.evaluate<{ texts: object }>(LOOK)).texts), [], 'nothing is kept')
+
   t.comment('a wiped browser is no device any more, and says so; closed, the person is gone at once')
   const wiper = await tab.context().newCDPSession(tab)
   await tab.goto(`${server.url}/account`)
   await wiper.send('Storage.clearDataForOrigin', { origin: server.url, storageTypes: 'indexeddb' })
   await tab.goto(`${server.url}/panel`)
   await tab.locator('[data-part=unenrolled]').waitFor()
+  await second.enrol('The last one')
+  await second.part('list-wanted').waitFor()
+  await second.press('new-list')
+  await second.part('list-wanted').waitFor({ state: 'hidden' })
+  const anew = new PersonWatch(t, service, await consented(second.context, server.url, app))
+  await anew.until('online')
   await second.page.goto(`${server.url}/account`)
-  await watch.until('offline')
+  await anew.until('offline')
   t.strictSame([...ada.faults, ...second.faults], [], 'no script failed, and the policy of the page refused nothing')
 })

@@ -29,6 +29,8 @@ export const TEST_KEY = 'pl_test_of_echo_persons'
 export const WEAK_KEY = 'pl_live_without_scopes'
 /** a person's session, and the id of the application that is theirs */
 export const SESSION = 'pls_of_ada'
+/** what a browser of hers keeps after its session */
+export const KNOWN = `plk_${'k'.repeat(43)}`
 export const APP_ID = 'app_0123456789abcdef'
 export const AUTH = { authorization: `Bearer ${API_KEY}` }
 export const JSON_AUTH = { ...AUTH, 'content-type': 'application/json' }
@@ -204,7 +206,14 @@ export class FakeMain {
       return { kind: 'presence', request: number, views, isLast: true }
     }
     if (request.kind === 'person') {
-      const told = { said: 'active', isInContact: true, idleMs: 0, awayAfterS: 300, offlineAfterS: 1800 } as const
+      const told = {
+        said: 'active',
+        isInContact: true,
+        idleMs: 0,
+        awayAfterS: 300,
+        offlineAfterS: 1800,
+        silenceS: 600,
+      } as const
       const devices = request.devices.map((device) => ({ device, ...told }))
       const counts = { count: 3, firstMs: NOW_MS, lastMs: NOW_MS }
       return { kind: 'person', request: number, devices, reads: [{ appId: APP_ROW.appId, name: 'Chat', ...counts }] }
@@ -257,8 +266,13 @@ export function usualDirectory(ask: DirectoryAsk): DirectoryAnswer {
   if (ask.kind === 'passkey-add' || ask.kind === 'passkey-remove') return { kind: 'done' }
   if (ask.kind === 'sign-in-as') return { kind: 'signed-in', token: SESSION, session: SESSION_ROW }
   if (ask.kind === 'session') return ask.token === SESSION ? { kind: 'session', session: SESSION_ROW } : null
-  if (ask.kind === 'sessions') return { kind: 'sessions', sessions: [SESSION_ROW] }
-  if (ask.kind === 'sign-out') return ask.id === SESSION_ROW.id ? { kind: 'done' } : null
+  if (ask.kind === 'sessions') return { kind: 'sessions', sessions: [SESSION_ROW], known: [] }
+  if (ask.kind === 'browser-remember') return { kind: 'remembered', known: KNOWN }
+  if (ask.kind === 'browser') return ask.known === KNOWN ? { kind: 'person', person: 3 } : null
+  if (ask.kind === 'browser-forget') return { kind: 'done' }
+  if (ask.kind === 'sign-in-known')
+    return ask.known === KNOWN ? { kind: 'signed-in', token: SESSION, session: SESSION_ROW } : null
+  if (ask.kind === 'sign-out' || ask.kind === 'session-end') return ask.id === SESSION_ROW.id ? { kind: 'done' } : null
   if (ask.kind === 'devices') {
     return { kind: 'devices', devices: [{ deviceId: 'dev_1', device: 65_536, name: 'Phone', createdMs: NOW_MS }] }
   }

@@ -16,17 +16,15 @@ export function accountRoutes(app: App, context: Context, oidc: Oidc | null): vo
   app.get('/account', { onRequest: demandSession, schema: { hide: true } }, async (request, reply) => {
     const { person, id, account } = sessionOfPage(request)
     const found = await context.link.directory({ kind: 'sessions', person })
-    const sessions = (found?.kind === 'sessions' ? found.sessions : []).map((session) => ({
-      ...session,
-      isCurrent: session.id === id,
-    }))
+    const { sessions: live, known } = found?.kind === 'sessions' ? found : { sessions: [], known: [] }
+    const sessions = live.map((session) => ({ ...session, isCurrent: session.id === id }))
     const kept = await context.link.directory({ kind: 'passkeys', person })
     const passkeys = kept?.kind === 'passkeys' ? kept.passkeys : []
     return sendPage(
       request,
       reply,
       'account',
-      { account, sessions, passkeys },
+      { account, sessions, known, passkeys },
       { formTargets: oidc === null ? [] : [oidc.origin] },
     )
   })
@@ -46,6 +44,7 @@ export function accountRoutes(app: App, context: Context, oidc: Oidc | null): vo
       const { account } = sessionOfPage(request)
       await context.link.directory({ kind: 'account-remove', account })
       setCookie(request, reply, 'session', '')
+      setCookie(request, reply, 'known', '')
       request.visitor = { ...visitorOf(request), session: null }
       // The browser forgets too: its keys and its copy of the list.
       reply.header('clear-site-data', '"storage"')

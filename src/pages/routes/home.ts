@@ -1,7 +1,9 @@
 import type { App, Context } from '../../sidecar/context.js'
+import { Problem } from '../../sidecar/problem.js'
 import { setCookie } from '../cookies.js'
 import { FOR_BROWSERS } from '../door.js'
 import { fieldOf } from '../form.js'
+import { GUIDES } from '../guides.js'
 import { sendPage } from '../send.js'
 import { wayOf } from '../way.js'
 import { isLanguage } from '../words/words.js'
@@ -9,15 +11,23 @@ import { isLanguage } from '../words/words.js'
 /** A year. */
 const LANGUAGE_S = 31_536_000
 
-/** `/`: what this server is; `/reference`: its API; and `POST /language`. */
+/** `/`: what this server is; `/guides/...`; `/reference`: its API; and `POST /language`. */
 export function homeRoutes(app: App, { settings, link }: Context): void {
   app.get('/', { schema: { hide: true } }, async (request, reply) =>
     sendPage(request, reply, 'home', {
       version: settings.version,
       isHealthy: link.storeProblem === null,
       needsDomains: settings.verifiedDomains,
+      guides: GUIDES,
     }),
   )
+
+  app.get('/guides/:name', { schema: { hide: true } }, async (request, reply) => {
+    const { name } = request.params as { name: string }
+    const guide = GUIDES.find((one) => one.name === name)
+    if (guide === undefined) throw new Problem('not-found')
+    return sendPage(request, reply, 'guide', { guide, guides: GUIDES })
+  })
 
   app.get('/reference', { schema: { hide: true } }, async (request, reply) =>
     sendPage(request, reply, 'reference', {}, { hasDataImages: true }),

@@ -20,7 +20,13 @@ const WAY_S = 600
 /** `/sign-in` and `/sign-out`. @param oidc where people can sign in beside. */
 export function signInRoutes(app: App, context: Context, oidc: Oidc | null): void {
   const sendSignIn = (request: FastifyRequest, reply: FastifyReply, view: { next: string; isWrong: boolean }) =>
-    sendPage(request, reply, 'sign-in', { ...view, provider: oidc?.host ?? null }, { status: view.isWrong ? 403 : 200 })
+    sendPage(
+      request,
+      reply,
+      'sign-in',
+      { ...view, provider: oidc?.host ?? null, isKnown: cookieOf(request, 'known') !== '' },
+      { status: view.isWrong ? 403 : 200 },
+    )
   if (oidc !== null) providerRoutes(app, context, oidc)
   app.get('/sign-in', { schema: { hide: true } }, async (request, reply) => {
     const next = wayOf((request.query as Record<string, unknown>)['next'], '/panel')
@@ -45,7 +51,7 @@ export function signInRoutes(app: App, context: Context, oidc: Oidc | null): voi
 
   app.post('/sign-out', { constraints: FOR_BROWSERS, schema: { hide: true } }, async (request, reply) => {
     const { session } = visitorOf(request)
-    if (session !== null) await context.link.directory({ kind: 'sign-out', person: session.person, id: session.id })
+    if (session !== null) await context.link.directory({ kind: 'session-end', person: session.person, id: session.id })
     setCookie(request, reply, 'session', '')
     const isProviders = oidc !== null && cookieOf(request, 'way') === BY_PROVIDER
     setCookie(request, reply, 'way', '')
