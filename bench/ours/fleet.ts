@@ -109,7 +109,7 @@ export class Fleet {
     this.#facts = facts
     this.#identities = new Identities(crypto, facts.seed)
     this.#apps = facts.apps.map(({ id }) => new Uint8Array(Buffer.from(id, 'hex')))
-    this.#cids = new CidCodec(new Uint8Array(Buffer.from(facts.cidKey, 'base64')), crypto)
+    this.#cids = new CidCodec(new Uint8Array(Buffer.from(facts.cidKey, 'base64')))
     this.#view = new SessionSlab('device', facts.devices).view()
     this.#sender = new Sender(this.#context)
     this.#receiver = new Receiver(this.#context)

@@ -66,7 +66,7 @@ t.test('sends that fail are counted, never thrown', async (t) => {
 })
 
 t.test('without errors one send of 16 is looked at', async (t) => {
-  const sockets = await openUdpSockets({ hosts: ['127.0.0.1'], port: 0, onDatagram: () => {} })
+  const sockets = await openUdpSockets({ hosts: ['127.0.0.1'], port: 0, bufferBytes: BUFFERS, onDatagram: () => {} })
   t.teardown(() => sockets.close())
   const here = addressFrom('127.0.0.1', sockets.port)
   for (let nth = 0; nth < 16; nth++) sockets.send(new Uint8Array(1), here)
