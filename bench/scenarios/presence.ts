@@ -9,7 +9,7 @@ import { puidWriter } from '../ours/store-writer.js'
 import { canPin, pinProcess } from '../peers/program.js'
 import { cpuMicros } from '../process-usage.js'
 import type { Outcome, Request, Scenario, Table } from '../scenario.js'
-import { listenByStream, listenByWebhook, type OnState } from './presence/listeners.js'
+import { BEHIND_PROXY, listenByStream, listenByWebhook, type OnState } from './presence/listeners.js'
 
 const DEFAULTS = { devices: 20_000, apps: 100, rate: 1_000, seconds: 10 }
 /** Nothing new for so long: what has not come is lost, ms. */
@@ -64,7 +64,7 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
   }
   const plan = { perSecond, changes }
   const tell = (line: string) => progress(`presence: ${line}`)
-  const options = ['--webhooks-to-private']
+  const options = ['--webhooks-to-private', ...BEHIND_PROXY]
   const ways = await onStage({ seed, devices, apps, options, isPinned: true, progress: tell }, async (stage) => {
     if (canPin()) pinProcess(stage.load.pid, 1)
     await settleAll(stage.load, 0, devices)

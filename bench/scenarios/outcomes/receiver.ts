@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { verifyWebhook } from '../../../src/appservice/index.js'
+import { verifyWebhook, WebhookError, type WebhookEvent } from '../../../src/appservice/index.js'
 import type { ToldRing } from './book.js'
 
 /** One of so many outcomes is answered with 500 the first time, one with nothing: they must come again, the same. */
@@ -12,8 +12,8 @@ export class Receiver {
   readonly #server = createServer((request, response) => this.#take(request, response))
   readonly #secrets = new Map<string, string>()
   readonly #onOutcome: (ring: ToldRing) => void
+  readonly #unsigned: Record<string, number> = {}
   #taken = 0
-  #unsigned = 0
   port = 0
 
   /** @param onOutcome told of each outcome, those that are then not acknowledged too. */
@@ -21,8 +21,8 @@ export class Receiver {
     this.#onOutcome = onOutcome
   }
 
-  /** Requests that were not signed as they should be. */
-  get unsigned(): number {
+  /** Requests that did not verify, by what was wrong with them. */
+  get unsigned(): Readonly<Record<string, number>> {
     return this.#unsigned
   }
 
@@ -52,20 +52,26 @@ export class Receiver {
       body += chunk
     })
     request.on('end', () => {
-      try {
-        const secret = this.#secrets.get(request.url ?? '') ?? ''
-        for (const event of verifyWebhook(body, request.headers, secret)) {
-          if (event.type === 'ring.ended') this.#onOutcome({ ...event.data })
-        }
-      } catch {
-        this.#unsigned++
+      const events = this.#verified(body, request)
+      if (events === null) {
         response.writeHead(401).end()
         return
       }
+      for (const event of events) if (event.type === 'ring.ended') this.#onOutcome({ ...event.data })
       const turn = this.#taken++ % (REFUSED_OF + CUT_OF)
       if (turn === REFUSED_OF - 1) response.writeHead(500).end()
       else if (turn === REFUSED_OF + CUT_OF - 1) request.socket.destroy()
       else response.writeHead(204).end()
     })
+  }
+
+  #verified(body: string, { headers, url = '' }: IncomingMessage): WebhookEvent[] | null {
+    try {
+      return verifyWebhook(body, headers, this.#secrets.get(url) ?? '')
+    } catch (error) {
+      if (!(error instanceof WebhookError)) throw error
+      this.#unsigned[error.code] = (this.#unsigned[error.code] ?? 0) + 1
+      return null
+    }
   }
 }

@@ -37,7 +37,8 @@ export interface Facts {
   /** from a kill to readiness, the longest */
   restartSeconds: number
   requestRepeats: number
-  unsigned: number
+  /** webhooks that did not verify, by what was wrong */
+  unsigned: Readonly<Record<string, number>>
   devices: number
   handshakes: number
 }

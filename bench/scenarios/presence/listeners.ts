@@ -13,6 +13,9 @@ export type OnState = (puid: string, state: string) => void
 /** A stream that does not open within this fails the run, ms. */
 const LISTEN_MS = 60_000
 
+/** Options of the server whose applications come from many addresses: one address may have 64 streams. */
+export const BEHIND_PROXY: readonly string[] = ['--trusted-proxies', '127.0.0.1']
+
 /** Ends what listens. */
 type Close = () => Promise<void>
 
@@ -20,11 +23,11 @@ type Close = () => Promise<void>
 export async function listenByStream({ facts, server }: Stage, onState: OnState): Promise<Close> {
   const end = new AbortController()
   const opened = facts.apps.map(
-    ({ apiKey }) =>
+    ({ apiKey }, index) =>
       new Promise<void>((resolve, reject) => {
         const timer = setTimeout(() => reject(new Error('a stream did not open')), LISTEN_MS)
         const read = async () => {
-          for await (const event of new AppService({ url: server.url, apiKey }).stream({ signal: end.signal })) {
+          for await (const event of throughProxy(server.url, apiKey, index).stream({ signal: end.signal })) {
             if (event.type === 'presence') onState(event.person.puid, event.person.state)
             if (event.type !== 'snapshot') continue
             clearTimeout(timer)
@@ -36,6 +39,14 @@ export async function listenByStream({ facts, server }: Stage, onState: OnState)
   )
   await Promise.all(opened)
   return async () => end.abort()
+}
+
+/** As a proxy asks, which speaks of another address for each application. */
+function throughProxy(url: string, apiKey: string, app: number): AppService {
+  const proxied = { 'x-forwarded-for': `10.0.${app >> 8}.${app & 255}`, 'x-forwarded-proto': 'https' }
+  const proxy: typeof fetch = (target, init) =>
+    fetch(target, { ...init, headers: { ...(init?.headers as Record<string, string>), ...proxied } })
+  return new AppService({ url, apiKey, fetch: proxy })
 }
 
 /** Gives every application a webhook to a server here. */
