@@ -37,7 +37,12 @@ export async function listenByStream({ facts, server }: Stage, onState: OnState)
         read().catch(reject)
       }),
   )
-  await Promise.all(opened)
+  try {
+    await Promise.all(opened)
+  } catch (error) {
+    end.abort() // else the others try for ever
+    throw error
+  }
   return async () => end.abort()
 }
 
