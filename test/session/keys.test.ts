@@ -5,6 +5,7 @@ import { deriveKey } from '../../src/crypto/hkdf.js'
 import {
   bootSeconds,
   changeDeviceBoot,
+  changeRoot,
   changeServerBoot,
   deriveBoth,
   deriveD2s,
@@ -14,6 +15,7 @@ import {
   startKeys,
   takeDeviceBoot,
 } from '../../src/session/keys.js'
+import type { KeyCause, SessionObserver } from '../../src/session/observer.js'
 import { Offset, SessionFlag } from '../../src/session/record.js'
 import { saveSession } from '../../src/session/saved.js'
 import type { SessionView } from '../../src/session/view.js'
@@ -205,4 +207,28 @@ t.test('copies of keys are wiped after use', async (t) => {
   t.ok(seen.length >= 6)
   for (const key of seen) t.ok(key.every((byte) => byte === 0))
   t.ok(saveSession(server.view).length > 0)
+})
+
+t.test('an observer is told of each change, when the record has the new keys', async (t) => {
+  const { server } = linked()
+  const told: [boolean, KeyCause, string][] = []
+  const observer: SessionObserver = {
+    onPacket: () => t.fail('no packet was sealed or opened'),
+    onKeys: (view, cause) => told.push([view === server.view, cause, keysOf(server.view).join()]),
+  }
+  const context = { ...server.context, observer }
+  const after: string[] = []
+  const D = bootValue(3000, server.random)
+  for (const change of [
+    () => changeDeviceBoot(server.view, context, D),
+    () => changeServerBoot(server.view, context, server.boot),
+    () => changeRoot(server.view, context, new Uint8Array(32).fill(5), D),
+  ]) {
+    change()
+    after.push(keysOf(server.view).join())
+  }
+  t.same(
+    told,
+    ['device-boot', 'server-boot', 'step'].map((cause, nth) => [true, cause, after[nth]]),
+  )
 })
