@@ -4,12 +4,13 @@ import { wholeNumber } from '../options.js'
 import { soloDevices } from '../ours/changes.js'
 import { accountOf } from '../ours/identity.js'
 import { visibleApps } from '../ours/list.js'
+import { BEHIND_PROXY } from '../ours/proxied.js'
 import { onStage, type Stage, settleAll } from '../ours/stage.js'
 import { puidWriter } from '../ours/store-writer.js'
 import { canPin, pinProcess } from '../peers/program.js'
 import { cpuMicros } from '../process-usage.js'
 import type { Outcome, Request, Scenario, Table } from '../scenario.js'
-import { BEHIND_PROXY, listenByStream, listenByWebhook, type OnState } from './presence/listeners.js'
+import { listenByStream, listenByWebhook, type OnState } from './presence/listeners.js'
 
 const DEFAULTS = { devices: 20_000, apps: 100, rate: 1_000, seconds: 10 }
 /** Nothing new for so long: what has not come is lost, ms. */

@@ -70,7 +70,7 @@ const SLICE = 512
  * may be more, and fewer are all that there were.
  */
 const FULL_TURN = 32
-/** Handshakes that were put aside and are taken up in a turn that was not full: some 3 ms, as long as a ping waits for them. */
+/** Handshakes that were put aside and are taken up in a turn that was not full: a ping may wait for so many. Not tuned yet. */
 const POSTPONED_AT_A_TIME = 8
 /** Where all turns are full, every so many of them one handshake: a flood of packets shuts nobody out for good. */
 const FULL_TURNS = 32

@@ -52,7 +52,7 @@ export interface UdpOptions {
 
 /** Tries to find one free port for both families. */
 const FREE_PORT_TRIES = 16
-/** One send of so many is looked at: with a callback node:dgram takes a round of its tick queue, a tenth of an echo's CPU. */
+/** One send of so many is looked at: a callback costs a round of Node's tick queue (docs/performance.md). */
 const LOOK_EVERY = 16
 /** After one that the kernel refused, so many sends are all looked at. */
 const LOOK_AFTER_ERROR = 1000

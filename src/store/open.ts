@@ -76,7 +76,7 @@ class ThreadStore implements Store {
   readonly #onNotice: (notice: StoreNotice) => void
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
-  /** calls that are posted together: a message to the thread costs more than all else in a ping */
+  /** calls that are posted together, as each message wakes the thread */
   #outgoing: CallMessage[] = []
   #isFlushing = false
   #laterTimer: NodeJS.Timeout | null = null

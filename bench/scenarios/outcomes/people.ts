@@ -3,6 +3,7 @@ import { connect, type Device, MemoryStorage, type Ring, type RingEnd } from '..
 import { DgramTransport, enrol, systemHost } from '../../../src/client/node/index.js'
 import type { Crypto } from '../../../src/crypto/crypto.js'
 import type { CallClient } from '../../../src/io/call-socket.js'
+import { proxiedHeaders } from '../../ours/proxied.js'
 
 /** Every so many persons have two devices. */
 const TWO_DEVICES_OF = 10
@@ -107,9 +108,8 @@ export class People {
   /** Enrols through a proxy, which speaks of another address for each device. */
   async #device(url: string, code: string, crypto: Crypto, index: number): Promise<Device> {
     const address = `10.1.${index >> 8}.${index & 255}`
-    const proxied = { 'x-forwarded-for': address, 'x-forwarded-proto': 'https' }
     const throughProxy: typeof fetch = async (target, init) => {
-      const headers = { ...(init?.headers as Record<string, string>), ...proxied }
+      const headers = { ...(init?.headers as Record<string, string>), ...proxiedHeaders(address) }
       for (;;) {
         const answer = await fetch(target, { ...init, headers, signal: null })
         if (answer.status !== 429) return answer

@@ -3,6 +3,7 @@ import type { SeededRandom } from '../../../src/base/seeded-random.js'
 import { ADMIN_SOCKET, connectCalls } from '../../../src/io/call-socket.js'
 import { nativeCrypto } from '../../../src/native/crypto-native.js'
 import { BenchError } from '../../bench-error.js'
+import { BEHIND_PROXY } from '../../ours/proxied.js'
 import { OursServer } from '../../ours/server.js'
 import { OutcomeBook, type Verdict } from './book.js'
 import { Caller } from './caller.js'
@@ -15,7 +16,7 @@ import { StreamReaders } from './streams.js'
  * Public options of `serve`, beside folder and ports. The harness plays the proxy in front of the server, so that
  * devices and applications come from addresses of their own, and the limits for each address hold as they are.
  */
-export const SERVE_OPTIONS: readonly string[] = ['--trusted-proxies', '127.0.0.1', '--webhooks-to-private']
+export const SERVE_OPTIONS: readonly string[] = [...BEHIND_PROXY, '--webhooks-to-private']
 
 /** What a run is to be. */
 export interface Plan {

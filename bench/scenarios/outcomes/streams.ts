@@ -1,4 +1,5 @@
 import { AppService } from '../../../src/appservice/index.js'
+import { proxiedFetch } from '../../ours/proxied.js'
 import type { ToldRing } from './book.js'
 
 /** One application in so many has a stream. */
@@ -26,10 +27,7 @@ export class StreamReaders {
 
   /** Through a proxy, which speaks of another address for each application. */
   async #read(url: string, apiKey: string, address: string): Promise<void> {
-    const proxied = { 'x-forwarded-for': address, 'x-forwarded-proto': 'https' }
-    const throughProxy: typeof fetch = (target, init) =>
-      fetch(target, { ...init, headers: { ...(init?.headers as Record<string, string>), ...proxied } })
-    const service = new AppService({ url, apiKey, fetch: throughProxy })
+    const service = new AppService({ url, apiKey, fetch: proxiedFetch(address) })
     for await (const event of service.stream({ signal: this.#end.signal })) {
       if (event.type === 'ring') this.#onRing({ ...event.ring })
     }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { AppService, verifyWebhook } from '../../../src/appservice/index.js'
 import { ADMIN_SOCKET, connectCalls } from '../../../src/io/call-socket.js'
 import { BenchError } from '../../bench-error.js'
+import { proxiedFetch } from '../../ours/proxied.js'
 import type { Stage } from '../../ours/stage.js'
 
 /** Told of a person's state. */
@@ -12,9 +13,6 @@ export type OnState = (puid: string, state: string) => void
 
 /** A stream that does not open within this fails the run, ms. */
 const LISTEN_MS = 60_000
-
-/** Options of the server whose applications come from many addresses: one address may have 64 streams. */
-export const BEHIND_PROXY: readonly string[] = ['--trusted-proxies', '127.0.0.1']
 
 /** Ends what listens. */
 type Close = () => Promise<void>
@@ -26,8 +24,11 @@ export async function listenByStream({ facts, server }: Stage, onState: OnState)
     ({ apiKey }, index) =>
       new Promise<void>((resolve, reject) => {
         const timer = setTimeout(() => reject(new Error('a stream did not open')), LISTEN_MS)
+        // From an address each: one may have 64 streams.
+        const fetch = proxiedFetch(`10.0.${index >> 8}.${index & 255}`)
+        const service = new AppService({ url: server.url, apiKey, fetch })
         const read = async () => {
-          for await (const event of throughProxy(server.url, apiKey, index).stream({ signal: end.signal })) {
+          for await (const event of service.stream({ signal: end.signal })) {
             if (event.type === 'presence') onState(event.person.puid, event.person.state)
             if (event.type !== 'snapshot') continue
             clearTimeout(timer)
@@ -44,14 +45,6 @@ export async function listenByStream({ facts, server }: Stage, onState: OnState)
     throw error
   }
   return async () => end.abort()
-}
-
-/** As a proxy asks, which speaks of another address for each application. */
-function throughProxy(url: string, apiKey: string, app: number): AppService {
-  const proxied = { 'x-forwarded-for': `10.0.${app >> 8}.${app & 255}`, 'x-forwarded-proto': 'https' }
-  const proxy: typeof fetch = (target, init) =>
-    fetch(target, { ...init, headers: { ...(init?.headers as Record<string, string>), ...proxied } })
-  return new AppService({ url, apiKey, fetch: proxy })
 }
 
 /** Gives every application a webhook to a server here. */
