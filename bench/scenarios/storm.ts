@@ -24,7 +24,7 @@ export const storm: Scenario = {
     known: { type: 'string', placeholder: 'N', help: `devices with a session, a ping a second; ${DEFAULTS.known}` },
     seconds: { type: 'string', placeholder: 'S', help: `gives up after; ${DEFAULTS.seconds}` },
   },
-  wordsInAll: [['--devices', '100000']],
+  wordsInAll: [['--devices', '100000', '--seconds', '600']],
   wordsInSmoke: [['--devices', '300', '--known', '20']],
   checkSmoke: ({ exitCode, result }) => (exitCode === 0 ? [] : [`storm: ${JSON.stringify(result)}`]),
   run,

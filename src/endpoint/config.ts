@@ -28,7 +28,7 @@ export interface EndpointOptions {
   readonly handshakesPerAddress?: { readonly perSecond: number; readonly burst: number }
   /** Handshakes a second, from all, above which cookies are asked for; default 200. wire-spec §4.4 */
   readonly handshakesPerSecondBeforeCookie?: number
-  /** Handshakes that wait for their first packet, at most; default 1024, at most 65,536. */
+  /** Handshakes that wait for their first packet, at most; default 4096, at most 65,536. */
   readonly pendingHandshakesMax?: number
   /** Key steps with keys that wait for the device's first packet under the new root, at most; default 4096, at most 65,536. */
   readonly stepsPromisedMax?: number
@@ -59,7 +59,7 @@ export function checkedConfig(options: EndpointOptions): EndpointConfig {
     graceBaseMs: GRACE_BASE_MS,
     handshakesPerAddress: { perSecond: 20, burst: 5 },
     handshakesPerSecondBeforeCookie: 200,
-    pendingHandshakesMax: 1024,
+    pendingHandshakesMax: 4096,
     stepsPromisedMax: 4096,
     probesMax: 4096,
     observer: null,

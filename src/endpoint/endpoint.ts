@@ -219,7 +219,7 @@ export class Endpoint {
   /** Does everything whose time has come. */
   handleTimeout(now: Now): void {
     const nowMs = now.monotonicMs
-    const { view, dueTimes, counters } = this.#core
+    const { view, dueTimes } = this.#core
     this.#contact.expire(view, nowMs, (slot) => this.#frames.dropOwn(slot))
     for (let slot = dueTimes.take(nowMs); slot >= 0; slot = dueTimes.take(nowMs)) {
       if (!view.at(slot).inUse) continue
@@ -228,7 +228,7 @@ export class Endpoint {
     }
     this.#probes.expire(nowMs)
     this.#paths.expire(nowMs)
-    counters.handshakesExpired += this.#pendings.expire(nowMs)
+    this.#pendings.expire(nowMs)
     this.#handshakes.expire(nowMs)
   }
 
@@ -279,7 +279,7 @@ export class Endpoint {
       packetsIn: { ...packetsIn },
       packetsOut: { ...packetsOut },
       handshakes: counters.handshakes,
-      handshakesExpired: counters.handshakesExpired,
+      handshakesExpired: this.#pendings.expired,
       refused: { ...refused },
       commitsFailed: counters.commitsFailed,
       failedOpens: counters.failedOpens,

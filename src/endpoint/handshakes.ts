@@ -121,7 +121,8 @@ export class Handshakes {
       this.#sendCookie(key, message, remote, nowMs)
       return
     }
-    if (!isAdmitted || this.#lookups.size >= LOOKUPS_MAX) {
+    // Without room no public-key work: the device repeats it after a pause. wire-spec §4.4
+    if (!isAdmitted || this.#lookups.size >= LOOKUPS_MAX || !this.#pendings.hasRoom(this.#lookups.size, nowMs)) {
       counters.drop('limit')
       return
     }
@@ -189,7 +190,7 @@ export class Handshakes {
       counters.drop('stamp') // a replay of the message 1 that waits, or its first packet is being committed
       return
     }
-    if (!this.#pendings.hasRoom(slot)) {
+    if (last === null && !this.#pendings.hasRoom(0, nowMs)) {
       this.#refuse(lookup, found.psk, RefusalCode.busy, BUSY_S)
       return
     }

@@ -63,7 +63,6 @@ export class Counters {
   readonly packetsOut: Record<SentKind, number> = { 'message-2': 0, cookie: 0, reset: 0, channel: 0 }
   readonly refused: Record<1 | 2 | 3 | 4, number> = { 1: 0, 2: 0, 3: 0, 4: 0 }
   handshakes = 0
-  handshakesExpired = 0
   commitsFailed = 0
   failedOpens = 0
   challengesSent = 0

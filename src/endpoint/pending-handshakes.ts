@@ -1,4 +1,4 @@
-import { PENDING_HANDSHAKE_MS } from '../packet/constants.js'
+import { ASK_RETRY_MS, ASK_ROUND_END_MS, PENDING_HANDSHAKE_MS } from '../packet/constants.js'
 import { SessionSlab } from '../session/slab.js'
 import type { SessionView } from '../session/view.js'
 import type { Arrival } from './arrival.js'
@@ -21,6 +21,12 @@ export interface PendingHandshake {
 }
 
 /**
+ * A handshake that was silent for a whole round of asking gives way where there is no room: the device did not get message 2,
+ * or went away. wire-spec §9.2
+ */
+const GIVES_WAY_MS = ASK_RETRY_MS.reduce((sum, pause) => sum + pause, ASK_ROUND_END_MS)
+
+/**
  * Handshakes that wait for their first packet, at most `max`, one for each slot. Their sessions are records of a slab
  * of their own, so that the same code opens and seals for them; nothing of them touches the slot's record.
  */
@@ -28,6 +34,7 @@ export class PendingHandshakes {
   readonly #bySlot = new Map<number, PendingHandshake>()
   readonly #view: SessionView
   readonly #free: number[] = []
+  #expired = 0
 
   /** @param max 1 to 65,536. */
   constructor(max: number) {
@@ -37,6 +44,11 @@ export class PendingHandshakes {
 
   get count(): number {
     return this.#bySlot.size
+  }
+
+  /** Given up so far: their first packet never came. */
+  get expired(): number {
+    return this.#expired
   }
 
   /** When the next one is given up, monotonic ms, or Infinity. */
@@ -50,9 +62,13 @@ export class PendingHandshakes {
     return this.#bySlot.get(slot) ?? null
   }
 
-  /** Whether one more slot can have one. */
-  hasRoom(slot: number): boolean {
-    return this.#free.length > 0 || this.#bySlot.has(slot)
+  /**
+   * Whether one more slot can have one, beside `others` that may be added meanwhile.
+   *
+   * @param nowMs monotonic.
+   */
+  hasRoom(others: number, nowMs: number): boolean {
+    return this.#free.length > others || this.#silent(nowMs) !== null
   }
 
   /** The session of a handshake; the view holds until the next call. */
@@ -61,12 +77,13 @@ export class PendingHandshakes {
   }
 
   /**
-   * Adds a handshake in place of the slot's last one. There is room.
+   * Adds a handshake in place of the slot's last one. There is room, or there was a last one.
    *
    * @returns it; its session is yet to be started.
    */
   add(device: DeviceHandle, slot: number, rotation: number, stampMs: number, nowMs: number): PendingHandshake {
     this.drop(slot)
+    if (this.#free.length === 0) this.#giveUp(this.#silent(nowMs) as PendingHandshake)
     const index = this.#free.pop() as number
     const expiresAtMs = nowMs + PENDING_HANDSHAKE_MS
     const pending = { device, slot, index, rotation, stampMs, expiresAtMs, first: null }
@@ -88,15 +105,26 @@ export class PendingHandshakes {
     if (this.#bySlot.get(slot)?.first === null) this.drop(slot)
   }
 
-  /** Gives up those whose time is over, but none that is being committed. Returns how many. */
-  expire(nowMs: number): number {
-    let expired = 0
+  /** Gives up those whose time is over, but none that is being committed. */
+  expire(nowMs: number): void {
     for (const pending of this.#bySlot.values()) {
       if (pending.first !== null) continue
-      if (pending.expiresAtMs > nowMs) break
-      this.drop(pending.slot)
-      expired++
+      if (pending.expiresAtMs > nowMs) return
+      this.#giveUp(pending)
     }
-    return expired
+  }
+
+  /** The oldest that is not being committed, if it was silent for long. */
+  #silent(nowMs: number): PendingHandshake | null {
+    for (const pending of this.#bySlot.values()) {
+      if (pending.first !== null) continue
+      return pending.expiresAtMs - PENDING_HANDSHAKE_MS + GIVES_WAY_MS <= nowMs ? pending : null
+    }
+    return null
+  }
+
+  #giveUp(pending: PendingHandshake): void {
+    this.drop(pending.slot)
+    this.#expired++
   }
 }

@@ -210,7 +210,7 @@ t.test('options out of range are refused', async (t) => {
     graceBaseMs: 10_000,
     handshakesPerAddress: { perSecond: 20, burst: 5 },
     handshakesPerSecondBeforeCookie: 200,
-    pendingHandshakesMax: 1024,
+    pendingHandshakesMax: 4096,
   })
   t.equal(Offset.cid, 188)
 })

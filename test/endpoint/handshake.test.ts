@@ -1,5 +1,6 @@
 import t from 'tap'
 import { equalBytes, hex } from '../../src/base/bytes.js'
+import type { Crypto } from '../../src/crypto/crypto.js'
 import { pingByte } from '../../src/frame/one-byte.js'
 import { HandshakeState } from '../../src/noise/handshake-state.js'
 import { parsePattern } from '../../src/noise/pattern.js'
@@ -321,18 +322,61 @@ t.test('a device that was removed while it was looked up gets no handshake', asy
   t.equal(pair.endpoint.metrics().handshakesPending, 0)
 })
 
-t.test('with no room for one more handshake the answer is busy', async (t) => {
-  const pair = new Pair(crypto, { options: { pendingHandshakesMax: 1 } })
-  const one = pair.enrol()
-  const two = pair.enrol()
+t.test('with no room for one more handshake a message 1 stays unanswered, before any public-key work', async (t) => {
+  let agreements = 0
+  const counting: Crypto = {
+    ...crypto,
+    sharedSecret(...keys) {
+      agreements++
+      return crypto.sharedSecret(...keys)
+    },
+  }
+  const pair = new Pair(counting, { options: { pendingHandshakesMax: 1 } })
+  const [one, two] = [pair.enrol(), pair.enrol()]
   begin(pair, one)
-  const [busy] = pair.deliver(two.message1(), B)
-  t.same(two.readMessage2(busy!.bytes), { kind: 'refusal', code: 4, value: 5 })
-  t.equal(pair.endpoint.metrics().refused[4], 1)
-  begin(pair, one)
+  const message1 = two.message1()
+  agreements = 0
+  t.same(pair.deliver(message1, B), [])
+  t.equal(agreements, 0)
+  t.equal(pair.dropped('limit'), 1)
   one.exchange([PING], A)
   const [message2] = pair.deliver(two.message1(), B)
   t.equal(two.readMessage2(message2!.bytes)?.kind, 'acceptance')
+})
+
+t.test('[R-4.1-5] without room a handshake that was silent for a round of asking gives way', async (t) => {
+  const pair = new Pair(crypto, { options: { pendingHandshakesMax: 2 } })
+  const [silent, committing, three, four] = [pair.enrol(), pair.enrol(), pair.enrol(), pair.enrol()]
+  begin(pair, committing)
+  pair.store.holds = true
+  committing.exchange([PING], A)
+  pair.store.holds = false
+  begin(pair, silent)
+  pair.advance(14_999)
+  t.same(pair.deliver(three.message1(), B), [])
+  pair.advance(1)
+  begin(pair, three)
+  t.match(pair.endpoint.metrics(), { handshakesPending: 2, handshakesExpired: 1 })
+  t.equal(pair.deliver(silent.ping(), A)[0]?.bytes.length, 13, 'its connection ID is dead')
+  t.same(pair.deliver(four.message1(), B), [], 'what is being committed stays, and the other is young')
+  pair.release()
+  t.equal(pair.endpoint.metrics().handshakes, 1)
+  three.exchange([PING], B)
+  t.equal(pair.endpoint.metrics().handshakes, 2)
+})
+
+t.test('look-ups that began with the last room and find none are told to wait', async (t) => {
+  const pair = new Pair(crypto, { options: { pendingHandshakesMax: 1 } })
+  const [silent, two, three] = [pair.enrol(), pair.enrol(), pair.enrol()]
+  begin(pair, silent)
+  pair.advance(15_000)
+  pair.store.holds = true
+  pair.deliver(two.message1(), A)
+  pair.deliver(three.message1(), B)
+  const [message2, busy] = pair.release()
+  t.equal(two.readMessage2(message2!.bytes)?.kind, 'acceptance')
+  t.same(three.readMessage2(busy!.bytes), { kind: 'refusal', code: 4, value: 5 })
+  t.equal(pair.endpoint.metrics().refused[4], 1)
 })
 
 t.test('a handshake waits 120 s for its first packet', async (t) => {
