@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { BenchError } from '../bench-error.js'
 import { ROOT } from '../models/load.js'
-import { type Child, nodeWords, startProgram } from '../peers/program.js'
+import { type Child, freePort, nodeWords, startProgram } from '../peers/program.js'
 import { cpuMicros } from '../process-usage.js'
 import type { Target } from './lanes.js'
 import { type MemoryFacts, memoryOf } from './process-memory.js'
@@ -59,16 +59,15 @@ export class OursServer {
   async start(): Promise<number> {
     if (!existsSync(CLI)) throw new BenchError(`${CLI} is not there: npm run build`, 1)
     const { folder, host = '127.0.0.1', options = [], core = null } = this.#plan
+    if (this.#udpPort === 0) this.#udpPort = await freePort('udp', host)
+    if (this.#httpPort === 0) this.#httpPort = await freePort('tcp', host)
     const ports = ['--udp-port', String(this.#udpPort), '--http-port', String(this.#httpPort)]
     const words = ['serve', '--data', folder, '--host', host, ...ports, ...options, '--log-level', 'error', '--json']
     const startMs = performance.now()
     const child = startProgram(nodeWords(CLI, ...words), { core, stdio: ['ignore', 'pipe'] })
     this.#child = child
     for await (const line of createInterface({ input: child.process.stdout! })) {
-      const ready = JSON.parse(line)
-      this.#httpPort = Number(new URL(ready.http[0]).port)
-      this.#udpPort = Number(/:(\d+)$/.exec(ready.udp[0])?.[1] ?? 0)
-      return (performance.now() - startMs) / 1000
+      if (line.includes('"udp"')) return (performance.now() - startMs) / 1000
     }
     throw new BenchError(`the server did not start: ${child.said()}`, 1)
   }

@@ -1,8 +1,9 @@
 /** Programs that the harness starts, and ends whatever happens. */
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer, connect as dial } from 'node:net'
+import { createServer, connect as dial, Server } from 'node:net'
 import { BenchError } from '../bench-error.js'
 
 /** A server that listens has so long to do so, ms. */
@@ -95,20 +96,32 @@ export function versionText(command: string, ...words: readonly string[]): strin
   return `${stdout}${stderr}`
 }
 
-/** A port of 127.0.0.1 that nobody has at this moment. */
-export async function freePort(transport: 'tcp' | 'udp'): Promise<number> {
-  if (transport === 'udp') {
-    const socket = createSocket('udp4')
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
-    const { port } = socket.address()
-    await new Promise<void>((resolve) => socket.close(() => resolve()))
-    return port
+/** Ports below those that systems hand out by themselves: no client can get one while its server is being started again. */
+const PORTS = { least: 10_000, most: 32_767 }
+
+/** A port of this address that nobody has, and that nobody is given who asks for any. @param host default 127.0.0.1. */
+export async function freePort(transport: 'tcp' | 'udp', host = '127.0.0.1'): Promise<number> {
+  for (;;) {
+    const port = randomInt(PORTS.least, PORTS.most + 1)
+    if (await canBind(transport, host, port)) return port
   }
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+async function canBind(transport: 'tcp' | 'udp', host: string, port: number): Promise<boolean> {
+  const isIpv6 = host.includes(':')
+  const socket = transport === 'udp' ? createSocket(isIpv6 ? 'udp6' : 'udp4') : createServer()
+  try {
+    if (socket instanceof Server) socket.listen(port, host)
+    else socket.bind(port, host)
+    await once(socket, 'listening')
+  } catch (error) {
+    if (Reflect.get(error as Error, 'code') === 'EADDRINUSE') return false
+    throw error
+  }
+  const closed = once(socket, 'close')
+  socket.close()
+  await closed
+  return true
 }
 
 /** Whether processes can be kept on a core here. */
