@@ -1,13 +1,14 @@
 /** CSV after RFC 4180, with a line of names; units stand in the names. */
 import { plotFile } from './report.js'
 import type { ScenarioRecord } from './run.js'
-import type { Plot, PlotAxis, Series } from './scenario.js'
+import type { FlameGraph, Plot, PlotAxis, Series } from './scenario.js'
 
-/** Every plot, series and table of a scenario. Tables are numbered, as their titles change with what was found. */
+/** Every plot, flame graph, series and table of a scenario. Tables are numbered, as their titles change with what was found. */
 export function csvFiles(scenario: ScenarioRecord): { name: string; text: string }[] {
-  const { plots, series, tables } = scenario
+  const { plots, flames, series, tables } = scenario
   return [
     ...plots.map((plot) => ({ name: plotFile(scenario, plot, 'csv'), text: csvText(seriesOfPlot(plot)) })),
+    ...flames.map((flame) => ({ name: plotFile(scenario, flame, 'csv'), text: csvText(seriesOfFlame(flame)) })),
     ...series.map((each) => ({ name: plotFile(scenario, each, 'csv'), text: csvText(each) })),
     ...tables.map((table, index) => ({
       name: plotFile(scenario, { name: `table-${index + 1}` }, 'csv'),
@@ -33,6 +34,14 @@ function seriesOfPlot({ x, y, lines }: Plot): Pick<Series, 'columns' | 'rows'> {
       point.y,
       ...(hasSpread ? [point.low ?? null, point.high ?? null] : []),
     ]),
+  }
+}
+
+/** The frames of a flame graph, one a row. */
+function seriesOfFlame({ frames }: FlameGraph): Pick<Series, 'columns' | 'rows'> {
+  return {
+    columns: ['depth', 'function', 'part', 'from', 'to'],
+    rows: frames.map(({ depth, name, part, from, to }) => [depth, name, part, from, to]),
   }
 }
 

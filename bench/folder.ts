@@ -1,8 +1,9 @@
-/** The folder of a run: `result.json`, `report.md`, an SVG of each plot, and a CSV of all that a plot or table shows. */
+/** The folder of a run: `result.json`, `report.md`, an SVG of each plot and flame graph, and a CSV of all that these or a table show. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BenchError } from './bench-error.js'
 import { csvFiles } from './csv.js'
+import { flameSvg } from './flame.js'
 import { plotSvg } from './plot.js'
 import { plotFile, reportText } from './report.js'
 import type { RunRecord } from './run.js'
@@ -15,6 +16,8 @@ export function writeRun(folder: string, record: RunRecord): void {
     writeFileSync(join(folder, 'report.md'), `${reportText(record, { withPlots: true })}\n`)
     for (const scenario of record.scenarios) {
       for (const plot of scenario.plots) writeFileSync(join(folder, plotFile(scenario, plot, 'svg')), plotSvg(plot))
+      for (const flame of scenario.flames)
+        writeFileSync(join(folder, plotFile(scenario, flame, 'svg')), flameSvg(flame))
       for (const { name, text } of csvFiles(scenario)) writeFileSync(join(folder, name), text)
     }
   } catch (error) {
@@ -22,11 +25,12 @@ export function writeRun(folder: string, record: RunRecord): void {
   }
 }
 
-/** One line for each scenario. The rows of its series are in their CSV files. */
+/** One line for each scenario. The rows of its series and the frames of its flame graphs are in their CSV files. */
 function resultText({ scenarios, ...head }: RunRecord): string {
   const lines = scenarios.map((scenario) => {
     const series = scenario.series.map(({ name, columns }) => ({ name, columns }))
-    return JSON.stringify({ ...scenario, series })
+    const flames = scenario.flames.map(({ name, title }) => ({ name, title }))
+    return JSON.stringify({ ...scenario, flames, series })
   })
   return `${JSON.stringify(head).slice(0, -1)},"scenarios":[\n${lines.join(',\n')}\n]}\n`
 }

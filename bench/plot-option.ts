@@ -12,13 +12,13 @@ const LEGEND_ROW_PX = 26
 const LEGEND_MARK_PX = 26
 /** Plots of dots: marks of one row stand so far apart, that none hides another. */
 const DODGE_PX = 8
-const INK = '#222222'
+export const INK = '#222222'
 const GRID_INK = '#e3e3e3'
 /** Without quotation marks: ECharts writes them into attributes as they are. */
-const FONT = 'Helvetica, Arial, DejaVu Sans, sans-serif'
+export const FONT = 'Helvetica, Arial, DejaVu Sans, sans-serif'
 /** Okabe and Ito 2008, without the yellow that white paper swallows; ours is the vermilion. */
-const OURS = '#d55e00'
-const PALETTE = ['#0072b2', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#8a8a8a']
+export const OURS = '#d55e00'
+export const PALETTE = ['#0072b2', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#8a8a8a']
 const GUIDE = '#9a9a9a'
 const SYMBOLS = ['circle', 'rect', 'triangle', 'diamond', 'emptyCircle', 'emptyRect', 'emptyTriangle', 'emptyDiamond']
 const DASHES = ['solid', 'dashed', 'dotted'] as const

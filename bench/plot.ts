@@ -3,18 +3,22 @@ import { BarChart, CustomChart, LineChart } from 'echarts/charts'
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components'
 import { init, use } from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
-import { plotOption } from './plot-option.js'
+import { type DrawnPlot, plotOption } from './plot-option.js'
 import type { Plot } from './scenario.js'
 
 use([BarChart, CustomChart, LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer])
 
 /** The same plot gives the same bytes. */
 export function plotSvg(plot: Plot): string {
-  const { option, width, height } = plotOption(plot)
+  return drawnSvg(plotOption(plot), plot.title)
+}
+
+/** An SVG of what ECharts draws. @param title for who cannot see it. */
+export function drawnSvg({ option, width, height }: DrawnPlot, title: string): string {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height })
   try {
     chart.setOption(option)
-    return withTitle(still(chart.renderToSVGString()), plot.title)
+    return withTitle(still(chart.renderToSVGString()), title)
   } finally {
     chart.dispose()
   }

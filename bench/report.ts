@@ -1,5 +1,5 @@
 import type { RunRecord, ScenarioRecord } from './run.js'
-import type { Plot, Table } from './scenario.js'
+import type { FlameGraph, Plot, Table } from './scenario.js'
 
 /** `report.md`: where it was measured, then each scenario's plots and tables. */
 export function reportText({ machine, seed, scenarios }: RunRecord, { withPlots = false } = {}): string {
@@ -26,13 +26,13 @@ export function tableText({ columns, rows }: Pick<Table, 'columns' | 'rows'>): s
 }
 
 function scenarioLines(scenario: ScenarioRecord, withPlots: boolean): string[] {
-  const { files, repetitions, tables, plots, faults } = scenario
+  const { files, repetitions, tables, plots, flames, faults } = scenario
   const count = repetitions.length > 1 ? ` (first of ${repetitions.length} repetitions; spread in result.json)` : ''
   return [
     '',
     `## ${files.replaceAll('-', ' ')}${count}`,
     ...faults.flatMap((fault) => ['', `WRONG: ${fault}`]),
-    ...(withPlots ? plots.flatMap((plot) => plotLines(scenario, plot)) : []),
+    ...(withPlots ? [...plots, ...flames].flatMap((figure) => figureLines(scenario, figure)) : []),
     ...tables.flatMap((table) => [
       '',
       `### ${table.title}`,
@@ -43,13 +43,13 @@ function scenarioLines(scenario: ScenarioRecord, withPlots: boolean): string[] {
   ]
 }
 
-function plotLines(scenario: ScenarioRecord, plot: Plot): string[] {
-  const { title, caption } = plot
+function figureLines(scenario: ScenarioRecord, figure: Plot | FlameGraph): string[] {
+  const { title, caption } = figure
   return [
     '',
-    `![${title.replaceAll(/[[\]]/g, '')}](${plotFile(scenario, plot, 'svg')})`,
+    `![${title.replaceAll(/[[\]]/g, '')}](${plotFile(scenario, figure, 'svg')})`,
     '',
-    `**${title}.** ${caption === undefined ? '' : `${caption} `}[CSV](${plotFile(scenario, plot, 'csv')})`,
+    `**${title}.** ${caption === undefined ? '' : `${caption} `}[CSV](${plotFile(scenario, figure, 'csv')})`,
   ]
 }
 

@@ -2,7 +2,7 @@
 import { BenchError } from './bench-error.js'
 import { type Machine, machineFacts } from './machine.js'
 import type { PlannedRun, RunInvocation } from './options.js'
-import type { Outcome, Plot, Series, Table } from './scenario.js'
+import type { FlameGraph, Outcome, Plot, Series, Table } from './scenario.js'
 import { medianOf, type Spread, spreadOf } from './statistics.js'
 
 /** What `result.json` holds. */
@@ -23,9 +23,10 @@ export interface ScenarioRecord {
   repetitions: { seed: string; result: object }[]
   /** of every number in the result, by its path: median, quartiles, range over the repetitions; empty for one alone */
   spread: Record<string, Spread>
-  /** of the first repetition, as are plots and series */
+  /** of the first repetition, as are plots, flame graphs and series */
   tables: readonly Table[]
   plots: readonly Plot[]
+  flames: readonly FlameGraph[]
   series: readonly Series[]
   /** what a smoke run found wrong, or why it ended */
   faults: readonly string[]
@@ -79,6 +80,7 @@ export async function runPlan(
       spread: runs.length > 1 ? spreadOf(results) : {},
       tables: first.tables,
       plots: first.plots ?? [],
+      flames: first.flames ?? [],
       series: first.series ?? [],
       faults,
     })
@@ -91,7 +93,7 @@ export async function runPlan(
 }
 
 /** What stands in the record of a scenario that threw. */
-const NOTHING = { parameters: {}, repetitions: [], spread: {}, tables: [], plots: [], series: [] }
+const NOTHING = { parameters: {}, repetitions: [], spread: {}, tables: [], plots: [], flames: [], series: [] }
 
 /** Throws as `repeat` does; but of several scenarios one that threw gives its message, and the next one runs. */
 async function repeatOrFault(planned: PlannedRun, plan: RunInvocation, progress: (line: string) => void) {

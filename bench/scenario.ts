@@ -84,12 +84,37 @@ export interface Series {
   rows: readonly (readonly (string | number | null)[])[]
 }
 
+/** One function of a flame graph, called from one chain of callers. */
+export interface FlameFrame {
+  name: string
+  /** one of the graph's parts: gives the colour */
+  part: string
+  /** 0 at the bottom */
+  depth: number
+  /** shares of the whole time, 0 to 1 */
+  from: number
+  to: number
+}
+
+/** Where time goes, written as an SVG and a CSV file: who calls whom upwards, time to the right, idle time left out. */
+export interface FlameGraph {
+  /** of the file, without ending: `a-z0-9-`; unique in its scenario */
+  name: string
+  /** a sentence: what one sees */
+  title: string
+  /** in the order of the legend */
+  parts: readonly string[]
+  frames: readonly FlameFrame[]
+  caption?: string
+}
+
 /** What one run found. */
 export interface Outcome {
   /** printed by `--json`; numbers in it are compared between repetitions */
   result: object
   tables: readonly Table[]
   plots?: readonly Plot[]
+  flames?: readonly FlameGraph[]
   series?: readonly Series[]
   /** all that the result depends on beside the seed */
   parameters: object

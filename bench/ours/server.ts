@@ -7,6 +7,7 @@ import { BenchError } from '../bench-error.js'
 import { ROOT } from '../models/load.js'
 import { type Child, freePort, nodeWords, startProgram } from '../peers/program.js'
 import { cpuMicros } from '../process-usage.js'
+import { CpuProfiler } from '../profile/cpu-profiler.js'
 import type { Target } from './lanes.js'
 import { type MemoryFacts, memoryOf } from './process-memory.js'
 
@@ -22,6 +23,8 @@ export interface ServerPlan {
   options?: readonly string[]
   /** the one core that it may use, by `taskset`; null any */
   core?: number | null
+  /** whether its main thread can be profiled; default no */
+  isProfiled?: boolean
 }
 
 /** A server of ours. */
@@ -58,18 +61,25 @@ export class OursServer {
   /** Starts it on the ports that it had. @returns seconds from the start of the process to its ready line. */
   async start(): Promise<number> {
     if (!existsSync(CLI)) throw new BenchError(`${CLI} is not there: npm run build`, 1)
-    const { folder, host = '127.0.0.1', options = [], core = null } = this.#plan
+    const { folder, host = '127.0.0.1', options = [], core = null, isProfiled = false } = this.#plan
     if (this.#udpPort === 0) this.#udpPort = await freePort('udp', host)
     if (this.#httpPort === 0) this.#httpPort = await freePort('tcp', host)
     const ports = ['--udp-port', String(this.#udpPort), '--http-port', String(this.#httpPort)]
     const words = ['serve', '--data', folder, '--host', host, ...ports, ...options, '--log-level', 'error', '--json']
     const startMs = performance.now()
-    const child = startProgram(nodeWords(CLI, ...words), { core, stdio: ['ignore', 'pipe'] })
+    const [node, ...rest] = nodeWords(CLI, ...words) as [string, ...string[]]
+    const inspected = isProfiled ? ['--inspect=127.0.0.1:0'] : []
+    const child = startProgram([node, ...inspected, ...rest], { core, stdio: ['ignore', 'pipe'] })
     this.#child = child
     for await (const line of createInterface({ input: child.process.stdout! })) {
       if (line.includes('"udp"')) return (performance.now() - startMs) / 1000
     }
     throw new BenchError(`the server did not start: ${child.said()}`, 1)
+  }
+
+  /** The profiler of its main thread, if it was started so. @throws BenchError. */
+  profiler(): Promise<CpuProfiler> {
+    return CpuProfiler.attach(this.#child?.said() ?? '')
   }
 
   /** SIGTERM: everything is written. @returns seconds until it is gone. */

@@ -21,6 +21,8 @@ export interface StagePlan extends Omit<StorePlan, 'folder'> {
   options?: readonly string[]
   /** Whether the server has one core to itself, and nobody else runs on it, where that can be had. Default false. */
   isPinned?: boolean
+  /** whether the server's main thread can be profiled; default no */
+  isProfiled?: boolean
   /** lanes over UDP; default as many as devices, 512 at most */
   lanes?: number
 }
@@ -40,6 +42,7 @@ export async function onStage<Result>(plan: StagePlan, act: (stage: Stage) => Pr
     host = '127.0.0.1',
     options = [],
     isPinned = false,
+    isProfiled = false,
     lanes = Math.min(LANES_MAX, plan.devices),
     ...store
   } = plan
@@ -48,7 +51,7 @@ export async function onStage<Result>(plan: StagePlan, act: (stage: Stage) => Pr
   return withFolder(async (folder) => {
     const facts = writeStore(crypto, { ...store, folder })
     plan.progress?.(`a store of ${facts.devices} devices is written in ${facts.seconds.toFixed(1)} s`)
-    return withServer({ folder, host, options, core }, async (server) => {
+    return withServer({ folder, host, options, core, isProfiled }, async (server) => {
       const load = await openLoad({ facts, target: server.target, seed: plan.seed, lanes, transport: 'udp' })
       return act({ crypto, facts, server, load }).finally(() => load.close())
     })

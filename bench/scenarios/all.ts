@@ -8,6 +8,7 @@ import { mixed } from './mixed.js'
 import { outcomes } from './outcomes.js'
 import { overload } from './overload.js'
 import { presence } from './presence.js'
+import { profile } from './profile.js'
 import { restart } from './restart.js'
 import { ring } from './ring.js'
 import { storm } from './storm.js'
@@ -25,6 +26,7 @@ export const SCENARIOS: readonly Scenario[] = [
   presence,
   mixed,
   overload,
+  profile,
   energy,
   keepalive,
   outcomes,
