@@ -1,5 +1,6 @@
 /** Whether this browser is a device, and how it becomes one; its list key, and those of other new devices. */
 import type { DeviceView } from '../client/browser/index.js'
+import { Alerts } from './alerts.js'
 import { made, part, Rows, say, show } from './dom.js'
 import type { Panel, Section } from './panel.js'
 
@@ -27,6 +28,9 @@ export class Enrolment implements Section {
     part(root, 'ask-activity').addEventListener('click', () => {
       void panel.attempt(() => device.askActivity()).then(() => this.update())
     })
+    part(root, 'ask-alerts').addEventListener('click', () => {
+      void panel.attempt(() => Alerts.ask()).then(() => this.update())
+    })
   }
 
   /** What cannot be undone is asked for twice, in the words of its button. */
@@ -41,6 +45,7 @@ export class Enrolment implements Section {
   update(): void {
     const { root, device } = this.#panel
     show(root, 'ask-activity', device.canAskActivity)
+    show(root, 'ask-alerts', Alerts.canAsk)
     show(root, 'unenrolled', !device.isEnrolled)
     show(root, 'device', device.isEnrolled)
     if (device.view === null) for (const name of ['device', 'contact', 'runs']) delete root.dataset[name]

@@ -146,8 +146,17 @@ t.test('the panel: a code for another device, names without a session, devices o
   const { app, main, visitor } = await signedIn()
   const panel = await visitor.get('/panel')
   t.match(panel.body, 'Phone')
-  t.match(panel.body, 'a sign of life within 10 min, so 144 wake-ups a day or more')
-  t.match(panel.body, /Chat<\/bdi><\/td><td class="number">3</)
+  t.match(panel.body, 'interval in use 10 min, so 144 wake-ups a day or more')
+  t.match(panel.body, /Chat<\/bdi><\/strong><p class="fine">asked 3×/)
+  main.answer = (request) => {
+    const usual = main.usual(request)
+    if (usual?.kind !== 'person') return usual
+    return { ...usual, devices: usual.devices.map((device) => ({ ...device, isInContact: false, awayAfterS: 0 })) }
+  }
+  const away = await visitor.get('/panel/devices')
+  t.match(away.body, 'Battery: not known while it is out of contact')
+  t.match(away.body, 'When idle: never away, ')
+  main.answer = (request) => main.usual(request)
   t.match((await visitor.post('/panel/device-code', {})).body, 'K7QX-3MPA-9TZC')
   const json = await visitor.post('/panel/device-code', {}, { accept: 'application/json' })
   t.match(json.json(), { code: 'K7QX-3MPA-9TZC' })

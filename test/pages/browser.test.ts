@@ -14,7 +14,7 @@ import { MemoryStorage } from '../../src/client/index.js'
 import { connect, enrol } from '../../src/client/node/index.js'
 import { launchChromium, noChromium } from '../support/chromium.js'
 import { runProcess } from '../support/run-process.js'
-import { faults, openHouse, picture } from './house.js'
+import { faults, firstView, openHouse, picture } from './house.js'
 
 /** An application's site: keeps what browsers bring back to it. */
 async function site(t: Test): Promise<{ callback: string; came: URL[] }> {
@@ -78,6 +78,7 @@ async function lookAt(t: Test, page: Page, url: string, paths: Record<string, st
       const wide = await page.evaluate('document.documentElement.scrollWidth')
       t.ok(Number(wide) <= width, `${name} is ${wide} wide on ${width}`)
       await picture(page, `${name}-${colorScheme}-${width}`)
+      if (name === 'authorize') await firstView(page, `${name}-first-${colorScheme}-${width}`)
     }
   }
 }
@@ -157,9 +158,9 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
       t.same(foreign, [], 'no request to anybody else')
 
       await page.goto(`${url}/panel`)
-      t.match(await page.innerText('main'), /Chat & <i>friends<\/i>\s+1/, 'who asked')
+      t.match(await page.innerText('main'), /Chat & <i>friends<\/i>\s+asked 1×/, 'who asked')
       t.match(await page.innerText('main'), 'In use')
-      t.match(await page.innerText('main'), /a sign of life within \d+ s, so \d{4} wake-ups a day or more/)
+      t.match(await page.innerText('main'), /interval in use 30 s, so 2880 wake-ups a day or more/)
       await context.close()
     },
   )
@@ -210,6 +211,11 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
       t.match(await page.innerText('[data-once=secret]'), /^whsec_/)
       await page.click('text=Send a test')
       t.match(await page.innerText('.log'), /webhook\.test\s+delivered · 200/)
+      await tail.reload()
+      await tail.click('text=Send a test')
+      await page.locator('.log > li').nth(1).waitFor() // live: this page was not asked for again
+      t.match(await page.innerText('[data-usage] tbody'), /\t0\t2\t0$/, 'the two snippets, with a test key')
+      t.match(await page.innerText('.facts'), /1000 units in 10 s.*Left now: 1000 live, \d+ test/s)
       await page.click('.log button')
       t.match(await page.innerText('main'), 'It is sent again.')
       await page.fill('#url', 'ftp://nowhere.example')

@@ -193,7 +193,7 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   t.equal(await ada.part('away-after-text').innerText(), '5 min', 'as the server takes it by itself')
   await ada.part('away-after').fill('4')
   t.equal(await ada.part('away-after').getAttribute('aria-valuetext'), '15 min')
-  await ada.page.getByText('away after 15 min').waitFor()
+  await ada.page.getByText('away after 15 min, never offline').waitFor()
 
   t.comment('hours')
   const form = ada.part('hours-form')
