@@ -19,10 +19,12 @@ export class Alerts {
       this.#look()
       if (document.visibilityState !== 'visible') return
       this.#holdLook()
-      for (const ring of [...this.#open.keys()]) this.close(ring)
+      this.#closeAll()
       onLook()
     }
     document.addEventListener('visibilitychange', changed)
+    // A notification would outlive the page that could answer.
+    addEventListener('pagehide', () => this.#closeAll())
     if (document.visibilityState === 'visible') this.#holdLook()
   }
 
@@ -67,6 +69,10 @@ export class Alerts {
   close(ring: string): void {
     this.#open.get(ring)?.close()
     this.#open.delete(ring)
+  }
+
+  #closeAll(): void {
+    for (const ring of [...this.#open.keys()]) this.close(ring)
   }
 
   /** Until this tab is hidden. */

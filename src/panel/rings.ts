@@ -17,7 +17,7 @@ export class Rings implements Section {
   readonly #missed: Rows<MissedRing>
   readonly #alerts = new Alerts(() => this.#tellShown())
   readonly #pageTitle = document.title
-  /** rings that came to this tab, until they end */
+  /** rings that this tab told of, until they end */
   readonly #met = new Set<string>()
   #rings: readonly RingView[] = []
   #ticking: ReturnType<typeof setInterval> | null = null
@@ -64,10 +64,12 @@ export class Rings implements Section {
       this.#met.delete(ring)
       this.#alerts.close(ring)
     }
+    const isSeen = document.visibilityState === 'visible'
+    if (!isSeen && !this.#panel.device.isRunning) return // the tab that runs the device does it, and this one when it takes over
     const fresh = rings.filter(({ ring }) => !this.#met.has(ring))
     for (const { ring } of fresh) this.#met.add(ring)
-    if (document.visibilityState === 'visible') this.#tellShown(fresh)
-    else if (this.#panel.device.isRunning) for (const ring of fresh) void this.#alert(ring)
+    if (isSeen) this.#tellShown(fresh)
+    else for (const ring of fresh) void this.#alert(ring)
   }
 
   /** The person sees these rings now. */

@@ -141,4 +141,13 @@ t.test('nobody looks', { skip: noChromium, timeout: HANGS_MS }, async (t) => {
   await page.until('!raised[1].isOpen')
   await page.evaluate(`${part('accept')}.click()`)
   t.match(await looked.outcome(), { state: 'accepted' })
+
+  t.comment('the person looks at another tab of ours: no notification')
+  await page.cover(`${url}/panel`)
+  await page.until(`navigator.locks.query().then(({ held }) => held.some(({ name }) => name === 'pilotlight looks'))`)
+  const other = await service.ring({ to: puid, title: 'Gus calls', deadlineSeconds: 120 })
+  while ((await ringOf(other)).shownAt === null) await nextLook()
+  await other.withdraw()
+  await page.until(says('ring-ended', '“Gus calls” was withdrawn'))
+  t.equal(await page.evaluate('raised.length'), 2)
 })

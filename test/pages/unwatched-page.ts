@@ -45,9 +45,9 @@ export class UnwatchedPage {
     return new UnwatchedPage(session, targetId, sessionId)
   }
 
-  /** Another tab covers it. */
-  async cover(): Promise<void> {
-    const { targetId } = await this.#browser.send('Target.createTarget', { url: 'about:blank' })
+  /** Another tab covers it. @param url what it shows. */
+  async cover(url = 'about:blank'): Promise<void> {
+    const { targetId } = await this.#browser.send('Target.createTarget', { url })
     await this.#browser.send('Target.activateTarget', { targetId })
     await this.until('document.visibilityState === "hidden"')
   }
@@ -78,9 +78,9 @@ export class UnwatchedPage {
     return result?.result.value
   }
 
-  /** Looks until an expression is true; between pages too. */
+  /** Looks until an expression, or what it promises, is true; between pages too. */
   async until(expression: string): Promise<void> {
-    while (!(await this.evaluate(`Boolean(${expression})`).catch(() => false))) await nextLook()
+    while (!(await this.evaluate(`Promise.resolve(${expression}).then(Boolean)`).catch(() => false))) await nextLook()
   }
 }
 

@@ -1,4 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { BucketTable } from '../../base/token-bucket.js'
+import type { PersonKey } from '../../hub/message.js'
+import { SERVER_KEY } from '../../hub/ring-links.js'
 import { appText } from '../../sidecar/consent/authorization.js'
 import type { App, Context } from '../../sidecar/context.js'
 import { Problem } from '../../sidecar/problem.js'
@@ -8,11 +11,18 @@ import { fieldOf } from '../form.js'
 import { ownView } from '../own-devices.js'
 import { sendPage } from '../send.js'
 import { demandSession, sessionOfPage } from '../signed-in.js'
-import { browserName } from '../visitor.js'
-import { wordKeys } from '../words/words.js'
+import { browserName, visitorOf } from '../visitor.js'
+import { translator, wordKeys } from '../words/words.js'
 
 /** Texts that the panel's script shows. */
 const SCRIPT_WORDS = wordKeys('script.')
+
+/** How long a test ring rings. */
+const TEST_RING_MS = 30_000
+/** Test rings of one person: so many at once, and in each window on average. */
+const TEST_RINGS_PER_WINDOW = 5
+const WINDOW_MS = 60_000
+const PERSONS_MAX = 50_000
 
 /**
  * `/panel`: a person's presence. Devices and who asked come from the server; the list of applications does not: a script
@@ -35,6 +45,15 @@ export function panelRoutes(app: App, context: Context): void {
     return reply.type('application/json').serializer(JSON.stringify).send({ code: made.code, untilMs: made.untilMs })
   })
 
+  const testRings = new BucketTable<PersonKey>(TEST_RINGS_PER_WINDOW, WINDOW_MS, PERSONS_MAX)
+  app.post('/panel/ring', writing, async (request, reply) => {
+    const { person } = sessionOfPage(request)
+    const { ok, retryAfterS } = testRings.take(person, context.nowMs())
+    if (!ok) throw new Problem('rate-limited', '', { 'retry-after': String(retryAfterS) })
+    await ringAll(context, request, person)
+    return reply.type('application/json').serializer(JSON.stringify).send({})
+  })
+
   app.post('/panel/devices/remove', writing, async (request, reply) => {
     const { account } = sessionOfPage(request)
     const ask = { kind: 'device-remove', account, deviceId: fieldOf(request, 'device') } as const
@@ -50,6 +69,23 @@ export function panelRoutes(app: App, context: Context): void {
     const { name, domain, domainVerifiedMs } = found.app
     const shown = { id: appText(found.app), name, domain: domainVerifiedMs > 0 ? domain : null }
     return reply.type('application/json').serializer(JSON.stringify).send(shown)
+  })
+}
+
+/** The server itself rings all devices of a person that are in contact, as they asked for it. wire-spec 12.2-6 */
+async function ringAll({ link }: Context, request: FastifyRequest, person: PersonKey): Promise<void> {
+  const t = translator(visitorOf(request).language)
+  await link.ring(SERVER_KEY, {
+    to: [`${person}`],
+    title: t('panel.testRing'),
+    body: t('panel.testRingText', { browser: browserName(request.headers['user-agent']) }),
+    url: '',
+    payload: '',
+    deadlineInMs: TEST_RING_MS,
+    strategy: 'all',
+    stepMs: 0,
+    collapseKey: 'test',
+    idempotencyKey: '',
   })
 }
 

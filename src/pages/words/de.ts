@@ -106,7 +106,7 @@ export const DE: Catalogue = {
   'device.idleNotAway': 'Unbenutzt: nie abwesend',
   'device.idleOffline': 'offline nach {time}',
   'device.idleNotOffline': 'nie offline',
-  'device.battery': 'Akku: Intervall zurzeit {every}, also {n}-mal am Tag wach oder öfter',
+  'device.battery': 'Akku: Intervall zurzeit {every}, etwa {n}-mal am Tag wach, um erreichbar zu sein',
   'device.batteryUnknown': 'Akku: nicht bekannt, solange kein Kontakt besteht',
   'device.batteryText':
     'Das Intervall ist die längste Stille, die ein Gerät mit seinem letzten Ping versprach: was es in seinem Netz gelernt hat, oder was eingestellt ist. Was es sonst noch weckt, weiß nur das Gerät.',
@@ -127,6 +127,9 @@ export const DE: Catalogue = {
   'panel.again': 'Neu beginnen',
   'panel.leave': 'Schlüssel dieses Browsers vergessen',
   'panel.askActivity': 'Merken, wenn ich nicht am Rechner bin',
+  'panel.ringMe': 'Lass es bei mir klingeln',
+  'panel.testRing': 'Ein Klingeln zur Probe',
+  'panel.testRingText': 'Du wolltest es in {browser}. Annehmen oder ablehnen: es hat keine Folgen.',
   'panel.askAlerts': 'Melde mir Klingeln, wenn ich woanders hinsehe',
   'panel.listWanted':
     'Dieser Browser hat deine Liste noch nicht. Vergleiche auf einem Gerät, das sie hat, diesen Code und bestätige:',
@@ -230,7 +233,7 @@ export const DE: Catalogue = {
   'script.hours': '{n} h',
   'script.interval-learnt': 'Lebenszeichen alle {every}, auf diesem Netz gelernt',
   'script.interval-fixed': 'Lebenszeichen alle {every}',
-  'script.wakeups': 'höchstens {n} Aufwachen am Tag',
+  'script.wakeups': 'etwa {n}-mal am Tag wach, um erreichbar zu sein',
   'script.traffic': '{datagrams} Pakete, {bytes} Bytes seit dem Start',
   'script.ringing': 'Es klingelt: {title}',
   'script.left': 'noch {n} s',
@@ -330,8 +333,7 @@ export const DE: Catalogue = {
   'dev.usageText':
     'Verbrauchte Einheiten je Stunde, seit dieser Server läuft, höchstens einen Tag zurück. In seinem Speicher gezählt.',
   'dev.noUsage': 'Noch keine Anfrage mit einem Schlüssel dieser Anwendung.',
-  'dev.hour': 'Stunde ab',
-  'dev.refused': 'Abgelehnt',
+  'dev.used': 'Live-Schlüssel {live}, Testschlüssel {test}; abgelehnte Anfragen {refused}',
   'dev.limits': 'Grenzen',
   'dev.units': 'Anfragen',
   'dev.unitsText':

@@ -102,7 +102,7 @@ export const EN = {
   'device.idleNotAway': 'When idle: never away',
   'device.idleOffline': 'offline after {time}',
   'device.idleNotOffline': 'never offline',
-  'device.battery': 'Battery: interval in use {every}, so {n} wake-ups a day or more',
+  'device.battery': 'Battery: interval in use {every}, about {n} wake-ups a day to stay reachable',
   'device.batteryUnknown': 'Battery: not known while it is out of contact',
   'device.batteryText':
     'The interval is the longest silence that a device promised with its last ping: what it learnt on its network, or was set to. What else wakes it only the device knows.',
@@ -123,6 +123,9 @@ export const EN = {
   'panel.again': 'Start again',
   'panel.leave': 'Forget the keys of this browser',
   'panel.askActivity': 'Notice when I am away from the computer',
+  'panel.ringMe': 'Ring me',
+  'panel.testRing': 'A test ring',
+  'panel.testRingText': 'You asked for it in {browser}. Accept or dismiss: nothing else comes of it.',
   'panel.askAlerts': 'Notify me of rings while I look elsewhere',
   'panel.listWanted':
     'This browser does not have your list yet. On a device that has it, compare this code and confirm:',
@@ -225,7 +228,7 @@ export const EN = {
   'script.hours': '{n} h',
   'script.interval-learnt': 'Keepalive every {every}, learnt on this network',
   'script.interval-fixed': 'Keepalive every {every}',
-  'script.wakeups': 'at most {n} wake-ups a day',
+  'script.wakeups': 'about {n} wake-ups a day to stay reachable',
   'script.traffic': '{datagrams} packets, {bytes} bytes since it started',
   'script.ringing': 'Ringing: {title}',
   'script.left': '{n} s left',
@@ -320,10 +323,10 @@ export const EN = {
   'dev.check': 'Check now',
   'dev.settings': 'Settings',
   'dev.usage': 'Usage and limits',
-  'dev.usageText': 'Units used in each hour since this server started, at most a day back. Counted in its memory.',
+  'dev.usageText':
+    'Units used in each hour, by its beginning, since this server started, at most a day back. Counted in its memory.',
   'dev.noUsage': 'No request with a key of this application yet.',
-  'dev.hour': 'Hour from',
-  'dev.refused': 'Refused',
+  'dev.used': 'live keys {live}, test keys {test}; requests refused {refused}',
   'dev.limits': 'Limits',
   'dev.units': 'Requests',
   'dev.unitsText':
