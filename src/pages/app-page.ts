@@ -77,7 +77,8 @@ export async function deliveriesOf({ link }: Context, { app }: AppRow) {
 
 /** What is left of the quotas of an application's live and test keys, and what they used in each hour, the newest first. */
 function usageOf({ quota, nowMs }: Context, app: AppKey) {
-  const [now, live, test] = [nowMs(), quota.usage.of(app, nowMs()), quota.usage.of(-app, nowMs())]
+  const now = nowMs()
+  const [live, test] = [quota.usage.of(app, now), quota.usage.of(-app, now)]
   const starts = [...new Set([...live, ...test].map(({ sinceMs }) => sinceMs))].sort((a, b) => b - a)
   const hours = starts.map((start) => {
     const [ofLive, ofTest] = [live, test].map((hours) => hours.find(({ sinceMs }) => sinceMs === start))

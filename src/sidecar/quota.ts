@@ -17,6 +17,7 @@ export const PUIDS_PER_UNIT = 10
  * is left is told in header fields (draft-ietf-httpapi-ratelimit-headers-10).
  */
 export class Quota {
+  /** what was charged, for developers */
   readonly usage: Usage = new Usage()
   readonly #buckets: BucketTable<AppKey>
   readonly #requests: number

@@ -34,9 +34,10 @@ async function allowed(url: string, code: string): Promise<{ service: AppService
   return { service: new AppService({ url, apiKey: app['apiKey'] ?? '' }), puid }
 }
 
-async function channelPackets(url: string): Promise<number> {
-  const metrics = await (await fetch(`${url}/metrics`)).text()
-  return Number(/^pilotlight_packets_in_total\{kind="channel"\} (\d+)$/m.exec(metrics)?.[1])
+/** A number of the server's metrics. @param name with its labels. */
+async function metric(url: string, name: string): Promise<number> {
+  const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n')
+  return Number(lines.find((line) => line.startsWith(`pilotlight_${name} `))?.split(' ')[1])
 }
 
 const part = (name: string) => `document.querySelector('[data-part="${name}"]')`
@@ -99,8 +100,19 @@ t.test('nobody looks', { skip: noChromium, timeout: HANGS_MS }, async (t) => {
   })()`)
   await page.until('often.view?.isOnline')
   t.equal(await page.evaluate('document.visibilityState'), 'hidden')
-  const before = await channelPackets(url)
-  while ((await channelPackets(url)) < before + 5) await nextLook()
+  const packets = () => metric(url, 'packets_in_total{kind="channel"}')
+  const before = await packets()
+  while ((await packets()) < before + 5) await nextLook()
+
+  t.comment('frozen it is silent, and reads so when its silence is over; then it goes on, without a handshake')
+  const inContact = () => metric(url, 'hub_devices_in_contact')
+  const handshakes = await metric(url, 'handshakes_total')
+  while ((await inContact()) < 2) await nextLook()
+  await page.freeze(true)
+  while ((await inContact()) === 2) await nextLook()
+  await page.freeze(false)
+  while ((await inContact()) < 2) await nextLook()
+  t.equal(await metric(url, 'handshakes_total'), handshakes)
   await page.evaluate('often.close()')
 
   t.comment('no notification is allowed: the ring waits for who comes to look, and is in the list of the missed')

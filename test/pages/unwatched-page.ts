@@ -65,17 +65,26 @@ export class UnwatchedPage {
 
   /** Runs an expression in the page. @returns its value, of JSON. */
   async evaluate(expression: string): Promise<unknown> {
+    const params = { expression, awaitPromise: true, returnByValue: true, userGesture: true }
+    const { result, exceptionDetails } = await this.#send('Runtime.evaluate', params)
+    if (exceptionDetails !== undefined) throw new Error(exceptionDetails.exception?.description ?? 'it threw')
+    return result?.value
+  }
+
+  /** The browser freezes it: nothing of it runs. Or it goes on. */
+  async freeze(isFrozen: boolean): Promise<void> {
+    await this.#send('Page.setWebLifecycleState', { state: isFrozen ? 'frozen' : 'active' })
+  }
+
+  async #send(method: string, params: object): Promise<Result> {
     const id = ++this.#asked
     const answered = new Promise<Answer>((resolve) => this.#answers.set(id, resolve))
-    const params = { expression, awaitPromise: true, returnByValue: true, userGesture: true }
-    const message = JSON.stringify({ id, method: 'Runtime.evaluate', params })
+    const message = JSON.stringify({ id, method, params })
     await this.#browser.send('Target.sendMessageToTarget', { sessionId: this.#session, message })
     const { result, error } = await answered
     this.#answers.delete(id)
-    if (result?.exceptionDetails !== undefined || error !== undefined) {
-      throw new Error(result?.exceptionDetails?.exception?.description ?? error?.message ?? 'no answer')
-    }
-    return result?.result.value
+    if (error !== undefined) throw new Error(error.message)
+    return result ?? {}
   }
 
   /** Looks until an expression, or what it promises, is true; between pages too. */
@@ -84,8 +93,14 @@ export class UnwatchedPage {
   }
 }
 
+/** What the DevTools protocol answers. */
 interface Answer {
   id: number
-  result?: { result: { value?: unknown }; exceptionDetails?: { exception?: { description?: string } } }
+  result?: Result
   error?: { message: string }
+}
+
+interface Result {
+  result?: { value?: unknown }
+  exceptionDetails?: { exception?: { description?: string } }
 }

@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BucketTable } from '../../base/token-bucket.js'
 import type { PersonKey } from '../../hub/message.js'
-import { SERVER_KEY } from '../../hub/ring-links.js'
 import { appText } from '../../sidecar/consent/authorization.js'
 import type { App, Context } from '../../sidecar/context.js'
 import { Problem } from '../../sidecar/problem.js'
@@ -10,6 +9,7 @@ import { FOR_BROWSERS, wantsPage } from '../door.js'
 import { fieldOf } from '../form.js'
 import { ownView } from '../own-devices.js'
 import { sendPage } from '../send.js'
+import { ringByServer } from '../server-ring.js'
 import { demandSession, sessionOfPage } from '../signed-in.js'
 import { browserName, visitorOf } from '../visitor.js'
 import { translator, wordKeys } from '../words/words.js'
@@ -50,7 +50,10 @@ export function panelRoutes(app: App, context: Context): void {
     const { person } = sessionOfPage(request)
     const { ok, retryAfterS } = testRings.take(person, context.nowMs())
     if (!ok) throw new Problem('rate-limited', '', { 'retry-after': String(retryAfterS) })
-    await ringAll(context, request, person)
+    const t = translator(visitorOf(request).language)
+    const body = t('panel.testRingText', { browser: browserName(request.headers['user-agent']) })
+    const ring = { title: t('panel.testRing'), body, deadlineInMs: TEST_RING_MS, collapseKey: 'test' }
+    await ringByServer(context, person, ring)
     return reply.type('application/json').serializer(JSON.stringify).send({})
   })
 
@@ -69,23 +72,6 @@ export function panelRoutes(app: App, context: Context): void {
     const { name, domain, domainVerifiedMs } = found.app
     const shown = { id: appText(found.app), name, domain: domainVerifiedMs > 0 ? domain : null }
     return reply.type('application/json').serializer(JSON.stringify).send(shown)
-  })
-}
-
-/** The server itself rings all devices of a person that are in contact, as they asked for it. wire-spec 12.2-6 */
-async function ringAll({ link }: Context, request: FastifyRequest, person: PersonKey): Promise<void> {
-  const t = translator(visitorOf(request).language)
-  await link.ring(SERVER_KEY, {
-    to: [`${person}`],
-    title: t('panel.testRing'),
-    body: t('panel.testRingText', { browser: browserName(request.headers['user-agent']) }),
-    url: '',
-    payload: '',
-    deadlineInMs: TEST_RING_MS,
-    strategy: 'all',
-    stepMs: 0,
-    collapseKey: 'test',
-    idempotencyKey: '',
   })
 }
 

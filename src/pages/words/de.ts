@@ -39,7 +39,8 @@ export const DE: Catalogue = {
   'signIn.asked': 'Eine Anwendung bittet um etwas. Melde dich an, um zu sehen, worum, und zu antworten.',
   'signIn.code': 'Einmalcode',
   'signIn.codeHelp': '12 Buchstaben und Ziffern. Großschreibung und Bindestriche sind egal.',
-  'signIn.wrong': 'Dieser Code gilt nicht: vertippt, schon benutzt oder zu alt. Bitte um einen neuen.',
+  'signIn.wrong':
+    'Dieser Code meldet nicht an: vertippt, schon benutzt, zu alt oder nur für ein Gerät. Bitte um einen neuen.',
   'signIn.go': 'Anmelden',
   'signIn.how': 'Woher bekomme ich einen Code?',
   'signIn.howText': 'Von dem, der diesen Server betreibt. Dieser Befehl macht einen; er gilt 15 Minuten, einmal:',

@@ -36,7 +36,8 @@ export const EN = {
   'signIn.asked': 'An application asks for something. Sign in to see what, and to answer.',
   'signIn.code': 'One-time code',
   'signIn.codeHelp': '12 letters and digits. Capitals and hyphens do not matter.',
-  'signIn.wrong': 'This code is not valid: it is mistyped, used, or too old. Ask for a new one.',
+  'signIn.wrong':
+    'This code does not sign in: it is mistyped, used, too old, or for a device alone. Ask for a new one.',
   'signIn.go': 'Sign in',
   'signIn.how': 'Where do I get a code?',
   'signIn.howText': 'From whoever runs this server. They make one with this command; it is valid for 15 minutes, once:',
