@@ -79,9 +79,11 @@ async function lookAt(t: Test, page: Page, url: string, paths: Record<string, st
       await page.setViewportSize({ width, height: width === 320 ? 640 : 800 })
       await page.emulateMedia({ colorScheme })
       if (width === 320 && colorScheme === 'light') await page.goto(`${url}${path}`)
-      if (path === '/reference') await page.locator('.swagger-ui .opblock').first().waitFor()
+      if (path.startsWith('/reference#')) await page.locator('.swagger-ui .opblock').first().waitFor()
       const isSeen = width === 320 || colorScheme === 'dark'
-      const found = (isSeen ? await faults(page) : []).filter((fault) => !SWAGGERS.test(fault) || name !== 'reference')
+      const found = (isSeen ? await faults(page) : []).filter(
+        (fault) => !SWAGGERS.test(fault) || name !== 'reference-open',
+      )
       t.same(found, [], `${name}, ${width}, ${colorScheme}`)
       const wide = await page.evaluate('document.documentElement.scrollWidth')
       t.ok(Number(wide) <= width, `${name} is ${wide} wide on ${width}`)
@@ -250,6 +252,8 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
       t.match(await consentBySnippet(page), { puid: /^p_/ })
       t.same(broken, [], 'no error of a script, nothing refused by the policy')
       await page.goto(`${url}/reference`)
+      t.match(await page.innerText('[data-overview]'), /GET \/v1\/presence\/\{puid\}\s+Presence of one person/)
+      await page.click('[data-open]')
       await page.waitForSelector('.swagger-ui .opblock')
       t.same(broken, [])
       await context.close()
@@ -317,7 +321,9 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
     'developers-app': appPath,
     home: '/',
     guide: '/guides/first-presence',
+    errors: '/errors',
     reference: '/reference',
+    'reference-open': '/reference#/presence',
     authorize: `/authorize?${askedBy(id, callback, 'x'.repeat(43))}`,
     panel: '/panel',
     account: '/account',
