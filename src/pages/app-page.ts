@@ -1,9 +1,12 @@
 /** The page of one application, for its developer. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { HUB_LIMITS_DEFAULT } from '../hub/config.js'
+import type { AppKey } from '../hub/message.js'
 import { appText, issuerOf } from '../sidecar/consent/authorization.js'
 import { ownApp } from '../sidecar/consent/own-app.js'
 import type { Context } from '../sidecar/context.js'
 import { Problem, problemOf } from '../sidecar/problem.js'
+import { PUIDS_PER_UNIT } from '../sidecar/quota.js'
 import type { AppRow } from '../store/store.js'
 import { DAMPING_MAX_MS, NO_WEBHOOK, WANTED_EVENTS } from '../webhook/config.js'
 import { sendPage } from './send.js'
@@ -36,10 +39,10 @@ export async function sendAppPage(
   more: { status?: number; app?: AppRow } = {},
 ): Promise<FastifyReply> {
   const app = more.app ?? (await appOfPage(context, request))
-  const { link, settings, quota } = context
-  const [webhook, log, persons] = await Promise.all([
+  const { link, settings } = context
+  const [webhook, deliveries, persons] = await Promise.all([
     link.webhook(app.app, { kind: 'read' }, 'webhook').catch(noWebhook),
-    link.webhook(app.app, { kind: 'deliveries' }, 'deliveries').catch(() => ({ deliveries: [] })),
+    deliveriesOf(context, app),
     link.testPersons(-app.app, null),
   ])
   const view = {
@@ -48,19 +51,41 @@ export async function sendAppPage(
     settings: webhook?.webhook ?? NO_WEBHOOK,
     wanted: WANTED_EVENTS,
     dampingMaxS: DAMPING_MAX_MS / 1000,
-    deliveries: log.deliveries,
+    deliveries,
     persons: persons ?? [],
     origin: issuerOf(context, request),
     needsDomain: settings.verifiedDomains && app.domainVerifiedMs === 0,
+    usage: usageOf(context, app.app),
     limits: {
       units: settings.rateRequests,
       windowS: settings.rateWindowMs / 1000,
-      left: quota.left(app.app),
+      puidsPerUnit: PUIDS_PER_UNIT,
       streams: settings.streamsPerApp,
+      rings: HUB_LIMITS_DEFAULT.openPerApp,
+      ringsPerPuid: HUB_LIMITS_DEFAULT.perPersonPerMinute,
     },
     news,
   }
   return sendPage(request, reply, 'developers-app', view, { status: more.status ?? 200 })
+}
+
+/** What the webhook of an application was told lately, the newest first; nothing if it has none. */
+export async function deliveriesOf({ link }: Context, { app }: AppRow) {
+  const log = await link.webhook(app, { kind: 'deliveries' }, 'deliveries').catch(() => null)
+  return log?.deliveries ?? []
+}
+
+/** What is left of the quotas of an application's live and test keys, and what they used in each hour, the newest first. */
+function usageOf({ quota, nowMs }: Context, app: AppKey) {
+  const now = nowMs()
+  const [live, test] = [quota.usage.of(app, now), quota.usage.of(-app, now)]
+  const starts = [...new Set([...live, ...test].map(({ sinceMs }) => sinceMs))].sort((a, b) => b - a)
+  const hours = starts.map((start) => {
+    const [ofLive, ofTest] = [live, test].map((hours) => hours.find(({ sinceMs }) => sinceMs === start))
+    const refused = (ofLive?.refused ?? 0) + (ofTest?.refused ?? 0)
+    return { fromMs: Date.now() - now + start, live: ofLive?.units ?? 0, test: ofTest?.units ?? 0, refused }
+  })
+  return { left: { live: quota.left(app), test: quota.left(-app) }, hours }
 }
 
 /** Does something to an application and shows it; what goes wrong stands on the page. */

@@ -1,7 +1,7 @@
 /** Where a visitor goes next: never away from this server. */
 
 /** Pages that one may be led to after another. */
-const PAGES = ['/', '/authorize', '/panel', '/developers', '/account', '/reference', '/guides']
+const PAGES = ['/', '/authorize', '/panel', '/developers', '/account', '/reference', '/errors', '/guides']
 
 /**
  * A path of a page of ours.

@@ -17,12 +17,13 @@ export class AppNames {
   /** Puts the name of an application into an element: at first its id. */
   fill(element: HTMLElement, app: string): void {
     element.textContent = `app_${app}`
-    void this.#nameOf(app).then((name) => {
+    void this.nameOf(app).then((name) => {
       if (name !== null) element.textContent = name
     })
   }
 
-  #nameOf(app: string): Promise<string | null> {
+  /** The name of an application; null: it is not known. */
+  nameOf(app: string): Promise<string | null> {
     const known = this.#known.get(app) ?? this.#ask(app)
     this.#known.set(app, known)
     return known

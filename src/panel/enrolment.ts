@@ -1,5 +1,6 @@
 /** Whether this browser is a device, and how it becomes one; its list key, and those of other new devices. */
 import type { DeviceView } from '../client/browser/index.js'
+import { Alerts } from './alerts.js'
 import { made, part, Rows, say, show } from './dom.js'
 import type { Panel, Section } from './panel.js'
 
@@ -27,6 +28,12 @@ export class Enrolment implements Section {
     part(root, 'ask-activity').addEventListener('click', () => {
       void panel.attempt(() => device.askActivity()).then(() => this.update())
     })
+    part(root, 'ring-me').addEventListener('click', () => {
+      void panel.attempt(() => panel.post(panel.setting('ringUrl')))
+    })
+    part(root, 'ask-alerts').addEventListener('click', () => {
+      void panel.attempt(() => Alerts.ask()).then(() => this.update())
+    })
   }
 
   /** What cannot be undone is asked for twice, in the words of its button. */
@@ -41,6 +48,7 @@ export class Enrolment implements Section {
   update(): void {
     const { root, device } = this.#panel
     show(root, 'ask-activity', device.canAskActivity)
+    show(root, 'ask-alerts', Alerts.canAsk)
     show(root, 'unenrolled', !device.isEnrolled)
     show(root, 'device', device.isEnrolled)
     if (device.view === null) for (const name of ['device', 'contact', 'runs']) delete root.dataset[name]
@@ -64,15 +72,8 @@ export class Enrolment implements Section {
 
   /** A signed-in person needs no code: the server gives this page one, for this once. */
   async #enrol(name: string): Promise<void> {
-    const answer = await fetch(this.#panel.setting('codeUrl'), {
-      method: 'POST',
-      headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ csrf: this.#panel.setting('csrf') }),
-      redirect: 'error',
-    })
-    const { code } = (await answer.json().catch(() => ({}))) as { code?: unknown }
-    if (!answer.ok || typeof code !== 'string') throw new Error(`the server answered ${answer.status}`)
-    await this.#panel.device.enrol(location.origin, code, name)
+    const { code } = await this.#panel.post(this.#panel.setting('codeUrl'))
+    await this.#panel.device.enrol(location.origin, String(code), name)
   }
 
   #makeOffer({ request, name, code }: DeviceView['offers'][number]): HTMLElement {

@@ -18,6 +18,18 @@ export class Panel {
     return this.root.dataset[name] ?? ''
   }
 
+  /** Sends a form of this page to the server. @returns what it answers, of JSON. @throws Error if it refuses. */
+  async post(url: string): Promise<Record<string, unknown>> {
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ csrf: this.setting('csrf') }),
+      redirect: 'error',
+    })
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`)
+    return (await answer.json()) as Record<string, unknown>
+  }
+
   /** Does what the person asked for; says how it went where a screen reader hears it. */
   async attempt(deed: () => Promise<unknown>, done = ''): Promise<void> {
     this.tell(this.words('working'))

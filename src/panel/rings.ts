@@ -1,7 +1,8 @@
-/** Rings: what rings now, with a countdown; how it ended; what was missed. */
+/** Rings: what rings now, with a countdown, also where nobody looks; how it ended; what was missed. */
 import type { DeviceView, RingView } from '../client/browser/index.js'
 import type { MissedRing } from '../client/event.js'
 import { actionUrl } from './action-url.js'
+import { Alerts } from './alerts.js'
 import type { AppNames } from './app-names.js'
 import { made, part, Rows, say, show } from './dom.js'
 import type { Panel, Section } from './panel.js'
@@ -14,7 +15,10 @@ export class Rings implements Section {
   readonly #names: AppNames
   readonly #ringing: Rows<RingView>
   readonly #missed: Rows<MissedRing>
+  readonly #alerts = new Alerts(() => this.#tellShown())
   readonly #pageTitle = document.title
+  /** rings that this tab told of, until they end */
+  readonly #met = new Set<string>()
   #rings: readonly RingView[] = []
   #ticking: ReturnType<typeof setInterval> | null = null
   #lastEnd = ''
@@ -41,6 +45,7 @@ export class Rings implements Section {
   show({ rings, ended, missed }: DeviceView): void {
     this.#rings = rings
     this.#ringing.show(rings, ({ ring }) => ring)
+    this.#meet(rings)
     this.#missed.show(missed, ({ ring }) => ring)
     const { root } = this.#panel
     show(root, 'no-missed', missed.length === 0)
@@ -50,6 +55,34 @@ export class Rings implements Section {
     document.title = first === undefined ? this.#pageTitle : this.#panel.words('ringing', { title: first.title })
     if (rings.length > 0) this.#ticking ??= setInterval(() => this.#tick(), TICK_MS)
     else this.#stopTicking()
+  }
+
+  /** Rings that are new are told to who looks; where nobody does, by a notification of the tab that runs the device. */
+  #meet(rings: readonly RingView[]): void {
+    for (const ring of this.#met) {
+      if (rings.some((open) => open.ring === ring)) continue
+      this.#met.delete(ring)
+      this.#alerts.close(ring)
+    }
+    const isSeen = document.visibilityState === 'visible'
+    if (!isSeen && !this.#panel.device.isRunning) return // the tab that runs the device does it, and this one when it takes over
+    const fresh = rings.filter(({ ring }) => !this.#met.has(ring))
+    for (const { ring } of fresh) this.#met.add(ring)
+    if (isSeen) this.#tellShown(fresh)
+    else for (const ring of fresh) void this.#alert(ring)
+  }
+
+  /** The person sees these rings now. */
+  #tellShown(rings = this.#rings): void {
+    for (const { ring } of rings) this.#panel.device.run('shown', { ring }).catch(() => {}) // it may be over by now
+  }
+
+  async #alert({ ring, app, title, body }: RingView): Promise<void> {
+    const [name, isSeen] = await Promise.all([this.#names.nameOf(app), this.#alerts.isSeen()])
+    if (isSeen || !this.#met.has(ring)) return
+    const from = name ?? `app_${app}`
+    const isShown = await this.#alerts.raise(ring, { title, body: body === '' ? from : `${from}: ${body}` })
+    if (isShown) this.#tellShown(this.#rings.filter((open) => open.ring === ring))
   }
 
   #stopTicking(): void {

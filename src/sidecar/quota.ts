@@ -5,6 +5,7 @@ import { callerOf } from './caller.js'
 import { tellLimit } from './limit-headers.js'
 import type { SidecarSettings } from './options.js'
 import { Problem } from './problem.js'
+import { Usage } from './usage.js'
 
 /** Applications whose quota is remembered. */
 const APPS_MAX = 100_000
@@ -16,6 +17,8 @@ export const PUIDS_PER_UNIT = 10
  * is left is told in header fields (draft-ietf-httpapi-ratelimit-headers-10).
  */
 export class Quota {
+  /** what was charged, for developers */
+  readonly usage: Usage = new Usage()
   readonly #buckets: BucketTable<AppKey>
   readonly #requests: number
   readonly #windowS: number
@@ -53,7 +56,9 @@ export class Quota {
   }
 
   #take(request: FastifyRequest, reply: FastifyReply, units: number): void {
-    const grant = this.#buckets.take(callerOf(request).app, this.#nowMs(), units)
+    const [{ app }, nowMs] = [callerOf(request), this.#nowMs()]
+    const grant = this.#buckets.take(app, nowMs, units)
+    this.usage.add(app, nowMs, units, !grant.ok)
     const { remaining, fullInS } = grant
     tellLimit(reply, { policy: 'app', quota: this.#requests, windowS: this.#windowS, remaining, fullInS })
     if (!grant.ok) throw new Problem('rate-limited', '', { 'retry-after': String(grant.retryAfterS) })

@@ -1,6 +1,7 @@
 /** The door, attacked: nobody is led to where the application is not, no form of others counts, programs get what they got. */
 import t from 'tap'
-import { APP_ID, APP_ROW, CODE, usualDirectory } from '../sidecar/fake-main.js'
+import { SERVER_KEY } from '../../src/hub/ring-links.js'
+import { APP_ID, APP_ROW, CODE, ringView, usualDirectory } from '../sidecar/fake-main.js'
 import { pagesFixture, Visitor } from './visitor.js'
 
 const CALLBACK = 'https://chat.example/cb'
@@ -129,6 +130,21 @@ t.test('a domain that must be verified: the developer may look, a stranger may n
   t.match((await visitor.get(link())).body, 'domain-unverified')
 })
 
+t.test('a domain is named as verified only when it is', async (t) => {
+  const { main, visitor } = await signedIn()
+  const shown = async (more: Partial<typeof APP_ROW>) => {
+    main.directory = (ask) => {
+      const answer = usualDirectory(ask)
+      return answer?.kind === 'app' ? { ...answer, app: { ...APP_ROW, owner: 99, ...more } } : answer
+    }
+    return (await visitor.get(link())).body
+  }
+  t.match(await shown({ domain: 'chat.example', domainVerifiedMs: 1 }), 'Verified: belongs to chat.example')
+  const not = await shown({ domain: 'chat.example', domainVerifiedMs: 0 })
+  t.match(not, 'Nobody has verified who runs this application')
+  t.notMatch(not, 'belongs to')
+})
+
 t.test('programs get JSON as before, by any way that is not a browser following a link', async (t) => {
   const { app } = await pagesFixture()
   for (const accept of ['*/*', 'application/json', undefined]) {
@@ -146,8 +162,17 @@ t.test('the panel: a code for another device, names without a session, devices o
   const { app, main, visitor } = await signedIn()
   const panel = await visitor.get('/panel')
   t.match(panel.body, 'Phone')
-  t.match(panel.body, 'a sign of life within 10 min, so 144 wake-ups a day or more')
-  t.match(panel.body, /Chat<\/bdi><\/td><td class="number">3</)
+  t.match(panel.body, 'interval in use 10 min, about 144 wake-ups a day to stay reachable')
+  t.match(panel.body, /Chat<\/bdi><\/strong><p class="fine">asked 3×/)
+  main.answer = (request) => {
+    const usual = main.usual(request)
+    if (usual?.kind !== 'person') return usual
+    return { ...usual, devices: usual.devices.map((device) => ({ ...device, isInContact: false, awayAfterS: 0 })) }
+  }
+  const away = await visitor.get('/panel/devices')
+  t.match(away.body, 'Battery: not known while it is out of contact')
+  t.match(away.body, 'When idle: never away, ')
+  main.answer = (request) => main.usual(request)
   t.match((await visitor.post('/panel/device-code', {})).body, 'K7QX-3MPA-9TZC')
   const json = await visitor.post('/panel/device-code', {}, { accept: 'application/json' })
   t.match(json.json(), { code: 'K7QX-3MPA-9TZC' })
@@ -156,6 +181,16 @@ t.test('the panel: a code for another device, names without a session, devices o
   t.equal((await visitor.post('/panel/devices/remove', { device: 'dev_1' })).statusCode, 303)
   t.match(main.sent.at(-1), { ask: { kind: 'device-remove', account: 'acc_0011223344556677', deviceId: 'dev_1' } })
   t.equal((await visitor.post('/panel/devices/remove', { device: 'dev_2' })).statusCode, 404)
+  main.answer = (request) => {
+    if (request.kind !== 'ring' || request.app !== SERVER_KEY) return main.usual(request)
+    t.match(request.ring, { to: ['3'], title: 'A test ring', deadlineInMs: 30_000, collapseKey: 'test' })
+    return { kind: 'ring', request: request.request, ring: ringView({ state: 'queued' }), created: true }
+  }
+  const rung = []
+  for (let i = 0; i < 6; i++) rung.push((await visitor.post('/panel/ring', {})).statusCode)
+  t.same(rung, [200, 200, 200, 200, 200, 429], 'test rings')
+  t.match(await visitor.post('/panel/ring', { csrf: 'x' }), { statusCode: 403 })
+  main.answer = (request) => main.usual(request)
   const name = await app.inject({ url: `/panel/names/${APP_ID}`, headers: { host: 'x' } })
   t.same(name.json(), { id: APP_ID, name: 'Chat', domain: null })
   t.equal((await visitor.get('/panel/names/app_0000000000000000')).statusCode, 400)

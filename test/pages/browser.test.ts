@@ -14,7 +14,7 @@ import { MemoryStorage } from '../../src/client/index.js'
 import { connect, enrol } from '../../src/client/node/index.js'
 import { launchChromium, noChromium } from '../support/chromium.js'
 import { runProcess } from '../support/run-process.js'
-import { faults, openHouse, picture } from './house.js'
+import { faults, firstView, openHouse, picture } from './house.js'
 
 /** An application's site: keeps what browsers bring back to it. */
 async function site(t: Test): Promise<{ callback: string; came: URL[] }> {
@@ -47,6 +47,14 @@ async function look(
   const page = await context.newPage()
   await signIn(page, url, code)
   await lookAt(t, page, url, paths)
+  await context.addCookies([{ name: 'pilotlight_language', value: 'de', url }])
+  await page.setViewportSize({ width: 320, height: 640 })
+  for (const [name, path] of Object.entries(paths)) {
+    await page.goto(`${url}${path}`)
+    const wide = await page.evaluate('document.documentElement.scrollWidth')
+    t.ok(Number(wide) <= 320, `${name} in German is ${wide} wide on 320`)
+  }
+  await context.clearCookies({ name: 'pilotlight_language' })
   await page.goto(`${url}/account`)
   await page.click('form[action="/sign-out"] button')
   await page.goto(`${url}/sign-in`)
@@ -71,13 +79,16 @@ async function lookAt(t: Test, page: Page, url: string, paths: Record<string, st
       await page.setViewportSize({ width, height: width === 320 ? 640 : 800 })
       await page.emulateMedia({ colorScheme })
       if (width === 320 && colorScheme === 'light') await page.goto(`${url}${path}`)
-      if (path === '/reference') await page.locator('.swagger-ui .opblock').first().waitFor()
+      if (path.startsWith('/reference#')) await page.locator('.swagger-ui .opblock').first().waitFor()
       const isSeen = width === 320 || colorScheme === 'dark'
-      const found = (isSeen ? await faults(page) : []).filter((fault) => !SWAGGERS.test(fault) || name !== 'reference')
+      const found = (isSeen ? await faults(page) : []).filter(
+        (fault) => !SWAGGERS.test(fault) || name !== 'reference-open',
+      )
       t.same(found, [], `${name}, ${width}, ${colorScheme}`)
       const wide = await page.evaluate('document.documentElement.scrollWidth')
       t.ok(Number(wide) <= width, `${name} is ${wide} wide on ${width}`)
       await picture(page, `${name}-${colorScheme}-${width}`)
+      if (name === 'authorize') await firstView(page, `${name}-first-${colorScheme}-${width}`)
     }
   }
 }
@@ -157,12 +168,25 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
       t.same(foreign, [], 'no request to anybody else')
 
       await page.goto(`${url}/panel`)
-      t.match(await page.innerText('main'), /Chat & <i>friends<\/i>\s+1/, 'who asked')
+      t.match(await page.innerText('main'), /Chat & <i>friends<\/i>\s+asked 1×/, 'who asked')
       t.match(await page.innerText('main'), 'In use')
-      t.match(await page.innerText('main'), /a sign of life within \d+ s, so \d{4} wake-ups a day or more/)
+      t.match(await page.innerText('main'), /interval in use 30 s, about 2880 wake-ups a day to stay reachable/)
       await context.close()
     },
   )
+
+  await t.test('framing: no page of ours stands in a frame, not in that of a registered application', async (t) => {
+    const page = await (await browser.newContext()).newPage()
+    await page.goto(callback)
+    for (const path of ['/', `/authorize?${askedBy(id, callback, 'x'.repeat(43))}`]) {
+      const refused = page.waitForEvent('console', (message) => message.text().includes("frame-ancestors 'none'"))
+      await page.evaluate(`document.body.append(document.createElement('iframe'))
+        document.body.lastChild.src = ${JSON.stringify(`${url}${path}`)}`)
+      await refused
+    }
+    t.pass('the browser refused both')
+    await page.context().close()
+  })
 
   let appPath = ''
   await t.test(
@@ -210,6 +234,11 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
       t.match(await page.innerText('[data-once=secret]'), /^whsec_/)
       await page.click('text=Send a test')
       t.match(await page.innerText('.log'), /webhook\.test\s+delivered · 200/)
+      await tail.reload()
+      await tail.click('text=Send a test')
+      await page.locator('.log > li').nth(1).waitFor() // live: this page was not asked for again
+      t.match(await page.innerText('[data-usage] dd'), 'live keys 0, test keys 2;', 'the two snippets')
+      t.match(await page.innerText('[data-usage] ~ .facts'), /1000 units in 10 s.*Left now: 1000 live, \d+ test/s)
       await page.click('.log button')
       t.match(await page.innerText('main'), 'It is sent again.')
       await page.fill('#url', 'ftp://nowhere.example')
@@ -223,6 +252,8 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
       t.match(await consentBySnippet(page), { puid: /^p_/ })
       t.same(broken, [], 'no error of a script, nothing refused by the policy')
       await page.goto(`${url}/reference`)
+      t.match(await page.innerText('[data-overview]'), /GET \/v1\/presence\/\{puid\}\s+Presence of one person/)
+      await page.click('[data-open]')
       await page.waitForSelector('.swagger-ui .opblock')
       t.same(broken, [])
       await context.close()
@@ -290,7 +321,9 @@ t.test('pages in a browser', { skip: noChromium }, async (t) => {
     'developers-app': appPath,
     home: '/',
     guide: '/guides/first-presence',
+    errors: '/errors',
     reference: '/reference',
+    'reference-open': '/reference#/presence',
     authorize: `/authorize?${askedBy(id, callback, 'x'.repeat(43))}`,
     panel: '/panel',
     account: '/account',
@@ -337,10 +370,28 @@ async function consentBySnippet(page: Page): Promise<unknown> {
   const door = await page.context().newPage()
   await door.goto((await lines.next()).value)
   const back = door.waitForRequest((request) => new URL(request.url()).searchParams.has('code'))
-  await door.click('button[value=allow]')
+  await byKeyboard(door, 'button[value=allow]')
   shell.stdin.end(`${new URL((await back).url()).searchParams.get('code')}\n`)
   await door.close()
   return JSON.parse((await lines.next()).value)
+}
+
+/** Tabs to an element and presses it; all that has the focus on the way can be seen. */
+async function byKeyboard(page: Page, selector: string): Promise<void> {
+  await page.setViewportSize({ width: 320, height: 480 })
+  const look = `(() => {
+    const focused = document.activeElement
+    const { left, top, width, height } = focused.getBoundingClientRect()
+    const above = document.elementFromPoint(left + width / 2, top + height / 2)
+    return { isThere: focused.matches(${JSON.stringify(selector)}), isSeen: focused.contains(above) }
+  })()`
+  for (let presses = 0; presses < 50; presses++) {
+    await page.keyboard.press('Tab')
+    const { isThere, isSeen } = await page.evaluate<{ isThere: boolean; isSeen: boolean }>(look)
+    if (!isSeen) throw new Error(`what has the focus after ${presses + 1} presses cannot be seen`)
+    if (isThere) return page.keyboard.press('Enter')
+  }
+  throw new Error(`no way to ${selector}`)
 }
 
 /** A platform authenticator that says yes at once. @returns its id. */

@@ -36,10 +36,19 @@ export async function openHouse(t: Test, codes: number): Promise<House> {
   return { server, url: server.http[0] ?? '', folder, account, codes: made }
 }
 
-/** Keeps a picture of the whole page. */
-export async function picture(page: Page, name: string): Promise<void> {
+/** Keeps a picture of what a person sees at first. */
+export async function firstView(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENS, { recursive: true })
-  await page.screenshot({ path: join(SCREENS, `${name}.png`), fullPage: true })
+  await page.screenshot({ path: join(SCREENS, `${name}.png`) })
+}
+
+/** Keeps a picture of the whole page: on a screen that is high enough, so that what sticks to its edge covers nothing. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const size = page.viewportSize() ?? { width: 0, height: 0 }
+  const height = Number(await page.evaluate('document.documentElement.scrollHeight'))
+  await page.setViewportSize({ ...size, height })
+  await firstView(page, name)
+  await page.setViewportSize(size)
 }
 
 const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')

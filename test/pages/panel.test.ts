@@ -119,6 +119,21 @@ async function handshakes(server: ServerProcess): Promise<number> {
   return Number(/^pilotlight_handshakes_total (\d+)$/m.exec(await server.metrics())?.[1])
 }
 
+/** Registers an application on the developers' page. @returns its id, and a live key. */
+async function registered(page: Page, url: string): Promise<{ app: string; apiKey: string }> {
+  await page.goto(`${url}/developers`)
+  await page.fill('#name', `Chat ${SCRIPT}`)
+  await page.fill('#uris', CALLBACK)
+  await page.click('main button')
+  const app = await page.innerText('h1 + .fine code')
+  await page.click('text=New key')
+  await page.check('[value=live]')
+  await page.click('text=Make a key')
+  const apiKey = await page.innerText('[data-once=key]')
+  await page.goto(`${url}/panel`)
+  return { app, apiKey }
+}
+
 async function started(t: Test) {
   const folder = folderOf(t)
   const server = new ServerProcess(join(folder, 'server'))
@@ -128,14 +143,7 @@ async function started(t: Test) {
   const { code = '' } = await pilotlight('account', 'add', 'Ada', ...place)
   const browser = await launchChromium(t)
   const ada = await Profile.open(browser, server.url, code)
-  const { app = '', apiKey = '' } = await pilotlight(
-    'app',
-    'add',
-    `Chat ${SCRIPT}`,
-    '--redirect-uri',
-    CALLBACK,
-    ...place,
-  )
+  const { app, apiKey } = await registered(ada.page, server.url)
   return { server, browser, ada, app, service: new AppService({ url: server.url, apiKey }) }
 }
 
@@ -193,7 +201,7 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   t.equal(await ada.part('away-after-text').innerText(), '5 min', 'as the server takes it by itself')
   await ada.part('away-after').fill('4')
   t.equal(await ada.part('away-after').getAttribute('aria-valuetext'), '15 min')
-  await ada.page.getByText('away after 15 min').waitFor()
+  await ada.page.getByText('away after 15 min, never offline').waitFor()
 
   t.comment('hours')
   const form = ada.part('hours-form')
@@ -241,6 +249,13 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   await opened.close()
   await ada.says('ring-ended', `“${SCRIPT}” was accepted.`)
   t.equal(await ada.part('ring-title').count(), 0)
+
+  t.comment('a test ring, as often as is good for anybody')
+  await ada.press('ring-me')
+  await ada.says('ring-title', 'A test ring')
+  await ada.says('ring-app', 'This server')
+  await ada.press('dismiss')
+  await ada.says('ring-ended', '“A test ring” was dismissed.')
 
   t.comment('another browser of hers is let in by this one, and gets the list, after a look at both')
   const second = await ada.letIn(t, browser, server.url)
@@ -373,5 +388,13 @@ t.test('a browser is a device', { skip: noChromium, timeout: HANGS_MS }, async (
   await anew.until('online')
   await second.page.goto(`${server.url}/account`)
   await anew.until('offline')
+
+  t.comment('one browser ends the session of the other, and signs out')
+  await second.page.click('form[action="/account/sessions/end"] button')
+  await tab.goto(`${server.url}/panel`)
+  await tab.waitForURL(/sign-in/)
+  await second.page.click('text=Sign out')
+  await second.page.goto(`${server.url}/panel`)
+  await second.page.waitForURL(/sign-in/)
   t.strictSame([...ada.faults, ...second.faults], [], 'no script failed, and the policy of the page refused nothing')
 })

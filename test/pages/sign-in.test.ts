@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { FromSidecar } from '../../src/sidecar/message.js'
 import { APP_ID, CODE, SESSION } from '../sidecar/fake-main.js'
 import { ROOT } from '../support/root.js'
 import { pagesFixture, Visitor } from './visitor.js'
@@ -48,6 +49,17 @@ t.test('session fixation: whatever session a browser brings, it ends and another
   await visitor.post('/sign-in', { code: CODE })
   const asks = main.sent.flatMap((message) => (message.kind === 'directory' ? [message.ask.kind] : []))
   t.ok(asks.includes('sign-out'), 'signed in twice: the last session ends')
+})
+
+t.test('codes cannot be guessed in a row: after so many tries the right one does not count either', async (t) => {
+  const { app, main } = await pagesFixture({ enrolPerMinute: 2 })
+  const visitor = new Visitor(app)
+  await visitor.get('/sign-in')
+  for (const code of ['WRONG', 'AGAIN']) t.equal((await visitor.post('/sign-in', { code })).statusCode, 403)
+  const before = main.sent.length
+  t.match(await visitor.post('/sign-in', { code: CODE }), { statusCode: 429, headers: { 'retry-after': /\d/ } })
+  t.equal(main.sent.length, before, 'the store was not asked')
+  t.notOk(visitor.cookies.has(SESSION_COOKIE))
 })
 
 t.test('cookies: HttpOnly, Lax, host only; over HTTPS secure and of this host', async (t) => {
@@ -105,6 +117,41 @@ t.test(
   },
 )
 
+t.test('each path that takes a form refuses one without our token; to look at it changes nothing', async (t) => {
+  const { app, main, posts } = await pagesFixture()
+  t.ok(posts.length > 25, `${posts.length} paths`)
+  const visitor = new Visitor(app)
+  await visitor.get('/sign-in')
+  await visitor.post('/sign-in', { code: CODE })
+  for (const path of posts.map((url) => url.replace(':id', APP_ID))) {
+    main.sent.length = 0
+    t.equal((await visitor.post(path, { csrf: 'x' })).statusCode, 403, path)
+    t.same(main.sent.filter((message) => !isReading(message)).length, 0, path)
+    await visitor.get(path)
+    t.same(main.sent.filter((message) => !isReading(message)).length, 0, `GET ${path}`)
+  }
+})
+
+const READINGS = [
+  'session',
+  'sessions',
+  'devices',
+  'apps',
+  'app',
+  'client',
+  'passkeys',
+  'browser',
+  'read',
+  'deliveries',
+]
+
+/** Whether a message to the main thread asks and changes nothing. */
+function isReading(message: FromSidecar): boolean {
+  if (message.kind === 'directory' || message.kind === 'webhook') return READINGS.includes(message.ask.kind)
+  if (message.kind === 'test-persons') return message.change === null
+  return message.kind === 'hub' && message.request.kind === 'person'
+}
+
 t.test('open redirect: one is led to our own pages only', async (t) => {
   const { app } = await pagesFixture()
   for (const next of [
@@ -147,7 +194,15 @@ t.test('each page: strict policy, no frame, nothing inline, words escaped, at mo
     `/developers/${APP_ID}`,
     `/authorize?${asked}`,
   ]
-  for (const path of ['/', ...signedIn, '/developers/app_0', '/guides/errors', '/guides/nothing', '/reference']) {
+  for (const path of [
+    '/',
+    ...signedIn,
+    '/developers/app_0',
+    '/guides/errors',
+    '/guides/nothing',
+    '/reference',
+    '/errors',
+  ]) {
     const page = await visitor.get(path)
     const policy = String(page.headers['content-security-policy'])
     t.match(policy, "default-src 'none'")
@@ -159,12 +214,12 @@ t.test('each page: strict policy, no frame, nothing inline, words escaped, at mo
       'referrer-policy': 'same-origin',
       'cache-control': 'no-store',
     })
+    t.notMatch(page.body, /<script (?!type="module" )/, 'nothing is painted after a script')
     t.notMatch(page.body, /<script>|<style|style="| on[a-z]+="|<img src=x/)
     t.notMatch(page.body, /(?:src|href|action)="(?:https?:)?\/\//, 'nothing of others')
     let bytes = page.rawPayload.length
     for (const [, url = ''] of page.body.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)) {
       const asset = await visitor.get(url)
-      if (/swagger-ui/.test(url)) continue // the one page that is heavier, docs/pages.md
       t.equal(asset.statusCode, 200)
       t.match(asset.headers['cache-control'], 'immutable')
       bytes += asset.rawPayload.length

@@ -10,6 +10,8 @@ import { APPS, FakeMain, usualDirectory } from '../sidecar/fake-main.js'
 interface Fixture {
   app: App
   main: FakeMain
+  /** paths of the pages that take a POST, as routes have them */
+  posts: string[]
 }
 
 /** To build one takes a second of CPU: tests of a file with the same options share it. */
@@ -20,10 +22,10 @@ export async function pagesFixture(options: SidecarOptions = {}): Promise<Fixtur
   const name = JSON.stringify(options)
   const made = FIXTURES.get(name) ?? newFixture(options)
   FIXTURES.set(name, made)
-  const { app, main } = await made
+  const { main } = await made
   main.directory = usualDirectory
   main.sent.length = 0
-  return { app, main }
+  return made
 }
 
 async function newFixture(options: SidecarOptions): Promise<Fixture> {
@@ -33,10 +35,18 @@ async function newFixture(options: SidecarOptions): Promise<Fixture> {
     answerTimeoutMs: 10_000,
   })
   const limits = { enrolPerMinute: 1000, personRequestsPerMinute: 100_000 }
-  const app = await buildApp({ ...limits, ...options }, link, { addPages })
+  const posts: string[] = []
+  const app = await buildApp({ ...limits, ...options }, link, {
+    async addPages(pages, context) {
+      pages.addHook('onRoute', ({ method, url }) => {
+        if (method === 'POST') posts.push(url)
+      })
+      await addPages(pages, context)
+    },
+  })
   link.handle({ kind: 'apps', apps: APPS })
   link.handle({ kind: 'ready', state: 'ready' })
-  return { app, main }
+  return { app, main, posts }
 }
 
 /** One browser. */

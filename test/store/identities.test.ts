@@ -30,6 +30,18 @@ t.test('an identity is one person for good; its name and subject stand nowhere',
   database.close()
 })
 
+t.test('a code of the operator works once, for what it is used for first', async (t) => {
+  const store = localStore(t, newFolder(t))
+  const { account } = await store.addAccount('Ada', NOW)
+  const signs = (await store.addEnrolmentCode(account, NOW, 1000)) ?? ''
+  t.match(await store.directory({ kind: 'sign-in', code: signs, label: '' }, NOW), { kind: 'signed-in' })
+  t.equal(await store.enrol(signs, new Uint8Array(32).fill(3), 'Phone', NOW), 'bad-code')
+  t.equal(await store.directory({ kind: 'sign-in', code: signs, label: '' }, NOW), null)
+  const enrols = (await store.addEnrolmentCode(account, NOW, 1000)) ?? ''
+  t.type(await store.enrol(enrols, new Uint8Array(32).fill(3), 'Phone', NOW), 'object')
+  t.equal(await store.directory({ kind: 'sign-in', code: enrols, label: '' }, NOW), null)
+})
+
 t.test('a person sees and removes their own devices, and nobody else’s', async (t) => {
   const store = localStore(t, newFolder(t))
   const { account, person } = await store.addAccount('Ada', NOW)

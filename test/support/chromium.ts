@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 
-const FILE = process.env['PILOTLIGHT_CHROMIUM'] ?? '/usr/bin/chromium'
+/** The file of the browser. */
+export const CHROMIUM: string = process.env['PILOTLIGHT_CHROMIUM'] ?? '/usr/bin/chromium'
 
 /** Nothing that the browser does by itself: no updates, no reports, no sync. */
-const FLAGS = [
+export const FLAGS: readonly string[] = [
   '--headless=new',
   '--no-sandbox',
   '--disable-gpu',
@@ -18,11 +19,11 @@ const FLAGS = [
 ]
 
 /** Why tests with a browser are skipped here; false: they are not. */
-export const noChromium: string | false = existsSync(FILE) ? false : `no ${FILE}: apt-get install chromium`
+export const noChromium: string | false = existsSync(CHROMIUM) ? false : `no ${CHROMIUM}: apt-get install chromium`
 
 /** Starts a browser that ends with the test. One for each file is enough: contexts of it share nothing. */
 export async function launchChromium(t: Test): Promise<Browser> {
-  const browser = await chromium.launch({ executablePath: FILE, args: FLAGS })
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS] })
   t.teardown(() => browser.close())
   return browser
 }

@@ -19,7 +19,7 @@ interface NewCode {
 
 const add = command({
   name: 'account add',
-  summary: 'add a person and print an enrolment code for the first device',
+  summary: 'add a person and print a one-time code: it enrols their first device, or signs them in',
   positionals: [{ name: 'NAME', help: 'what you call the person; shown to operators only' }],
   options: ADMIN_OPTIONS,
   async run(place, [name = ''], terminal) {
@@ -57,7 +57,7 @@ const remove = command({
 
 const code = command({
   name: 'account code',
-  summary: 'print an enrolment code for one more device of a person',
+  summary: 'print a one-time code: it enrols one more device of a person, or signs them in',
   positionals: [{ name: 'ACCOUNT', help: 'acc_..., see `account list`' }],
   options: ADMIN_OPTIONS,
   async run(place, [account = ''], terminal) {
@@ -68,8 +68,9 @@ const code = command({
 
 function codeLines({ code, codeUntilMs }: NewCode): string[] {
   return [
-    `enrolment code ${code}  (once, until ${dayAndTime(codeUntilMs)})`,
+    `one-time code ${code}  (until ${dayAndTime(codeUntilMs)})`,
     `next: pilotlight device enrol --code ${code} --name phone --file phone.json`,
+    'or:   type it on the sign-in page',
   ]
 }
 

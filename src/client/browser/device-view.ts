@@ -94,6 +94,8 @@ export interface DeviceCommands {
   forget(value: { app: string }): Promise<void>
   revoke(value: { app: string }): Promise<void>
   rotate(value: { app: string }): Promise<string>
+  /** the page displays a ring where a person can see it: the sender is told. Once is enough; of a ring that is over it does nothing */
+  shown(value: { ring: string }): Promise<void>
   accept(value: { ring: string }): Promise<RingEnd>
   dismiss(value: { ring: string }): Promise<RingEnd>
   clearMissed(value: { ring: string | null }): Promise<void>

@@ -79,6 +79,7 @@ export class RunningDevice {
     forget: ({ app }) => this.device.forget(app),
     revoke: ({ app }) => this.device.revoke(app),
     rotate: ({ app }) => this.device.rotatePuid(appId(app)),
+    shown: async ({ ring }) => this.#ringOf(ring)?.shown(),
     accept: async ({ ring }) => this.#ringOf(ring)?.accept() ?? 'unconfirmed',
     dismiss: async ({ ring }) => this.#ringOf(ring)?.dismiss() ?? 'unconfirmed',
     clearMissed: async ({ ring }) => {
@@ -149,11 +150,9 @@ export class RunningDevice {
     })
   }
 
-  /** It is shown as soon as the pages have the view. */
   #ring(ring: Ring): void {
     this.#rings.set(ring.id, { ring, untilMs: Date.now() + ring.remainingMs })
     this.#onView()
-    ring.shown()
   }
 
   #fail({ code, message }: DeviceError, isFinal: boolean): void {

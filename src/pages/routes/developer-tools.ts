@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { AppKey } from '../../hub/message.js'
 import { AddressCounts } from '../../sidecar/connections.js'
+import { appText } from '../../sidecar/consent/authorization.js'
 import type { App, Context } from '../../sidecar/context.js'
 import { EventStream } from '../../sidecar/event-stream.js'
 import type { StreamEvent } from '../../sidecar/link.js'
 import { Problem } from '../../sidecar/problem.js'
 import { presenceJson, ringJson } from '../../sidecar/view.js'
 import { NO_WEBHOOK, WANTED_EVENTS, type WantedEvent } from '../../webhook/config.js'
-import { appOfPage, doneOnAppPage } from '../app-page.js'
+import { appOfPage, deliveriesOf, doneOnAppPage } from '../app-page.js'
 import { FOR_BROWSERS } from '../door.js'
 import { fieldOf, formOf } from '../form.js'
+import { sendPage } from '../send.js'
 import { demandSession } from '../signed-in.js'
 
 /** How long a page waits for what an echo person does. */
@@ -28,6 +30,15 @@ export function developerToolRoutes(app: App, context: Context): void {
 function webhookForms(app: App, context: Context): void {
   const writing = { onRequest: demandSession, schema: { hide: true }, constraints: FOR_BROWSERS }
   const { link } = context
+  app.get(
+    '/developers/:id/deliveries',
+    { onRequest: demandSession, schema: { hide: true } },
+    async (request, reply) => {
+      const found = await appOfPage(context, request)
+      const deliveries = await deliveriesOf(context, found)
+      return sendPage(request, reply, 'deliveries', { app: { id: appText(found) }, deliveries })
+    },
+  )
   app.post('/developers/:id/webhook', writing, async (request, reply) =>
     doneOnAppPage(context, request, reply, async ({ app: key }) => {
       const form = formOf(request)

@@ -10,6 +10,7 @@ import { type DeviceSignIn, DeviceSignIns, RING_MS } from '../device-sign-ins.js
 import { FOR_BROWSERS, wantsPage } from '../door.js'
 import { fieldOf } from '../form.js'
 import { sendPage } from '../send.js'
+import { ringByServer } from '../server-ring.js'
 import { browserName, signInBrowser, visitorOf } from '../visitor.js'
 import { wayOf } from '../way.js'
 import { translator } from '../words/words.js'
@@ -85,20 +86,14 @@ async function begin(context: Context, signIns: DeviceSignIns, request: FastifyR
   const retryAfterS = signIns.retryAfterS(found.person)
   if (retryAfterS > 0) throw new Problem('rate-limited', '', { 'retry-after': String(retryAfterS) })
   const t = translator(language)
-  const { ring } = await context.link.ring(SERVER_KEY, {
-    to: [`${found.person}`],
+  const ring = await ringByServer(context, found.person, {
     title: t('bell.title', { browser: browserName(request.headers['user-agent']), number }),
     body: t('bell.body', { number }),
-    url: '',
-    payload: '',
     deadlineInMs: RING_MS,
-    strategy: 'all',
-    stepMs: 0,
     // Whoever asks again, here or elsewhere, takes the place of who asked before: never two at a time.
     collapseKey: 'sign-in',
-    idempotencyKey: '',
   })
-  signIns.put(csrf, { ...asked, ring: ring.ring })
+  signIns.put(csrf, { ...asked, ring })
 }
 
 /** Waits a while for the answer of a device, and notes how it ended. @returns whether somebody accepted. */

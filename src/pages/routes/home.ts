@@ -1,9 +1,10 @@
 import type { App, Context } from '../../sidecar/context.js'
-import { Problem } from '../../sidecar/problem.js'
+import { PROBLEMS, Problem } from '../../sidecar/problem.js'
 import { setCookie } from '../cookies.js'
 import { FOR_BROWSERS } from '../door.js'
 import { fieldOf } from '../form.js'
 import { GUIDES } from '../guides.js'
+import { chaptersOf } from '../reference.js'
 import { sendPage } from '../send.js'
 import { wayOf } from '../way.js'
 import { isLanguage } from '../words/words.js'
@@ -11,7 +12,7 @@ import { isLanguage } from '../words/words.js'
 /** A year. */
 const LANGUAGE_S = 31_536_000
 
-/** `/`: what this server is; `/guides/...`; `/reference`: its API; and `POST /language`. */
+/** `/`: what this server is; `/guides/...`; `/reference`: its API; `/errors`; and `POST /language`. */
 export function homeRoutes(app: App, { settings, link }: Context): void {
   app.get('/', { schema: { hide: true } }, async (request, reply) =>
     sendPage(request, reply, 'home', {
@@ -30,7 +31,11 @@ export function homeRoutes(app: App, { settings, link }: Context): void {
   })
 
   app.get('/reference', { schema: { hide: true } }, async (request, reply) =>
-    sendPage(request, reply, 'reference', {}, { hasDataImages: true }),
+    sendPage(request, reply, 'reference', { chapters: chaptersOf(app) }, { hasDataImages: true }),
+  )
+
+  app.get('/errors', { constraints: FOR_BROWSERS, schema: { hide: true } }, async (request, reply) =>
+    sendPage(request, reply, 'errors', { problems: PROBLEMS }),
   )
 
   app.post('/language', { constraints: FOR_BROWSERS, schema: { hide: true } }, async (request, reply) => {

@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { BucketTable } from '../../base/token-bucket.js'
+import type { PersonKey } from '../../hub/message.js'
 import { appText } from '../../sidecar/consent/authorization.js'
 import type { App, Context } from '../../sidecar/context.js'
 import { Problem } from '../../sidecar/problem.js'
@@ -7,12 +9,20 @@ import { FOR_BROWSERS, wantsPage } from '../door.js'
 import { fieldOf } from '../form.js'
 import { ownView } from '../own-devices.js'
 import { sendPage } from '../send.js'
+import { ringByServer } from '../server-ring.js'
 import { demandSession, sessionOfPage } from '../signed-in.js'
-import { browserName } from '../visitor.js'
-import { wordKeys } from '../words/words.js'
+import { browserName, visitorOf } from '../visitor.js'
+import { translator, wordKeys } from '../words/words.js'
 
 /** Texts that the panel's script shows. */
 const SCRIPT_WORDS = wordKeys('script.')
+
+/** How long a test ring rings. */
+const TEST_RING_MS = 30_000
+/** Test rings of one person: so many at once, and in each window on average. */
+const TEST_RINGS_PER_WINDOW = 5
+const WINDOW_MS = 60_000
+const PERSONS_MAX = 50_000
 
 /**
  * `/panel`: a person's presence. Devices and who asked come from the server; the list of applications does not: a script
@@ -33,6 +43,18 @@ export function panelRoutes(app: App, context: Context): void {
     if (made?.kind !== 'code') throw new Problem('internal')
     if (wantsPage(request.headers)) return sendPanel(context, request, reply, made)
     return reply.type('application/json').serializer(JSON.stringify).send({ code: made.code, untilMs: made.untilMs })
+  })
+
+  const testRings = new BucketTable<PersonKey>(TEST_RINGS_PER_WINDOW, WINDOW_MS, PERSONS_MAX)
+  app.post('/panel/ring', writing, async (request, reply) => {
+    const { person } = sessionOfPage(request)
+    const { ok, retryAfterS } = testRings.take(person, context.nowMs())
+    if (!ok) throw new Problem('rate-limited', '', { 'retry-after': String(retryAfterS) })
+    const t = translator(visitorOf(request).language)
+    const body = t('panel.testRingText', { browser: browserName(request.headers['user-agent']) })
+    const ring = { title: t('panel.testRing'), body, deadlineInMs: TEST_RING_MS, collapseKey: 'test' }
+    await ringByServer(context, person, ring)
+    return reply.type('application/json').serializer(JSON.stringify).send({})
   })
 
   app.post('/panel/devices/remove', writing, async (request, reply) => {
