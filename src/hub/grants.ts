@@ -124,8 +124,9 @@ export class Grants implements FrameOwner {
     const request = this.#context.outbox.nextRequest()
     this.#stores.set(request, { grant: waiting, before, after })
     const row = writeGrantRow(record)
-    this.#context.clock.keep(now)
-    this.#context.outbox.requests.push({ kind: 'put-grant', request, grant: id, untilMs: record.untilMs, row })
+    const clockSeconds = this.#context.clock.keptSeconds(now)
+    const put = { kind: 'put-grant', request, grant: id, untilMs: record.untilMs, row, clockSeconds } as const
+    this.#context.outbox.requests.push(put)
   }
 
   /** A grant from the store, at start. @returns false if it cannot be read, or is of somebody who is gone. */

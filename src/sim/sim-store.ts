@@ -19,7 +19,7 @@ export interface StoredDevice {
 /** What is on the disk. */
 export interface Disk {
   bootSeconds: number
-  /** of `put-clock` */
+  /** of lists and grants */
   clockSeconds: number
   devices: Map<DeviceHandle, StoredDevice>
   /** handles by public key, hex */
@@ -91,6 +91,7 @@ export class SimStore {
     const { devices, lists, rings, grants } = this.disk
     switch (request.kind) {
       case 'put-list': {
+        this.disk.clockSeconds = Math.max(this.disk.clockSeconds, request.clockSeconds)
         const now = lists.get(request.person)?.version ?? 0
         const ok = request.base === now && request.version > now
         if (ok) lists.set(request.person, { version: request.version, sealed: request.sealed.slice() })
@@ -109,11 +110,9 @@ export class SimStore {
         rings.set(request.ring.join('.'), { ring: request.ring.slice(), row: request.row.slice() })
         return { kind: 'stored', request: request.request, ok: true, version: 0 }
       case 'put-grant':
+        this.disk.clockSeconds = Math.max(this.disk.clockSeconds, request.clockSeconds)
         grants.set(hex(request.grant), request.row.slice())
         return { kind: 'stored', request: request.request, ok: true, version: 0 }
-      case 'put-clock':
-        this.disk.clockSeconds = Math.max(this.disk.clockSeconds, request.seconds)
-        return null
       case 'drop-grant':
         grants.delete(hex(request.grant))
         return null

@@ -434,6 +434,31 @@ t.test('a clock that is set back and a restart give no rotation twice: the clock
   t.end()
 })
 
+t.test('a store that fails: what is told is kept, and comes never again after a kill and a clock set back', (t) => {
+  const { house, phone } = alone()
+  house.advance(86_400_000)
+  phone.contact('active', true)
+  const before = house.disk.clockSeconds
+  house.isStoreBroken = true
+  t.equal(exchange(house, consent(house)), '', 'refused')
+  t.match(house.take('error').at(-1), { code: 'unavailable' })
+  house.isStoreBroken = false
+  house.isStoreHeld = true
+  t.equal(exchange(house, consent(house)), '', 'not told before it is committed')
+  t.equal(house.disk.clockSeconds, before)
+  house.releaseStore()
+  const told = grantsOf(phone).at(-1) as GrantFrame
+  t.equal(house.take('consent-exchanged').at(-1)?.puid, house.puid(1, APP, told.rotation))
+  t.ok(house.disk.clockSeconds > told.rotation, 'in the same commit')
+  phone.frame({ kind: 'granted', grant: told.grant, what: 0 })
+  house.wallMs -= 30 * 86_400_000
+  house.crash()
+  phone.contact('active', true)
+  exchange(house, consent(house))
+  t.ok((grantsOf(phone).at(-1) as GrantFrame).rotation > told.rotation)
+  t.end()
+})
+
 t.test('a rotation that fits no PUID is not answered', async (t) => {
   const { house, phone } = alone()
   phone.frame({ kind: 'puid-request', app: APP_ID, rotation: 2 ** 32 })
