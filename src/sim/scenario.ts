@@ -55,6 +55,13 @@ export interface Rates {
   oldDiskS: number
   /** a copy of its disk runs beside it for a while */
   serverCopyS: number
+  // webhooks: 0 nobody has any
+  /** each endpoint: something is wrong with it for a while */
+  hookTroubleS: number
+  /** the server dies at one of its next requests or answers */
+  hookCrashS: number
+  /** the thread that sends breaks */
+  hookBreakS: number
   // attackers
   /** somebody on the path acts */
   hostileS: number
@@ -131,6 +138,9 @@ const NEVER: Rates = {
   commitCrashS: 0,
   oldDiskS: 0,
   serverCopyS: 0,
+  hookTroubleS: 0,
+  hookCrashS: 0,
+  hookBreakS: 0,
   hostileS: 0,
   floodS: 0,
   siegeS: 0,
@@ -140,6 +150,8 @@ const NEVER: Rates = {
 const CALM_S = 700
 /** Longer than the longest silence, after which a restarted server calls the unheard offline. */
 const RESTART_CALM_S = 1900
+/** Longer than the longest pause before a webhook is tried again. */
+const WEBHOOK_CALM_S = 7300
 const BASE: Scenario = {
   name: 'calm',
   persons: 3,
@@ -301,6 +313,27 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...BASE,
+    name: 'webhooks',
+    keepaliveS: 120,
+    link: { ...QUIET_LINK, lossRatio: 0.02 },
+    every: {
+      ...NEVER,
+      stateS: 400,
+      ringS: 60,
+      listEditS: 900,
+      appKillS: 2000,
+      serverCrashS: 2000,
+      serverStopS: 3000,
+      commitCrashS: 1500,
+      hookTroubleS: 500,
+      hookCrashS: 900,
+      hookBreakS: 1500,
+    },
+    turmoilS: 9000,
+    calmS: WEBHOOK_CALM_S,
+  },
+  {
+    ...BASE,
     name: 'everything',
     isOneHandshake: false, // as phones get old copies of their stores
     keepaliveS: 45,
@@ -333,6 +366,9 @@ export const SCENARIOS: readonly Scenario[] = [
       commitCrashS: 150,
       oldDiskS: 0,
       serverCopyS: 0,
+      hookTroubleS: 0,
+      hookCrashS: 0,
+      hookBreakS: 0,
       hostileS: 3,
       floodS: 300,
       siegeS: 0,
