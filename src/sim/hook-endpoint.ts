@@ -14,6 +14,8 @@ type Way = 'up' | (typeof WAYS)[number]
 const TIMEOUT_MS = 15_000
 /** A request takes this to come, and as long again to be answered, ms. Shorter than any stop of the server. */
 const WAY_MS = 200
+/** Some commits later a change of the settings holds, ms. */
+const SET_MS = 1000
 /** Most troubles are short; few last so long that what waits is replaced, s. */
 const TROUBLE_MAX_S = 6_000
 const RETRY_AFTER_MAX_S = 120
@@ -25,8 +27,10 @@ export interface HookEndpointParts {
   random: SeededRandom
   queue: EventQueue
   watch: HookWatch
-  /** sets its webhook at the server */
+  /** sets its webhook at the server, if that is up */
   configure: (config: WebhookConfig) => void
+  /** whether the server has it set and will send */
+  isSet: () => boolean
 }
 
 export class HookEndpoint {
@@ -47,8 +51,9 @@ export class HookEndpoint {
     return { ...NO_WEBHOOK, url: this.url, events: ['presence.changed', 'ring.changed', 'ring.ended'] }
   }
 
-  /** Something is wrong with it, for a while. */
+  /** Something is wrong with it, for a while; unless something is already. */
   trouble(): void {
+    if (this.#way !== 'up') return
     const { random, queue } = this.#parts
     const trouble = ++this.#trouble
     this.#way = WAYS[random.int(WAYS.length)]!
@@ -59,12 +64,22 @@ export class HookEndpoint {
 
   /** All is well again. One that wanted nothing more is set anew. */
   recover(): void {
-    const { watch, app, configure } = this.#parts
     this.#trouble++
     this.#way = 'up'
-    if (!watch.isGone(app)) return
-    watch.configured(app)
+    if (this.#parts.watch.isGone(this.#parts.app)) this.#setAnew()
+  }
+
+  /** Until it holds: the server may be down, or die before it is stored. Another trouble may come first, and end with this. */
+  #setAnew(): void {
+    const { watch, app, configure, isSet, queue } = this.#parts
+    const trouble = this.#trouble
+    watch.setsAnew(app)
     configure(this.config)
+    queue.at(queue.nowMs + SET_MS, () => {
+      if (trouble !== this.#trouble) return
+      if (isSet()) watch.isSetAnew(app)
+      else this.#setAnew()
+    })
   }
 
   /** A request. @param answered told what came of it; never of one whose sender died. */

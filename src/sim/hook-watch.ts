@@ -34,11 +34,14 @@ interface Told {
   readonly states: Map<string, { version: number; state: string }>
   /** a change that came more than an hour late, by PUID: nothing newer had happened when it was sent */
   readonly late: Map<string, number>
-  underWay: number
+  /** requests of this life of the server that it waits for */
+  readonly underWay: Set<Send>
   /** as Retry-After asks, wall ms */
   notBeforeMs: number
   /** it answered 410, and was not set anew */
   isGone: boolean
+  /** since when the server knows that, wall ms */
+  goneSinceMs: number
   /** what ended until then need not be told, wall ms */
   droppedUntilMs: number
   /** it missed changes, and does not know which */
@@ -57,10 +60,17 @@ export class HookWatch {
 
   /** The server starts: what was under way comes again, and it knows of no Retry-After. */
   started(): void {
-    for (const told of this.#told.values()) {
-      told.underWay = 0
+    this.interrupted()
+    for (const [app, told] of this.#told) {
       told.notBeforeMs = 0
+      // It died before it had stored that.
+      if (this.#house.server.disk.webhooks.get(app)?.disabled == null) told.goneSinceMs = Infinity
     }
+  }
+
+  /** The thread that sends broke: what was under way comes again, and its answers are not heard. */
+  interrupted(): void {
+    for (const { underWay } of this.#told.values()) underWay.clear()
   }
 
   /** Whether an endpoint wants nothing more. */
@@ -68,38 +78,40 @@ export class HookWatch {
     return this.#of(app).isGone
   }
 
-  /** It is set anew. */
-  configured(app: number): void {
+  /** It is being set anew. */
+  setsAnew(app: number): void {
     const told = this.#of(app)
-    told.isGone = false
+    told.goneSinceMs = Infinity
     told.notBeforeMs = 0
     told.isBlind = true
-    told.droppedUntilMs = Infinity
-    // Some commits later it counts.
-    this.#house.later(1, () => {
-      told.droppedUntilMs = this.#house.now().wallMs
-    })
+  }
+
+  /** It is set anew: what ends from now on is to be told. */
+  isSetAnew(app: number): void {
+    const told = this.#of(app)
+    told.isGone = false
+    told.droppedUntilMs = this.#house.now().wallMs
   }
 
   /** A request goes out. */
-  sent(app: number, { id }: Send): void {
-    const told = this.#of(app)
-    told.underWay++
+  sent(app: number, send: Send): void {
+    const { underWay, notBeforeMs, goneSinceMs } = this.#of(app)
     const { wallMs } = this.#house.now()
-    if (told.underWay > REQUESTS_PER_ENDPOINT) this.#fail(`${told.underWay} requests to endpoint ${app} at once`)
-    if (wallMs < told.notBeforeMs) this.#fail(`${id} goes to endpoint ${app} ${told.notBeforeMs - wallMs} ms too early`)
-    if (this.#house.server.disk.webhooks.get(app)?.disabled != null)
-      this.#fail(`${id} goes to endpoint ${app}, which wants nothing more`)
+    underWay.add(send)
+    if (underWay.size > REQUESTS_PER_ENDPOINT) this.#fail(`${underWay.size} requests to endpoint ${app} at once`)
+    if (wallMs < notBeforeMs) this.#fail(`${send.id} goes to endpoint ${app} ${notBeforeMs - wallMs} ms too early`)
+    if (wallMs > goneSinceMs + 1000) this.#fail(`${send.id} goes to endpoint ${app}, which wants nothing more`)
   }
 
   /** A request is answered, or will not be. */
-  answered(app: number, _send: Send, { failure, retryAfterMs }: Pick<SendResult, 'failure' | 'retryAfterMs'>): void {
+  answered(app: number, send: Send, { failure, retryAfterMs }: Pick<SendResult, 'failure' | 'retryAfterMs'>): void {
     const told = this.#of(app)
     const { wallMs } = this.#house.now()
-    told.underWay = Math.max(0, told.underWay - 1)
+    if (!told.underWay.delete(send)) return
     if (retryAfterMs > 0) told.notBeforeMs = Math.max(told.notBeforeMs, wallMs + retryAfterMs)
     if (failure !== 'gone') return
     told.isGone = true
+    told.goneSinceMs = Math.min(told.goneSinceMs, wallMs)
     told.isBlind = true
     told.droppedUntilMs = Infinity
   }
@@ -112,6 +124,7 @@ export class HookWatch {
     for (const event of events) {
       const isNew = this.#same(told, `event ${event.id}`, JSON.stringify(event))
       if (isNew && event.type === 'presence.changed') this.#judgeOrder(told, event)
+      if (event.type === 'ring.ended') this.#same(told, `the end of ring ${event.data.id}`, event.id)
     }
     const { wallMs } = this.#house.now()
     for (const { type, timestamp, data } of events) {
@@ -204,9 +217,10 @@ export class HookWatch {
       versions: new Map(),
       states: new Map(),
       late: new Map(),
-      underWay: 0,
+      underWay: new Set(),
       notBeforeMs: 0,
       isGone: false,
+      goneSinceMs: Infinity,
       droppedUntilMs: 0,
       isBlind: false,
     }

@@ -20,6 +20,7 @@ export class Hooks {
         random: random.fork(`hook-${app}`),
         queue,
         watch: this.watch,
+        isSet: () => server.isUp && server.disk.webhooks.get(app)?.disabled === null,
         configure: (config) => server.withWebhooks((webhooks) => webhooks.configure(app, config)),
       })
       server.disk.webhooks.set(app, endpoint.config)

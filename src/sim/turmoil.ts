@@ -96,7 +96,10 @@ export class Turmoil {
     this.#often(every.hookCrashS, () => {
       server.crashAtWebhook = this.#random.int(6)
     })
-    this.#often(every.hookBreakS, () => server.withWebhooks((webhooks) => webhooks.interrupt()))
+    this.#often(every.hookBreakS, () => {
+      this.#house.hooks.watch.interrupted()
+      server.withWebhooks((webhooks) => webhooks.interrupt())
+    })
     this.#often(every.oldDiskS, () => this.#copies.restoreDisk())
     this.#often(every.serverCopyS, () => this.#copies.runBeside())
   }
