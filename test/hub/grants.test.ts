@@ -459,6 +459,30 @@ t.test('a store that fails: what is told is kept, and comes never again after a 
   t.end()
 })
 
+t.test(
+  '[R-10.1-4] after a consent by a device whose clock was far ahead was taken back, a new one is above it',
+  async (t) => {
+    const { house, phone } = alone()
+    const revoked = 16
+    for (const ahead of [4_000_000_000, 2 ** 32 - 2]) {
+      phone.putList(listFor([{ flags: revoked, rotation: ahead }]))
+      const puid = exchange(house, consent(house))
+      const { grant, rotation } = grantsOf(phone).at(-1) as GrantFrame
+      t.equal(rotation, ahead + 1)
+      t.equal(puid, house.puid(1, APP, ahead + 1))
+      phone.frame({ kind: 'granted', grant, what: 0 })
+      phone.putList(listFor([{ rotation }]))
+        t.equal(house.view(1, APP, rotation).state, 'online', 'the application sees them by it')
+    }
+    phone.putList(listFor([{ flags: revoked, rotation: 2 ** 32 - 1 }]))
+    t.not(
+      exchange(house, consent(house)),
+      house.puid(1, APP, 2 ** 32 - 1),
+      'above the last one there is none: never the revoked one again',
+    )
+  },
+)
+
 t.test('a rotation that fits no PUID is not answered', async (t) => {
   const { house, phone } = alone()
   phone.frame({ kind: 'puid-request', app: APP_ID, rotation: 2 ** 32 })
