@@ -373,7 +373,8 @@ export class Grants implements FrameOwner {
       for (const [other, proposed] of this.#proposed) if (proposed < seconds) this.#proposed.delete(other)
     }
     this.#proposedS = Math.max(this.#proposedS, seconds)
-    const rotation = Math.max(seconds, last + 1, listed < ROTATION_MAX ? listed + 1 : 0)
+    const above = Math.max(last, listed) + 1
+    const rotation = above > ROTATION_MAX ? seconds : Math.max(seconds, above)
     this.#proposed.set(name, rotation)
     return rotation
   }
