@@ -120,7 +120,8 @@ function placeTable(
 }
 
 function runTable(facts: Facts): Table {
-  const { kills, seconds, setupSeconds, restartSeconds, requestRepeats, devices, handshakes } = facts
+  const { kills, seconds, setupSeconds, restartSeconds, requestRepeats, devices, handshakes, clockSteppedSeconds } =
+    facts
   return {
     title: 'The run',
     columns: ['what', 'number'],
@@ -132,10 +133,12 @@ function runTable(facts: Facts): Table {
       ['requests that were repeated', requestRepeats],
       ['devices', devices],
       ['handshakes', handshakes],
+      ['seconds by which the wall clock of the machine was set meanwhile', clockSteppedSeconds],
     ],
     notes: [
       'Applications, accounts and webhooks are made through the operators’ socket, by the calls of `pilotlight app add`, ' +
         '`account add` and `app webhook set`; devices enrol over HTTP and give consent by their own lists.',
+      'A webhook that is under way when the clock is set by more than 300 s is refused by its time (`bad-time`), and comes again.',
     ],
   }
 }

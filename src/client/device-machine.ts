@@ -2,7 +2,7 @@
 import { PilotlightError } from '../base/errors.js'
 import type { Now } from '../base/time.js'
 import type { Window } from '../frame/person-list.js'
-import { REPLY_BYTES_MAX } from '../packet/constants.js'
+import { REPLY_BYTES_MAX, ROTATION_GUESS_MAX, ROTATION_MAX } from '../packet/constants.js'
 import { DeviceError } from './device-error.js'
 import { type ChoiceName, entryOf, isConsented, type ListEdit } from './list-edit.js'
 import { PING } from './outgoing.js'
@@ -229,12 +229,14 @@ export class DeviceMachine extends WatchedDevice {
   }
 
   /**
-   * A rotation: seconds by the server's clock, as far as it is known; above the one that is held, and above what was taken
+   * A rotation: seconds by the server's clock, as far as it is known, else by its own within bounds; above the one that is held, and above what was taken
    * back here, which can be of this second, or ahead of it. wire-spec [R-10.1-5]
    */
   #newRotation(app: string, held: number, now: Now): number {
-    const seconds = Math.floor((this.parts.clock.earliest(now.monotonicMs) ?? now.wallMs) / 1000)
-    return Math.max(seconds, held + 1, this.parts.grants.lastRevoked(app) + 1)
+    const serverMs = this.parts.clock.earliest(now.monotonicMs)
+    const guessS = Math.min(Math.max(Math.floor(now.wallMs / 1000), 1), ROTATION_GUESS_MAX)
+    const seconds = serverMs === null ? guessS : Math.floor(serverMs / 1000)
+    return Math.min(Math.max(seconds, held + 1, this.parts.grants.lastRevoked(app) + 1), ROTATION_MAX)
   }
 
   #edit(edit: ListEdit, now: Now): number {

@@ -19,7 +19,7 @@ export interface SenderParts {
   /** plain HTTP and addresses that are not public are allowed */
   mayBePrivate: boolean
   resolve: Resolve
-  /** wall clock, ms: for dates in Retry-After */
+  /** wall clock, ms: for the time of a request and dates in Retry-After */
   nowMs(): number
   /** monotonic clock, ms */
   monotonicMs(): number
@@ -109,14 +109,16 @@ export class Sender {
     })
   }
 
+  /** Made for each request: endpoints refuse a time that is 5 minutes off, however long the request waited for its turn. */
   #headers(send: Send): Record<string, string> {
+    const timestamp = Math.floor(this.#parts.nowMs() / 1000)
     return {
       'content-type': 'application/json',
       'content-length': String(Buffer.byteLength(send.body)),
       'user-agent': this.#parts.userAgent,
       'webhook-id': send.id,
-      'webhook-timestamp': String(send.timestamp),
-      'webhook-signature': signatures(send.id, send.timestamp, send.body, send.secrets),
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': signatures(send.id, timestamp, send.body, send.secrets),
     }
   }
 

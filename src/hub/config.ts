@@ -44,7 +44,7 @@ export interface HubOptions {
   puidKey: Uint8Array
   /** max(stored + 1, Unix seconds) of this start: the high part of versions */
   bootSeconds: number
-  /** Unix seconds that the clock does not go back behind, of `put-clock`; default 0 */
+  /** Unix seconds that the clock does not go back behind, of lists and grants; default 0 */
   clockSeconds?: number
   /** moment of the start, Unix ms */
   bootedMs: number

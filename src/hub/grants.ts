@@ -8,7 +8,7 @@ import { hex } from '../base/bytes.js'
 import type { Now } from '../base/time.js'
 import type { DeviceHandle } from '../endpoint/message.js'
 import type { GrantedFrame } from '../frame/frame.js'
-import { GRANT_HOLD_MS } from '../packet/constants.js'
+import { GRANT_HOLD_MS, ROTATION_MAX } from '../packet/constants.js'
 import type { Timers } from '../presence/timers.js'
 import type { Apps } from './apps.js'
 import { GRANT_ID_BYTES, type GrantRecord, readGrantRow, writeGrantRow } from './grant-row.js'
@@ -91,10 +91,12 @@ export class Grants implements FrameOwner {
   rotationFor(person: number, app: AppKey, now: Now): number {
     const waiting = this.#find(person, app)
     if (waiting !== null && waiting.what === 0) return waiting.rotation
-    const held = this.#context.presence.heldRotation(person, this.#apps.get(app)?.index ?? 0)
+    const { presence } = this.#context
+    const index = this.#apps.get(app)?.index ?? 0
+    const held = presence.heldRotation(person, index)
     const isWithdrawn = waiting !== null && waiting.rotation === held
     if (held !== null && held >= 0 && !isWithdrawn) return held
-    return this.#newRotation(person, app, now)
+    return this.#newRotation(person, app, presence.listedRotation(person, index), now)
   }
 
   /**
@@ -124,8 +126,9 @@ export class Grants implements FrameOwner {
     const request = this.#context.outbox.nextRequest()
     this.#stores.set(request, { grant: waiting, before, after })
     const row = writeGrantRow(record)
-    this.#context.clock.keep(now)
-    this.#context.outbox.requests.push({ kind: 'put-grant', request, grant: id, untilMs: record.untilMs, row })
+    const clockSeconds = this.#context.clock.keptSeconds(now)
+    const put = { kind: 'put-grant', request, grant: id, untilMs: record.untilMs, row, clockSeconds } as const
+    this.#context.outbox.requests.push(put)
   }
 
   /** A grant from the store, at start. @returns false if it cannot be read, or is of somebody who is gone. */
@@ -357,8 +360,11 @@ export class Grants implements FrameOwner {
     this.#timer.delete(grant.person)
   }
 
-  /** Unix seconds and one: what a device chose in this second is below. */
-  #newRotation(person: number, app: AppKey, now: Now): number {
+  /**
+   * Unix seconds and one: what a device chose in this second is below. Above what is listed, or devices would take it for
+   * overtaken: it may be of a device whose own clock is far ahead. Above the last one there is none.
+   */
+  #newRotation(person: number, app: AppKey, listed: number, now: Now): number {
     const seconds = this.#context.clock.seconds(now) + 1
     const name = `${person} ${app}`
     const last = this.#proposed.get(name) ?? 0
@@ -367,7 +373,8 @@ export class Grants implements FrameOwner {
       for (const [other, proposed] of this.#proposed) if (proposed < seconds) this.#proposed.delete(other)
     }
     this.#proposedS = Math.max(this.#proposedS, seconds)
-    const rotation = Math.max(seconds, last + 1)
+    const above = Math.max(last, listed) + 1
+    const rotation = above > ROTATION_MAX ? seconds : Math.max(seconds, above)
     this.#proposed.set(name, rotation)
     return rotation
   }

@@ -76,7 +76,7 @@ export class Hub {
       timers,
     })
     const devices = new Devices(presence)
-    const clock = new ServerClock(config, outbox)
+    const clock = new ServerClock(config)
     const count = (what: HubDrop) => this.#drops.add(what)
     const context: ListContext = { config, presence, devices, outbox, clock, timers, count }
     const reliable = new ReliableFrames(random, outbox)

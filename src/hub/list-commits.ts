@@ -129,8 +129,9 @@ export class ListCommits {
     const request = outbox.nextRequest()
     this.#requests.set(request, { person: sender.person, base: storeBase, upload })
     const sealed = concat(...upload.parts)
-    clock.keep(now)
-    outbox.requests.push({ kind: 'put-list', request, person: sender.person, base: storeBase, version, sealed })
+    const clockSeconds = clock.keptSeconds(now)
+    const { person } = sender
+    outbox.requests.push({ kind: 'put-list', request, person, base: storeBase, version, sealed, clockSeconds })
   }
 
   /** A device that began another list meanwhile is not told: it would take the answer for that one's. */

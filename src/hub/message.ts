@@ -169,9 +169,20 @@ export interface DevicePapers {
   name: string
 }
 
-/** Hub -> store. Replies come to `handleStored`; requests with `request` must be durable before the reply. */
+/**
+ * Hub -> store. Replies come to `handleStored`; requests with `request` must be durable before the reply. The clock does not
+ * go back behind a `clockSeconds` (Unix) that was committed, also after a start: it is in the same commit as what it is for.
+ */
 export type HubStoreRequest =
-  | { kind: 'put-list'; request: number; person: PersonKey; base: number; version: number; sealed: Uint8Array }
+  | {
+      kind: 'put-list'
+      request: number
+      person: PersonKey
+      base: number
+      version: number
+      sealed: Uint8Array
+      clockSeconds: number
+    }
   | { kind: 'get-list'; request: number; person: PersonKey }
   /** What the handing over of a list key needs to know of a device. */
   | { kind: 'get-papers'; request: number; device: DeviceHandle }
@@ -186,9 +197,14 @@ export type HubStoreRequest =
       outcome?: Uint8Array | null
     }
   /** A grant on its way to a device; sealed in the store under a key of its own. */
-  | { kind: 'put-grant'; request: number; grant: Uint8Array; untilMs: number; row: Uint8Array }
-  /** The clock does not go back behind this, Unix seconds, also after a start. It goes before what it is for. */
-  | { kind: 'put-clock'; seconds: number }
+  | {
+      kind: 'put-grant'
+      request: number
+      grant: Uint8Array
+      untilMs: number
+      row: Uint8Array
+      clockSeconds: number
+    }
   /** The key of the grant goes with it. */
   | { kind: 'drop-grant'; grant: Uint8Array }
   /** Write-behind. */

@@ -1,6 +1,5 @@
 import type { Now } from '../base/time.js'
 import type { HubConfig } from './config.js'
-import type { Outbox } from './outbox.js'
 
 /** What is kept is a whole minute ahead by so much: it does not tell the second of a consent, nor falls behind it. */
 const MINUTE_S = 60
@@ -12,12 +11,9 @@ const MINUTE_S = 60
  */
 export class ServerClock {
   readonly #config: HubConfig
-  readonly #outbox: Outbox
-  #keptS = 0
 
-  constructor(config: HubConfig, outbox: Outbox) {
+  constructor(config: HubConfig) {
     this.#config = config
-    this.#outbox = outbox
   }
 
   /** Seconds now. */
@@ -27,11 +23,8 @@ export class ServerClock {
     return Math.max(Math.max(bootSeconds, clockSeconds) + sinceStart, Math.floor(wallMs / 1000))
   }
 
-  /** Something that may hold a rotation of now is about to be stored: after the next start the clock goes on from there. */
-  keep(now: Now): void {
-    const seconds = (Math.floor(this.seconds(now) / MINUTE_S) + 2) * MINUTE_S
-    if (seconds <= this.#keptS) return
-    this.#keptS = seconds
-    this.#outbox.requests.push({ kind: 'put-clock', seconds })
+  /** What is committed with anything that may hold a rotation of now: after the next start the clock goes on from there. */
+  keptSeconds(now: Now): number {
+    return (Math.floor(this.seconds(now) / MINUTE_S) + 2) * MINUTE_S
   }
 }

@@ -1,20 +1,17 @@
 /** Where the main thread keeps the webhooks: who wants what, the outbox, and the thread that sends. */
 
-import { fromHex } from '../base/bytes.js'
 import type { Random } from '../base/random.js'
 import { utf8Bytes, utf8Text } from '../base/text.js'
 import type { Now } from '../base/time.js'
 import { DeliveryThread } from '../delivery/thread.js'
 import type { AppKey, HubRequest, WebhookNews } from '../hub/message.js'
-import { readOutcomeRow } from '../hub/outcome-row.js'
 import type { MetricSample } from '../sidecar/message.js'
-import { isoTime, presenceJson, ringJson } from '../sidecar/view.js'
 import type { Store, StoredRing, WebhookRow } from '../store/store.js'
 import { applyAsk, refusedAsk, type WebhookAnswer, type WebhookAsk } from '../webhook/ask.js'
-import { isListening, readConfig, type WebhookConfig } from '../webhook/config.js'
-import { outcomeEventId, presenceEventId, type WebhookEvent, webhookEvent } from '../webhook/event.js'
-import { Outbox } from '../webhook/outbox.js'
+import { readConfig, type WebhookConfig } from '../webhook/config.js'
+import type { Outbox } from '../webhook/outbox.js'
 import { SECRET_BYTES, secretText } from '../webhook/signature.js'
+import { type KeptWebhooks, Webhooks } from '../webhook/webhooks.js'
 import type { Log } from './log.js'
 
 /** What the desk works with. */
@@ -45,14 +42,13 @@ const TIMER_MAX_MS = 2_000_000_000
 /** One desk for all applications. */
 export class WebhookDesk {
   readonly #parts: WebhookDeskParts
+  readonly #webhooks: Webhooks
   readonly #outbox: Outbox
   readonly #thread: DeliveryThread
-  readonly #configs = new Map<AppKey, WebhookConfig>()
   readonly #tests = new Map<number, (answer: WebhookAnswer) => void>()
   readonly #saving = new Set<Promise<unknown>>()
   #boot: WebhookBoot | null
   #lastTest = 0
-  #ringChanges = 0
   #interrupted = 0
   #timer: NodeJS.Timeout | null = null
   #timerAtMs = Infinity
@@ -67,7 +63,8 @@ export class WebhookDesk {
   constructor(parts: WebhookDeskParts, boot: WebhookBoot) {
     this.#parts = parts
     this.#boot = boot
-    this.#outbox = new Outbox(parts.random, parts.now())
+    this.#webhooks = new Webhooks(parts.random, parts.now())
+    this.#outbox = this.#webhooks.outbox
     this.#thread = new DeliveryThread(
       { mayBePrivate: parts.mayBePrivate, userAgent: `Pilotlight/${parts.version}` },
       {
@@ -97,48 +94,25 @@ export class WebhookDesk {
   start(bootedMs: number, offlineMs: number): void {
     const { webhooks, outcomes } = this.#boot ?? { webhooks: [], outcomes: [] }
     this.#boot = null
-    const times = { bootedAt: isoTime(bootedMs), offlineAt: isoTime(offlineMs) }
+    const readable: KeptWebhooks['webhooks'][number][] = []
     for (const { app, config: row } of webhooks) {
       const config = readConfig(utf8Text(row) ?? '')
-      if (config === null) {
-        this.#parts.log.error({ app }, 'the webhook of an application cannot be read')
-        continue
-      }
-      this.#use(app, config)
-      if (!config.events.includes('presence.changed')) continue
-      const event = webhookEvent('presence.restarted', `restarted_${bootedMs}`, 'restarted', bootedMs, times)
-      this.#outbox.addChange(app, event, this.#parts.now())
+      if (config === null) this.#parts.log.error({ app }, 'the webhook of an application cannot be read')
+      else readable.push({ app, config })
     }
-    for (const { ring, row } of outcomes) {
-      const outcome = readOutcomeRow(row)
-      const isWanted = outcome !== null && this.#addOutcome(outcome.app, outcome.ring)
-      if (!isWanted) this.#dropOutcome(ring)
-    }
+    this.#webhooks.start({ webhooks: readable, outcomes }, bootedMs, offlineMs, this.#parts.now())
     this.#drain()
   }
 
   /** Something happened that an application is to be told. */
   takeNews(news: WebhookNews): void {
-    const now = this.#parts.now()
-    if (news.kind === 'webhook-presence') {
-      const { puid, version, asOfMs } = news.view
-      const id = presenceEventId(puid, version)
-      this.#outbox.addChange(news.app, webhookEvent('presence.changed', id, puid, asOfMs, presenceJson(news.view)), now)
-    } else if (!news.isEnd) {
-      const id = `${outcomeEventId(news.ring.ring, news.ring.state)}_${++this.#ringChanges}`
-      this.#outbox.addChange(
-        news.app,
-        webhookEvent('ring.changed', id, news.ring.ring, now.wallMs, ringJson(news.ring)),
-        now,
-      )
-    } else if (!this.#addOutcome(news.app, news.ring)) this.#dropOutcome(fromHex(news.ring.ring))
+    this.#webhooks.takeNews(news, this.#parts.now())
     this.#drain()
   }
 
   /** An application was removed. */
   forget(app: AppKey): void {
-    this.#configs.delete(app)
-    this.#outbox.configure(app, null, this.#parts.now())
+    this.#webhooks.use(app, null, this.#parts.now())
     this.#drain()
   }
 
@@ -159,13 +133,10 @@ export class WebhookDesk {
   async #change(app: AppKey, ask: Parameters<typeof applyAsk>[1]): Promise<WebhookAnswer> {
     const { mayBePrivate, now } = this.#parts
     const parts = { mayBePrivate, wallMs: now().wallMs, newSecret: () => this.#newSecret() }
-    const { config, answer } = applyAsk(this.#configs.get(app) ?? null, ask, parts)
+    const { config, answer } = applyAsk(this.#webhooks.config(app), ask, parts)
     if (config === undefined) return answer
     if (!(await this.#save(app, config))) return refusedAsk('unavailable', '').answer
-    if (config === null) {
-      this.forget(app)
-      this.#listen(app, null)
-    } else this.#use(app, config)
+    this.#webhooks.use(app, config, now())
     this.#drain()
     return answer
   }
@@ -179,12 +150,11 @@ export class WebhookDesk {
     const counter = (name: string, help: string, value: number, labels = {}): MetricSample => {
       return { name: `pilotlight_webhook_${name}_total`, help, type: 'counter', labels, value }
     }
-    const disabled = [...this.#configs.values()].filter((config) => config.disabled !== null).length
     return [
       gauge('waiting', 'Events that wait for their endpoint or are under way', waiting),
       gauge('oldest_seconds', 'Age of the oldest of them', oldestMs / 1000),
       gauge('requests', 'Requests under way', underWay),
-      gauge('disabled', 'Endpoints that answered 410 and are told nothing any more', disabled),
+      gauge('disabled', 'Endpoints that answered 410 and are told nothing any more', this.#webhooks.disabled),
       counter('given_up', 'Events that were given up', gaveUp),
       counter('thread_restarts', 'Times that the thread that sends broke', this.#interrupted),
       ...Object.entries({ '': 0, ...results }).map(([failure, count]) =>
@@ -226,12 +196,6 @@ export class WebhookDesk {
     if (this.#underWay === 0) this.#allAnswered()
   }
 
-  #addOutcome(app: AppKey, ring: Parameters<typeof ringJson>[0]): boolean {
-    const id = outcomeEventId(ring.ring, ring.state)
-    const event: WebhookEvent = webhookEvent('ring.ended', id, ring.ring, ring.endedMs, ringJson(ring))
-    return this.#outbox.addOutcome(app, event, this.#parts.now())
-  }
-
   #test(app: AppKey): Promise<WebhookAnswer> {
     const request = ++this.#lastTest
     const answered = new Promise<WebhookAnswer>((resolve) => this.#tests.set(request, resolve))
@@ -241,27 +205,6 @@ export class WebhookDesk {
     }
     this.#drain()
     return answered
-  }
-
-  /** A configuration counts from now on. */
-  #use(app: AppKey, config: WebhookConfig): void {
-    this.#configs.set(app, config)
-    this.#listen(app, config)
-    this.#outbox.configure(app, config, this.#parts.now())
-  }
-
-  #listen(app: AppKey, config: WebhookConfig | null): void {
-    const { minHoldMs, coalesceMs, events } = config ?? { minHoldMs: 0, coalesceMs: 0, events: [] }
-    const wants = config !== null && isListening(config) ? events : []
-    this.#parts.tellHub({
-      kind: 'listen',
-      app,
-      presence: wants.includes('presence.changed'),
-      rings: wants.includes('ring.changed'),
-      outcomes: wants.includes('ring.ended'),
-      minHoldMs,
-      coalesceMs,
-    })
   }
 
   #newSecret(): string {
@@ -280,22 +223,18 @@ export class WebhookDesk {
     return isSaved
   }
 
-  #dropOutcome(ring: Uint8Array): void {
-    void this.#parts.store.hub({ kind: 'drop-outcome', ring }).catch(() => {}) // it is dropped after two days
-  }
-
-  /** Does what the outbox wants done, and sets its timer. */
+  /** Does what is wanted, and sets the timer. */
   #drain(): void {
-    for (const notice of this.#outbox.pollNotices()) {
-      if (notice.kind === 'outcome-over') this.#dropOutcome(fromHex(notice.ring))
-      else if (notice.kind === 'tested') {
-        this.#tests.get(notice.request)?.({ kind: 'delivery', delivery: notice.delivery })
-        this.#tests.delete(notice.request)
+    for (let order = this.#webhooks.pollOrder(); order !== null; order = this.#webhooks.pollOrder()) {
+      if (order.kind === 'hub') this.#parts.tellHub(order.request)
+      // An outcome that is not dropped now is dropped after two days.
+      else if (order.kind === 'store') void this.#parts.store.hub(order.request).catch(() => {})
+      else if (order.kind === 'tested') {
+        this.#tests.get(order.request)?.({ kind: 'delivery', delivery: order.delivery })
+        this.#tests.delete(order.request)
       } else {
-        this.#parts.log.warn({ app: notice.app }, 'the endpoint of a webhook answered 410 and is told nothing any more')
-        this.#configs.set(notice.app, notice.config)
-        this.#listen(notice.app, notice.config)
-        void this.#save(notice.app, notice.config)
+        this.#parts.log.warn({ app: order.app }, 'the endpoint of a webhook answered 410 and is told nothing any more')
+        void this.#save(order.app, order.config)
       }
     }
     if (this.#isStopping) return

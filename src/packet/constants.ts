@@ -98,6 +98,10 @@ export const LIST_ENTRIES_MAX = 256
 export const LIST_VERSIONS_PER_HOUR = 235_929_600
 /** How far above the last version, and those of now, one may be: 18 hours. wire-spec [R-10-3] */
 export const LIST_JUMP_MAX = 4_294_967_296
+/** The greatest rotation of a pseudonym. wire-spec [R-10.1-4] */
+export const ROTATION_MAX = 4_294_967_295
+/** The greatest that a device chooses by its own clock, 2096: room is left above whatever a wrong one says. wire-spec [R-10.1-4] */
+export const ROTATION_GUESS_MAX = 4_000_000_000
 /** Wait for LIST_RESULT or LIST_PART after the PONG; it doubles to the longest. wire-spec [R-10-3] */
 export const LIST_RETRY_FIRST_MS = 2_000
 export const LIST_RETRY_MAX_MS = 64_000

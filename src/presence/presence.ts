@@ -251,6 +251,13 @@ export class Presence {
     return at < 0 || this.#visibility.isToldRevoked(person, at) ? -1 : this.#visibility.rotation(person, at)
   }
 
+  /** The rotation of an application's entry in the committed list, revoked or not; -1 for none, or where the list is not here. */
+  listedRotation(person: number, app: number): number {
+    if (!this.#persons.has(person) || !this.isListCurrent(person)) return -1
+    const at = this.#visibility.findApp(person, app)
+    return at < 0 ? -1 : this.#visibility.rotation(person, at)
+  }
+
   /** Whether the committed list of a person is here and lets an application see them by this rotation. */
   isConsentHeld(person: number, app: number, rotation: number): boolean {
     if (this.heldRotation(person, app) !== rotation) return false

@@ -11,9 +11,6 @@ export interface PuidContent {
   rotation: number
 }
 
-/** The greatest rotation that fits a PUID. */
-export const ROTATION_MAX = 2 ** 32 - 1
-
 const PREFIX = 'p_'
 const PLAIN_BYTES = 8
 const SEALED_BYTES = NONCE_BYTES + PLAIN_BYTES + TAG_BYTES

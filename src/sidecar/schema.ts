@@ -1,8 +1,8 @@
 /** JSON schemas that several routes share: they check, they serialise, and they are the OpenAPI document. */
 import { type TSchema, type TUnsafe, Type } from 'typebox'
 import { DEVICE_CLASSES, type DeviceClass } from '../packet/constants.js'
+import type { PresenceJson, RingJson } from '../webhook/view.js'
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode, type ProblemDocument, problemDocument } from './problem.js'
-import type { PresenceJson, RingJson } from './view.js'
 
 /** Longest PUID that is looked at. */
 export const PUID_CHARACTERS_MAX = 128

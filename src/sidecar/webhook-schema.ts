@@ -3,8 +3,8 @@ import { type Static, type TSchema, type TUnsafe, Type } from 'typebox'
 import type { ShownWebhook } from '../webhook/ask.js'
 import { DAMPING_MAX_MS, URL_CHARACTERS_MAX, WANTED_EVENTS, type WantedEvent } from '../webhook/config.js'
 import type { Delivery } from '../webhook/message.js'
+import { isoTime } from '../webhook/view.js'
 import { record } from './schema.js'
-import { isoTime } from './view.js'
 
 const time = (description: string) => Type.String({ description, format: 'date-time' })
 const maybeTime = (description: string) =>

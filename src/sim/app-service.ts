@@ -25,6 +25,7 @@ export interface AppServiceSetting {
 }
 
 export class AppService {
+  readonly app: AppKey
   readonly appId: string
   /** latest PUID of each person, as the devices told */
   readonly puids = new Map<number, string>()
@@ -43,6 +44,7 @@ export class AppService {
 
   constructor(setting: AppServiceSetting) {
     this.#setting = setting
+    this.app = setting.app
     this.appId = setting.appId
   }
 

@@ -5,6 +5,7 @@ import type { AppService } from './app-service.js'
 import type { Checker } from './checker.js'
 import type { DeviceNode } from './device-node.js'
 import type { EventQueue } from './event-queue.js'
+import type { Hooks } from './hooks.js'
 import type { Hostile } from './hostile.js'
 import type { HostilePeer } from './hostile-peer.js'
 import type { Network } from './network.js'
@@ -25,6 +26,7 @@ export interface House {
   readonly server: ServerNode
   readonly persons: readonly Person[]
   readonly services: readonly AppService[]
+  readonly hooks: Hooks
   readonly devices: readonly DeviceNode[]
   /** not started yet when the turmoil begins */
   readonly latecomers: readonly DeviceNode[]

@@ -75,6 +75,7 @@ export class Inspector {
       this.#consent.look()
       this.#consent.finish()
     }
+    this.#house.hooks.finish()
     this.#judgeRest()
   }
 

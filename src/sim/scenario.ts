@@ -55,6 +55,13 @@ export interface Rates {
   oldDiskS: number
   /** a copy of its disk runs beside it for a while */
   serverCopyS: number
+  // webhooks: 0 nobody has any
+  /** each endpoint: something is wrong with it for a while */
+  hookTroubleS: number
+  /** the server dies at one of its next requests or answers */
+  hookCrashS: number
+  /** the thread that sends breaks */
+  hookBreakS: number
   // attackers
   /** somebody on the path acts */
   hostileS: number
@@ -131,6 +138,9 @@ const NEVER: Rates = {
   commitCrashS: 0,
   oldDiskS: 0,
   serverCopyS: 0,
+  hookTroubleS: 0,
+  hookCrashS: 0,
+  hookBreakS: 0,
   hostileS: 0,
   floodS: 0,
   siegeS: 0,
@@ -140,6 +150,8 @@ const NEVER: Rates = {
 const CALM_S = 700
 /** Longer than the longest silence, after which a restarted server calls the unheard offline. */
 const RESTART_CALM_S = 1900
+/** Longer than the longest pause before a webhook is tried again. */
+const WEBHOOK_CALM_S = 7300
 const BASE: Scenario = {
   name: 'calm',
   persons: 3,
@@ -301,6 +313,35 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...BASE,
+    name: 'webhooks',
+    keepaliveS: 120,
+    link: { ...QUIET_LINK, lossRatio: 0.02 },
+    every: {
+      ...NEVER,
+      stateS: 200,
+      ringS: 30,
+      listEditS: 600,
+      appKillS: 1000,
+      serverCrashS: 1000,
+      serverStopS: 1500,
+      commitCrashS: 500,
+      hookTroubleS: 200,
+      hookCrashS: 300,
+      hookBreakS: 1000,
+    },
+    turmoilS: 4000,
+    calmS: WEBHOOK_CALM_S,
+  },
+  {
+    ...BASE,
+    name: 'late webhooks',
+    keepaliveS: 300,
+    every: { ...NEVER, stateS: 500, ringS: 200, listEditS: 2000, hookTroubleS: 500, hookBreakS: 3000 },
+    turmoilS: 15_000,
+    calmS: WEBHOOK_CALM_S,
+  },
+  {
+    ...BASE,
     name: 'everything',
     isOneHandshake: false, // as phones get old copies of their stores
     keepaliveS: 45,
@@ -333,6 +374,9 @@ export const SCENARIOS: readonly Scenario[] = [
       commitCrashS: 150,
       oldDiskS: 0,
       serverCopyS: 0,
+      hookTroubleS: 0,
+      hookCrashS: 0,
+      hookBreakS: 0,
       hostileS: 3,
       floodS: 300,
       siegeS: 0,

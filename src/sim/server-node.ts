@@ -1,5 +1,5 @@
 /** A simulated server: one hub, several endpoints with a port each, and a store whose commits take time and die in a crash. */
-import { connectionAddress, connectionOf, isConnectionAddress } from '../base/connection-address.js'
+import { isConnectionAddress } from '../base/connection-address.js'
 import type { SeededRandom } from '../base/seeded-random.js'
 import type { Now } from '../base/time.js'
 import type { Crypto } from '../crypto/crypto.js'
@@ -9,21 +9,25 @@ import { workerOf } from '../endpoint/device-handle.js'
 import { Endpoint } from '../endpoint/endpoint.js'
 import type { DeviceHandle, EndpointEvent } from '../endpoint/message.js'
 import { Hub } from '../hub/hub.js'
-import type { AppKey, HubReply, HubRequest, PersonKey } from '../hub/message.js'
-import { Flag, GRACE_BASE_MS, GRACE_DIVISOR, SILENCE_MAX_S, WEBSOCKET_PROOF_MS } from '../packet/constants.js'
+import type { AppKey, HubReply, HubRequest, HubStoreRequest, PersonKey, WebhookNews } from '../hub/message.js'
+import type { WebhookConfig } from '../webhook/config.js'
+import type { Send } from '../webhook/message.js'
 import type { EventQueue } from './event-queue.js'
 import type { Connection, ConnectionEnd, Network, ServerPort } from './network.js'
+import { ServerChannels } from './server-channels.js'
 import type { ServerWatch } from './server-watch.js'
+import { type Answer, ServerWebhooks } from './server-webhooks.js'
 import { type Disk, SimStore } from './sim-store.js'
 
 /** Virtual ms that a commit takes at most. */
 const COMMIT_MS_MAX = 30
-/** All WebSockets are of one client here, as behind one proxy. */
-const CLIENT_TAG = new Uint8Array(6).fill(7)
 /** Handshakes that wait at once; fewer than the default, as a start of a server costs their memory. */
 const PENDING_MAX = 256
 /** Messages 1 in a second above which cookies are asked for; fewer than the default, so that a flood costs less here. */
 const LOAD_PER_SECOND = 50
+
+/** What an AppService is told, but by webhook. */
+export type ServiceReply = Exclude<HubReply, WebhookNews>
 
 export interface ServerSetting {
   crypto: Crypto
@@ -43,23 +47,11 @@ export interface ServerSetting {
   watch: ServerWatch
   /** The ports are open, or closed (null). */
   attach: (ports: readonly ServerPort[] | null) => void
-  onReply: (reply: HubReply) => void
+  onReply: (reply: ServiceReply) => void
+  /** A webhook is sent to an application. */
+  onWebhook: (send: Send, answered: (answer: Answer) => void) => void
   /** It crashed by `crashAtCommit`. */
   onCrash: () => void
-}
-
-/** No device may be silent for longer; then a WebSocket is closed. [R-8.3-4] */
-const CHANNEL_IDLE_MS = SILENCE_MAX_S * 1000 * (1 + 1 / GRACE_DIVISOR) + GRACE_BASE_MS
-
-/** A WebSocket at the server. */
-interface Channel {
-  connection: Connection
-  port: number
-  /** whether a channel packet went out on it */
-  isProven: boolean
-  /** when something last came or went, virtual ms */
-  usedMs: number
-  close: () => void
 }
 
 export class ServerNode {
@@ -69,23 +61,26 @@ export class ServerNode {
   disk: Disk
   #endpoints: Endpoint[] = []
   #hub: Hub | null = null
+  #webhooks: ServerWebhooks | null = null
   #life = 0
   #timerMs = Number.POSITIVE_INFINITY
   /** commits that were asked for and are not done */
   #commits: ((store: SimStore) => void)[] = []
   #lastCommitMs = 0
-  /** by number, which begins anew with each process */
-  readonly #channels = new Map<number, Channel>()
-  #connections = 0
+  #channels: ServerChannels
   bootedMs = 0
   /** Its ports while it is up; null while it is down. */
   ports: readonly ServerPort[] | null = null
   /** The process dies at its commit of this number from now on, before or after it is durable; null: it does not. */
   crashAtCommit: { commits: number; isAfter: boolean } | null = null
 
+  /** The same for steps of webhooks: before a request goes out, and when its answer comes. */
+  crashAtWebhook: number | null = null
+
   constructor(setting: ServerSetting, disk: Disk) {
     this.setting = setting
     this.#queue = setting.network.queue
+    this.#channels = new ServerChannels(this.#queue)
     this.disk = disk
   }
 
@@ -130,6 +125,7 @@ export class ServerNode {
     })
     for (const [app, appId] of apps) this.#hub.addApp(app, appId, `app ${app}`)
     this.#load(this.#hub)
+    this.#webhooks = this.#newWebhooks(life)
     this.ports = Array.from({ length: workers }, (_, port) => this.#port(port))
     this.setting.attach(this.ports)
     this.#drain()
@@ -146,18 +142,29 @@ export class ServerNode {
   crash(): void {
     this.#life++
     this.#hub = null
+    this.#webhooks = null
     this.#endpoints = []
     this.#commits = []
     this.setting.watch.contact.reset()
     this.ports = null
     this.setting.attach(null)
-    for (const { connection } of this.#channels.values()) connection.closeServer()
-    this.#channels.clear()
-    this.#connections = 0
+    this.#channels.end()
+    this.#channels = new ServerChannels(this.#queue)
   }
 
   request(request: HubRequest): void {
     this.#hub?.handleRequest(request, this.#now())
+    this.#drain()
+  }
+
+  /** Events that wait for their endpoints. */
+  get webhooksWaiting(): number {
+    return this.#webhooks?.waiting ?? 0
+  }
+
+  /** Lets something happen to the webhooks, if the server is up. */
+  withWebhooks(happen: (webhooks: ServerWebhooks) => void): void {
+    if (this.#webhooks !== null) happen(this.#webhooks)
     this.#drain()
   }
 
@@ -171,63 +178,27 @@ export class ServerNode {
     hub.handleEvent(event, now)
   }
 
-  /** Hands a reply on to the AppServices. */
+  /** Hands a reply on to the AppServices, or news to the webhooks. */
   protected reply(reply: HubReply): void {
-    this.setting.onReply(reply)
+    if ('app' in reply) this.#webhooks?.takeNews(reply)
+    else this.setting.onReply(reply)
   }
 
   /** Puts a datagram on the wire. */
   protected transmit(worker: number, remote: Uint8Array, bytes: Uint8Array): void {
     this.setting.watch.left(bytes, remote)
-    if (isConnectionAddress(remote)) this.#transmitByTcp(worker, remote, bytes)
-    else this.setting.network.sendToDevice(worker, remote, bytes)
+    if (!isConnectionAddress(remote)) this.setting.network.sendToDevice(worker, remote, bytes)
+    else if (!this.#channels.transmit(remote, bytes)) this.#endpoints[worker]!.handlePathClosed(remote)
   }
 
-  /** As the channel desk and the sidecar do it. */
-  #transmitByTcp(worker: number, remote: Uint8Array, bytes: Uint8Array): void {
-    const channel = this.#channels.get(connectionOf(remote))
-    if (channel === undefined) {
-      this.#endpoints[worker]!.handlePathClosed(remote)
-      return
-    }
-    if (((bytes[0] as number) & Flag.channel) !== 0) channel.isProven = true
-    channel.usedMs = this.#queue.nowMs
-    channel.connection.sendDown(bytes)
-  }
-
-  /** A WebSocket is open. wire-spec §8.3 */
   #accept(connection: Connection, port: number): ConnectionEnd {
-    const life = this.#life
-    const number = ++this.#connections
-    const address = connectionAddress(CLIENT_TAG, number)
-    const close = (): void => {
-      if (life !== this.#life || !this.#channels.delete(number)) return
-      this.#endpoints[port]!.handlePathClosed(address)
-      this.#drain()
-    }
-    const channel: Channel = {
-      connection,
-      port,
-      isProven: false,
-      usedMs: this.#queue.nowMs,
-      close: () => {
-        connection.closeServer()
-        close()
+    return this.#channels.accept(connection, {
+      receive: (bytes, address) => this.ports?.[port]?.receive(bytes, address),
+      closed: (address) => {
+        this.#endpoints[port]!.handlePathClosed(address)
+        this.#drain()
       },
-    }
-    this.#channels.set(number, channel)
-    const look = (): void => {
-      if (life !== this.#life || !this.#channels.has(number)) return
-      const closesMs = channel.usedMs + CHANNEL_IDLE_MS
-      if (channel.isProven && this.#queue.nowMs < closesMs) this.#queue.at(closesMs, look)
-      else channel.close()
-    }
-    this.#queue.at(this.#queue.nowMs + WEBSOCKET_PROOF_MS, look)
-    const message = (bytes: Uint8Array): void => {
-      channel.usedMs = this.#queue.nowMs
-      if (life === this.#life) this.ports?.[port]?.receive(bytes, address)
-    }
-    return { message, closed: close }
+    })
   }
 
   #load(hub: Hub): void {
@@ -277,6 +248,7 @@ export class ServerNode {
       for (const [worker, endpoint] of this.#endpoints.entries())
         moved = this.#drainEndpoint(hub, endpoint, worker) || moved
       moved = this.#drainHub(hub) || moved
+      moved = this.#webhooks?.drain() === true || moved
     }
     if (this.#hub === hub) this.#arm(hub)
   }
@@ -288,7 +260,7 @@ export class ServerNode {
       moved = true
     }
     for (let remote = endpoint.pollClose(); remote !== null; remote = endpoint.pollClose()) {
-      this.#channels.get(connectionOf(remote))?.close()
+      this.#channels.close(remote)
       moved = true
     }
     for (let event = endpoint.pollEvent(); event !== null; event = endpoint.pollEvent()) {
@@ -317,13 +289,7 @@ export class ServerNode {
       moved = true
     }
     for (let request = hub.pollStore(); request !== null; request = hub.pollStore()) {
-      const asked = request
-      this.#commit((store) => {
-        const reply = store.hub(asked)
-        return () => {
-          if (reply !== null) hub.handleStored(reply, this.#now())
-        }
-      })
+      this.#commitHub(hub, request)
       moved = true
     }
     for (let reply = hub.pollReply(); reply !== null; reply = hub.pollReply()) {
@@ -331,6 +297,49 @@ export class ServerNode {
       moved = true
     }
     return moved
+  }
+
+  #commitHub(hub: Hub, request: HubStoreRequest): void {
+    this.#commit((store) => {
+      const reply = store.hub(request)
+      return () => {
+        if (reply !== null) hub.handleStored(reply, this.#now())
+      }
+    })
+  }
+
+  #newWebhooks(life: SeededRandom): ServerWebhooks {
+    const hub = this.#hub as Hub
+    const parts = {
+      random: life.fork('webhooks'),
+      now: () => this.#now(),
+      tellHub: (request: HubRequest) => hub.handleRequest(request, this.#now()),
+      store: (request: HubStoreRequest) => this.#commitHub(hub, request),
+      keepConfig: (app: AppKey, config: WebhookConfig, then: () => void) =>
+        this.#commit((store) => {
+          store.disk.webhooks.set(app, config)
+          return then
+        }),
+      step: (run: () => void) => this.#step(run),
+      send: this.setting.onWebhook,
+    }
+    return new ServerWebhooks(parts, this.disk)
+  }
+
+  /** Runs something by itself, unless the process dies before. */
+  #step(run: () => void): void {
+    const life = this.#life
+    this.#queue.at(this.#queue.nowMs, () => {
+      if (life !== this.#life) return
+      if (this.crashAtWebhook !== null && --this.crashAtWebhook < 0) {
+        this.crashAtWebhook = null
+        this.crash()
+        this.setting.onCrash()
+        return
+      }
+      run()
+      this.#drain()
+    })
   }
 
   /** Commits are done in order, each some time after it was asked for; `write` gives what follows its reply. */
@@ -357,7 +366,7 @@ export class ServerNode {
   }
 
   #arm(hub: Hub): void {
-    let atMs = hub.nextTimeout()
+    let atMs = Math.min(hub.nextTimeout(), this.#webhooks?.nextTimeout() ?? Number.POSITIVE_INFINITY)
     for (const endpoint of this.#endpoints) atMs = Math.min(atMs, endpoint.nextTimeout())
     if (atMs === Number.POSITIVE_INFINITY || atMs >= this.#timerMs) return
     const life = this.#life
@@ -368,6 +377,7 @@ export class ServerNode {
       const now = this.#now()
       for (const endpoint of this.#endpoints) if (endpoint.nextTimeout() <= now.monotonicMs) endpoint.handleTimeout(now)
       if (hub.nextTimeout() <= now.monotonicMs) hub.handleTimeout(now)
+      this.#webhooks?.handleTimeout()
       this.#drain()
     })
   }

@@ -1,4 +1,5 @@
 /** Floods are judged by what those get who are known: answers and rings in time, a server that does not grow or toil. */
+import type { Crypto } from '../crypto/crypto.js'
 import { LOOKUPS_MAX } from '../endpoint/config.js'
 import type { DeviceNode } from './device-node.js'
 import type { House } from './house.js'
@@ -40,9 +41,15 @@ export class ServiceWatch {
     })
   }
 
-  /** The server computes a shared secret. */
-  agreed(): void {
-    this.#agreements++
+  /** The server's crypto: its key agreements are counted. */
+  watch(crypto: Crypto): Crypto {
+    return {
+      ...crypto,
+      sharedSecret: (secretKey, publicKey) => {
+        this.#agreements++
+        return crypto.sharedSecret(secretKey, publicKey)
+      },
+    }
   }
 
   /** A ring is accepted for delivery; nobody is away here, and everybody allows it. */

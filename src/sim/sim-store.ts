@@ -3,7 +3,8 @@
  */
 import { hex } from '../base/bytes.js'
 import type { DeviceHandle, EndpointStoreReply, EndpointStoreRequest } from '../endpoint/message.js'
-import type { HubStoreReply, HubStoreRequest, PersonKey } from '../hub/message.js'
+import type { AppKey, HubStoreReply, HubStoreRequest, PersonKey } from '../hub/message.js'
+import type { WebhookConfig } from '../webhook/config.js'
 
 export interface StoredDevice {
   device: DeviceHandle
@@ -19,13 +20,16 @@ export interface StoredDevice {
 /** What is on the disk. */
 export interface Disk {
   bootSeconds: number
-  /** of `put-clock` */
+  /** of lists and grants */
   clockSeconds: number
   devices: Map<DeviceHandle, StoredDevice>
   /** handles by public key, hex */
   handles: Map<string, DeviceHandle>
   lists: Map<PersonKey, { version: number; sealed: Uint8Array | null }>
   rings: Map<string, { ring: Uint8Array; row: Uint8Array }>
+  /** ends of rings that webhooks are still to tell */
+  outcomes: Map<string, { ring: Uint8Array; row: Uint8Array }>
+  webhooks: Map<AppKey, WebhookConfig>
   /** rows by id, hex */
   grants: Map<string, Uint8Array>
 }
@@ -45,6 +49,8 @@ export function copyDisk(disk: Disk): Disk {
     handles: new Map(disk.handles),
     lists: new Map([...disk.lists].map(([key, one]) => [key, { ...one }])),
     rings: new Map([...disk.rings].map(([key, one]) => [key, { ring: one.ring.slice(), row: one.row.slice() }])),
+    outcomes: new Map([...disk.outcomes].map(([key, one]) => [key, { ...one }])),
+    webhooks: new Map(disk.webhooks),
     grants: new Map([...disk.grants].map(([key, row]) => [key, row.slice()])),
   }
 }
@@ -57,6 +63,8 @@ export function emptyDisk(): Disk {
     handles: new Map(),
     lists: new Map(),
     rings: new Map(),
+    outcomes: new Map(),
+    webhooks: new Map(),
     grants: new Map(),
   }
 }
@@ -88,9 +96,10 @@ export class SimStore {
   }
 
   hub(request: HubStoreRequest): HubStoreReply | null {
-    const { devices, lists, rings, grants } = this.disk
+    const { devices, lists, rings, outcomes, grants } = this.disk
     switch (request.kind) {
       case 'put-list': {
+        this.disk.clockSeconds = Math.max(this.disk.clockSeconds, request.clockSeconds)
         const now = lists.get(request.person)?.version ?? 0
         const ok = request.base === now && request.version > now
         if (ok) lists.set(request.person, { version: request.version, sealed: request.sealed.slice() })
@@ -107,17 +116,18 @@ export class SimStore {
       }
       case 'put-ring':
         rings.set(request.ring.join('.'), { ring: request.ring.slice(), row: request.row.slice() })
+        if (request.outcome != null)
+          outcomes.set(request.ring.join('.'), { ring: request.ring.slice(), row: request.outcome.slice() })
         return { kind: 'stored', request: request.request, ok: true, version: 0 }
       case 'put-grant':
+        this.disk.clockSeconds = Math.max(this.disk.clockSeconds, request.clockSeconds)
         grants.set(hex(request.grant), request.row.slice())
         return { kind: 'stored', request: request.request, ok: true, version: 0 }
-      case 'put-clock':
-        this.disk.clockSeconds = Math.max(this.disk.clockSeconds, request.seconds)
-        return null
       case 'drop-grant':
         grants.delete(hex(request.grant))
         return null
       case 'drop-outcome':
+        outcomes.delete(request.ring.join('.'))
         return null
       case 'drop-ring':
         rings.delete(request.ring.join('.'))

@@ -35,6 +35,7 @@ export class Turmoil {
       this.#often(every.ringS * 5, () => service.withdraw())
       this.#often(every.consentS, () => this.#agree(service))
     }
+    for (const hook of house.hooks.endpoints) this.#often(every.hookTroubleS, () => hook.trouble())
     this.#often(every.hostileS, () => house.hostile.act(house.devices, house.now()))
     this.#often(every.floodS, () => house.hostile.flood(house.scenario.workers, house.now()))
     this.#often(every.siegeS, () => house.hostile.siege(house.scenario.workers, () => house.now()))
@@ -91,6 +92,13 @@ export class Turmoil {
     this.#often(every.serverStopS, () => this.#takeDown(() => server.stop()))
     this.#often(every.commitCrashS, () => {
       server.crashAtCommit = { commits: this.#random.int(12), isAfter: this.#random.uniform() < 0.5 }
+    })
+    this.#often(every.hookCrashS, () => {
+      server.crashAtWebhook = this.#random.int(6)
+    })
+    this.#often(every.hookBreakS, () => {
+      this.#house.hooks.watch.interrupted()
+      server.withWebhooks((webhooks) => webhooks.interrupt())
     })
     this.#often(every.oldDiskS, () => this.#copies.restoreDisk())
     this.#often(every.serverCopyS, () => this.#copies.runBeside())

@@ -8,7 +8,7 @@ import type { DeviceEvent } from '../client/event.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { type KeyPair, keyPair } from '../crypto/key-pair.js'
 import { deviceHandle } from '../endpoint/device-handle.js'
-import type { AppKey, HubReply } from '../hub/message.js'
+import type { AppKey } from '../hub/message.js'
 import { AnswerMeter } from './answer-meter.js'
 import { AppService } from './app-service.js'
 import { Checker } from './checker.js'
@@ -16,6 +16,7 @@ import { ConsentWatch } from './consent-watch.js'
 import { ContactModel } from './contact-model.js'
 import { DeviceNode, type DeviceSetting } from './device-node.js'
 import { EventQueue } from './event-queue.js'
+import { Hooks } from './hooks.js'
 import { Hostile } from './hostile.js'
 import { HostilePeer } from './hostile-peer.js'
 import type { House, Person } from './house.js'
@@ -23,7 +24,7 @@ import { Inspector } from './inspector.js'
 import { Network } from './network.js'
 import { NonceRecorder } from './nonce-recorder.js'
 import type { Scenario } from './scenario.js'
-import { ServerNode, type ServerSetting } from './server-node.js'
+import { ServerNode, type ServerSetting, type ServiceReply } from './server-node.js'
 import { ServerWatch } from './server-watch.js'
 import { ServiceWatch } from './service-watch.js'
 import { addStoredDevice, type Disk, emptyDisk } from './sim-store.js'
@@ -63,6 +64,7 @@ export class World implements House {
   readonly hostile: Hostile
   readonly persons: Person[] = []
   readonly services: AppService[]
+  readonly hooks: Hooks
   readonly devices: DeviceNode[] = []
   readonly peers: HostilePeer[] = []
   readonly #parts: WorldParts
@@ -94,7 +96,7 @@ export class World implements House {
     this.services = APPS.map((app) => this.#appService(app, hex(apps.get(app)!)))
     const contact = new ContactModel(fail)
     const setting: ServerSetting = {
-      crypto: this.#countingCrypto(),
+      crypto: this.#service.watch(this.#crypto),
       random: random.fork('server'),
       network: this.network,
       workers: scenario.workers,
@@ -110,9 +112,11 @@ export class World implements House {
         this.network.servers = ports
       },
       onReply: (reply) => this.#handleReply(reply),
+      onWebhook: (send, answered) => this.hooks.take(send, answered),
       onCrash: () => this.later(0.5 + this.random.int(10), () => this.#startAgain()),
     }
     this.server = this.#parts.server(setting, emptyDisk())
+    this.hooks = new Hooks(this, fail)
     this.#addPeers() // before the others, so that their records have neighbours
     for (let person = 1; person <= scenario.persons; person++) this.#addPerson(person)
     this.#inspector = new Inspector(this, contact, this.#consent, fail)
@@ -161,6 +165,7 @@ export class World implements House {
   }
 
   startServer = (): void => {
+    this.hooks.watch.started()
     this.server.start()
     for (const service of this.services) service.subscribe()
   }
@@ -188,7 +193,15 @@ export class World implements House {
     const watch = new ServerWatch(new ContactModel(fail), new AnswerMeter(fail), CID_KEY)
     const nothing = (): void => {}
     const random = this.random.fork(name)
-    const setting = { ...this.server.setting, random, watch, attach: nothing, onReply: nothing, onCrash: nothing }
+    const setting = {
+      ...this.server.setting,
+      random,
+      watch,
+      attach: nothing,
+      onReply: nothing,
+      onWebhook: nothing,
+      onCrash: nothing,
+    }
     return this.#parts.server(setting, emptyDisk())
   }
 
@@ -222,6 +235,8 @@ export class World implements House {
   #calm(): void {
     this.#isCalm = true
     this.server.crashAtCommit = null
+    this.server.crashAtWebhook = null
+    this.hooks.recover()
     for (const [index, device] of this.devices.entries()) {
       device.path.dark = false
       this.#freePath(device, index % 3 === 1)
@@ -301,21 +316,11 @@ export class World implements House {
     }
   }
 
-  #handleReply(reply: HubReply): void {
-    if ('app' in reply) return // nobody in the simulator has a webhook
+  #handleReply(reply: ServiceReply): void {
     const name = 'stream' in reply ? reply.stream : reply.request
-    this.services.find((one) => one.owns(name))?.handleReply(reply)
-  }
-
-  #countingCrypto(): Crypto {
-    const { sharedSecret } = this.#crypto
-    return {
-      ...this.#crypto,
-      sharedSecret: (secretKey, publicKey) => {
-        this.#service.agreed()
-        return sharedSecret(secretKey, publicKey)
-      },
-    }
+    const service = this.services.find((one) => one.owns(name))
+    service?.handleReply(reply)
+    if (service !== undefined && 'ring' in reply) this.hooks.watch.ringSeen(service.app, reply.ring)
   }
 
   /** A ring is on its way. */

@@ -112,16 +112,14 @@ function hubReply(tables: Tables, request: HubStoreRequest, wallMs: number): Hub
     return { kind: 'papers', request: request.request, papers: devices.papers(request.device) }
   }
   if (request.kind === 'put-list') {
-    const { person, base, version, sealed } = request
+    const { person, base, version, sealed, clockSeconds } = request
+    keepClock(clockSeconds)
     return { kind: 'stored', request: request.request, ...accounts.putList(person, base, version, sealed) }
   }
   if (request.kind === 'put-grant') {
+    keepClock(request.clockSeconds)
     grants.put(request.grant, Math.ceil(request.untilMs), request.row)
     return { kind: 'stored', request: request.request, ok: true, version: 0 }
-  }
-  if (request.kind === 'put-clock') {
-    keepClock(request.seconds)
-    return null
   }
   if (request.kind === 'drop-grant') {
     grants.drop(request.grant)

@@ -70,7 +70,7 @@ export interface ServerKeys {
 export interface Boot {
   /** max(stored + 1, Unix seconds), stored before the promise settles */
   bootSeconds: number
-  /** of `put-clock`; 0 none */
+  /** of lists and grants; 0 none */
   clockSeconds: number
   keys: ServerKeys
   apps: AppRow[]

@@ -50,7 +50,7 @@ export function openTables(
   const sealer = new RowSealer(crypto, masterKey)
   const devices = new Devices(database, sealer)
   const rings = new Rings(database, crypto, sealer)
-  const keepClock = database.prepare<[number]>('UPDATE meta SET clock_seconds = max(clock_seconds, ?)')
+  const keepClock = database.prepare<[number, number]>('UPDATE meta SET clock_seconds = ? WHERE clock_seconds < ?')
   const clockSeconds = database.prepare<[], number>('SELECT clock_seconds FROM meta').pluck()
   return {
     database,
@@ -65,7 +65,7 @@ export function openTables(
     passkeys: new Passkeys(database),
     webhooks: new WebhookConfigs(database, sealer),
     writeBehind: new WriteBehind(devices, rings, health),
-    keepClock: (seconds) => void keepClock.run(seconds),
+    keepClock: (seconds) => void keepClock.run(seconds, seconds),
     clockSeconds: () => clockSeconds.get() ?? 0,
   }
 }

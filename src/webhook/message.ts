@@ -1,7 +1,7 @@
 /** What the outbox and the part that sends tell each other: plain records that cross threads by structured clone. */
 import type { WebhookEvent } from './event.js'
 
-/** One request to an endpoint. */
+/** One request to an endpoint. Its time and signatures are made when it is sent. */
 export interface Send {
   /** names it for its result */
   number: number
@@ -10,8 +10,6 @@ export interface Send {
   secrets: string[]
   /** `webhook-id` */
   id: string
-  /** `webhook-timestamp`, Unix seconds */
-  timestamp: number
   body: string
 }
 

@@ -289,7 +289,6 @@ export class Outbox {
       url: config.url as string,
       secrets: liveSecrets(config, now.wallMs),
       id: message.id,
-      timestamp: Math.floor(now.wallMs / 1000),
       body: bodyOf(message.events, now.wallMs),
     })
   }

@@ -137,6 +137,27 @@ t.test('[R-10.1-4] on a device: a new consent has a new pseudonym, and the perso
   t.equal(lists.visible?.entries[0]?.flags, 1)
 })
 
+t.test(
+  '[R-10.1-4] a device that knows no clock but its own, which is wrong, leaves room for the next consents',
+  async (t) => {
+    const YEAR_2200_MS = Date.UTC(2200, 0)
+    for (const [wallMs, expected] of [
+      [YEAR_2200_MS, 4_000_000_000],
+      [0, 1],
+    ] as const) {
+      const { machine, now } = new Rig(crypto, { wallMs })
+      const rotation = () => machine.parts.list.current.entries[0]?.rotation
+      machine.allow(APP, {}, now)
+      t.equal(rotation(), expected)
+      machine.rotatePuid(APP, now)
+      t.equal(rotation(), expected + 1)
+      machine.revoke(APP, now)
+      machine.allow(APP, {}, now)
+      t.equal(rotation(), expected + 2)
+    }
+  },
+)
+
 t.test('[R-10.1-5] allowed again in the same second, the person has a pseudonym that they never had', async (t) => {
   const { rig, lists } = ready()
   const seen = new Set<number>()

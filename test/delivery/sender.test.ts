@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
+import { verifyWebhook } from '../../src/appservice/index.js'
 import { destinationOf, type Resolve } from '../../src/delivery/resolve.js'
 import { REQUEST_TIMEOUT_MS, Sender, type SenderParts } from '../../src/delivery/sender.js'
 import type { Send } from '../../src/webhook/message.js'
@@ -8,6 +9,7 @@ import { OTHER_TLS, TEST_TLS } from '../sidecar/test-tls.js'
 import { Receiver, verifyWithOracle } from '../support/receiver.js'
 
 const SECRETS = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD']
+const NOW_MS = Math.floor(Date.now() / 1000) * 1000
 const nobody: Resolve = () => Promise.reject(new Error('no such name'))
 
 /** A sender whose clock stands still; `expire` lets the time-out come. */
@@ -16,7 +18,7 @@ function scene(t: Test, more: Partial<SenderParts> = {}) {
   const sender = new Sender({
     mayBePrivate: true,
     resolve: nobody,
-    nowMs: () => Date.UTC(2026, 10, 21),
+    nowMs: () => NOW_MS,
     monotonicMs: () => 0,
     after(ms, act) {
       t.equal(ms, REQUEST_TIMEOUT_MS)
@@ -31,7 +33,7 @@ function scene(t: Test, more: Partial<SenderParts> = {}) {
 }
 
 function to(url: string): Send {
-  return { number: 9, url, secrets: SECRETS, id: 'ring_1', timestamp: Math.floor(Date.now() / 1000), body: '{"a":"ü"}' }
+  return { number: 9, url, secrets: SECRETS, id: 'ring_1', body: '{"a":"ü"}' }
 }
 
 t.test('signed with each secret; what the answer means', async (t) => {
@@ -58,7 +60,7 @@ t.test('signed with each secret; what the answer means', async (t) => {
       { status: 429, headers: { 'retry-after': '7' } },
       { status: 429, retryAfterMs: 7000 },
     ],
-    [{ status: 503, headers: { 'retry-after': 'Sat, 21 Nov 2026 00:01:00 GMT' } }, { retryAfterMs: 60_000 }],
+    [{ status: 503, headers: { 'retry-after': new Date(NOW_MS + 60_000).toUTCString() } }, { retryAfterMs: 60_000 }],
     [{ status: 503, headers: { 'retry-after': 'soon' } }, { retryAfterMs: 0 }],
     [
       { status: 200, body: 'x'.repeat(300_000) },
@@ -70,6 +72,28 @@ t.test('signed with each secret; what the answer means', async (t) => {
     t.match(await sender.send(to(receiver.url)), result, JSON.stringify(answer).slice(0, 60))
     t.equal((await receiver.next()).path, '/hook', 'no redirect is followed')
   }
+})
+
+t.test('signed when it is sent, however long it waited, and again when it is repeated', async (t) => {
+  const receiver = await Receiver.start(t)
+  const STEP_MS = 600_000 // a machine that was stopped, or a clock that was set
+  let nowMs = NOW_MS
+  const resolve: Resolve = async () => {
+    nowMs += STEP_MS
+    return ['127.0.0.1']
+  }
+  const { sender } = scene(t, { resolve, nowMs: () => nowMs })
+  const send: Send = { ...to(`http://slow.example:${receiver.port}/hook`), body: '{"data":[]}' }
+  const received = async () => {
+    await sender.send(send)
+    const { headers, body } = await receiver.next()
+    return (atMs: number) => verifyWebhook(body, headers, SECRETS, { nowMs: atMs })
+  }
+  const first = await received()
+  t.same(first(nowMs), [])
+  t.throws(() => first(nowMs + STEP_MS), { code: 'bad-time' }, 'set while it was on its way: the endpoint refuses it')
+  const second = await received()
+  t.same(second(nowMs), [], 'and takes the repeat')
 })
 
 t.test('an endpoint that does not answer is given up after 15 s', async (t) => {

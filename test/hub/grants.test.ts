@@ -434,6 +434,55 @@ t.test('a clock that is set back and a restart give no rotation twice: the clock
   t.end()
 })
 
+t.test('a store that fails: what is told is kept, and comes never again after a kill and a clock set back', (t) => {
+  const { house, phone } = alone()
+  house.advance(86_400_000)
+  phone.contact('active', true)
+  const before = house.disk.clockSeconds
+  house.isStoreBroken = true
+  t.equal(exchange(house, consent(house)), '', 'refused')
+  t.match(house.take('error').at(-1), { code: 'unavailable' })
+  house.isStoreBroken = false
+  house.isStoreHeld = true
+  t.equal(exchange(house, consent(house)), '', 'not told before it is committed')
+  t.equal(house.disk.clockSeconds, before)
+  house.releaseStore()
+  const told = grantsOf(phone).at(-1) as GrantFrame
+  t.equal(house.take('consent-exchanged').at(-1)?.puid, house.puid(1, APP, told.rotation))
+  t.ok(house.disk.clockSeconds > told.rotation, 'in the same commit')
+  phone.frame({ kind: 'granted', grant: told.grant, what: 0 })
+  house.wallMs -= 30 * 86_400_000
+  house.crash()
+  phone.contact('active', true)
+  exchange(house, consent(house))
+  t.ok((grantsOf(phone).at(-1) as GrantFrame).rotation > told.rotation)
+  t.end()
+})
+
+t.test(
+  '[R-10.1-4] after a consent by a device whose clock was far ahead was taken back, a new one is above it',
+  async (t) => {
+    const { house, phone } = alone()
+    const revoked = 16
+    for (const ahead of [4_000_000_000, 2 ** 32 - 2]) {
+      phone.putList(listFor([{ flags: revoked, rotation: ahead }]))
+      const puid = exchange(house, consent(house))
+      const { grant, rotation } = grantsOf(phone).at(-1) as GrantFrame
+      t.equal(rotation, ahead + 1)
+      t.equal(puid, house.puid(1, APP, ahead + 1))
+      phone.frame({ kind: 'granted', grant, what: 0 })
+      phone.putList(listFor([{ rotation }]))
+      t.equal(house.view(1, APP, rotation).state, 'online', 'the application sees them by it')
+    }
+    phone.putList(listFor([{ flags: revoked, rotation: 2 ** 32 - 1 }]))
+    t.not(
+      exchange(house, consent(house)),
+      house.puid(1, APP, 2 ** 32 - 1),
+      'above the last one there is none: never the revoked one again',
+    )
+  },
+)
+
 t.test('a rotation that fits no PUID is not answered', async (t) => {
   const { house, phone } = alone()
   phone.frame({ kind: 'puid-request', app: APP_ID, rotation: 2 ** 32 })

@@ -292,7 +292,7 @@ export class House {
       }
       for (let request = this.hub.pollStore(); request !== null; request = this.hub.pollStore()) {
         moved = true
-        if (this.isStoreHeld && request.kind !== 'put-clock') this.held.push(request)
+        if (this.isStoreHeld) this.held.push(request)
         else this.commit(request)
       }
       for (let reply = this.hub.pollReply(); reply !== null; reply = this.hub.pollReply()) {
@@ -423,6 +423,7 @@ export function homely(
 function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
   switch (request.kind) {
     case 'put-list': {
+      disk.clockSeconds = Math.max(disk.clockSeconds, request.clockSeconds)
       const current = disk.persons.get(request.person)?.version ?? 0
       const ok = request.base === current && disk.persons.has(request.person)
       if (ok) disk.persons.set(request.person, { version: request.version, sealed: request.sealed })
@@ -442,11 +443,9 @@ function store(disk: Disk, request: HubStoreRequest): HubStoreReply | null {
       if (request.outcome != null) disk.outcomes.set(hex(request.ring), request.outcome)
       return { kind: 'stored', request: request.request, ok: true, version: 0 }
     case 'put-grant':
+      disk.clockSeconds = Math.max(disk.clockSeconds, request.clockSeconds)
       disk.grants.set(hex(request.grant), request.row)
       return { kind: 'stored', request: request.request, ok: true, version: 0 }
-    case 'put-clock':
-      disk.clockSeconds = Math.max(disk.clockSeconds, request.seconds)
-      return null
     case 'drop-grant':
       disk.grants.delete(hex(request.grant))
       return null

@@ -6,14 +6,12 @@
 import t from 'tap'
 import { fromHex } from '../../src/base/bytes.js'
 import { SeededRandom } from '../../src/base/seeded-random.js'
-import type { HubReply, HubStoreRequest, RingView } from '../../src/hub/message.js'
-import { readOutcomeRow } from '../../src/hub/outcome-row.js'
+import type { HubReply, HubStoreRequest } from '../../src/hub/message.js'
 import { readRingRow } from '../../src/ring/ring-row.js'
 import { isTerminal, type RingState } from '../../src/ring/ring-state.js'
-import { ringJson } from '../../src/sidecar/view.js'
-import { outcomeEventId, webhookEvent } from '../../src/webhook/event.js'
 import type { Send } from '../../src/webhook/message.js'
-import { Outbox } from '../../src/webhook/outbox.js'
+import { ringJson } from '../../src/webhook/view.js'
+import { Webhooks } from '../../src/webhook/webhooks.js'
 import { CONFIG } from '../webhook/scene.js'
 import { APP, House, listFor, type Phone } from './house.js'
 
@@ -70,7 +68,7 @@ class Course {
   /** numbers of steps at which the process dies */
   readonly #kills: readonly number[]
   readonly #phones: Phone[]
-  #outbox = new Outbox(new SeededRandom('outbox'), this.house.now)
+  #webhooks = this.#newWebhooks()
   /** sends of webhooks that are not answered */
   #sends: Send[] = []
   #asked: { post: number; withdraw: number } = { post: 0, withdraw: 0 }
@@ -129,12 +127,8 @@ class Course {
     for (;;) {
       try {
         this.house.crash()
-        this.#outbox = new Outbox(new SeededRandom('outbox'), this.house.now)
+        this.#webhooks = this.#newWebhooks()
         this.#open()
-        for (const row of this.house.disk.outcomes.values()) {
-          const outcome = readOutcomeRow(row)
-          if (outcome !== null) this.#addOutcome(outcome.ring)
-        }
         for (const phone of this.#phones) phone.contact('active', true).tellList(listFor([{}]), 1)
         return
       } catch (error) {
@@ -144,10 +138,23 @@ class Course {
   }
 
   #open(): void {
-    this.#outbox.configure(APP, CONFIG, this.house.now)
-    const damping = { minHoldMs: 0, coalesceMs: 0 }
-    this.house.ask({ kind: 'listen', app: APP, presence: false, rings: false, outcomes: true, ...damping })
-    this.house.subscribe()
+    const { house } = this
+    const outcomes = [...house.disk.outcomes].map(([ring, row]) => ({ ring: fromHex(ring), row }))
+    const webhooks = [{ app: APP, config: { ...CONFIG, events: ['ring.ended' as const] } }]
+    this.#webhooks.start({ webhooks, outcomes }, house.bootedMs, house.bootedMs, house.now)
+    this.#obey()
+    house.subscribe()
+  }
+
+  #newWebhooks(): Webhooks {
+    return new Webhooks(new SeededRandom('outbox'), this.house.now)
+  }
+
+  #obey(): void {
+    for (let order = this.#webhooks.pollOrder(); order !== null; order = this.#webhooks.pollOrder()) {
+      if (order.kind === 'hub') this.house.ask(order.request)
+      else if (order.kind === 'store') this.house.commit(order.request)
+    }
   }
 
   /** Somebody does the next thing. @returns false: there is nothing to do. */
@@ -157,7 +164,7 @@ class Course {
 
   #advance(): void {
     this.house.advance(IDLE_MS)
-    this.#outbox.handleTimeout(this.house.now)
+    this.#webhooks.outbox.handleTimeout(this.house.now)
   }
 
   #post(): boolean {
@@ -202,7 +209,7 @@ class Course {
 
   /** Requests of the webhook go out and arrive. */
   #send(): boolean {
-    const sends = this.#outbox.pollSends()
+    const sends = this.#webhooks.outbox.pollSends()
     for (const send of sends) {
       this.#step('webhook sent')
       const [event] = JSON.parse(send.body).data
@@ -218,11 +225,10 @@ class Course {
     if (send === undefined) return false
     this.#step('webhook arrived')
     const { number } = send
-    this.#outbox.handleResult({ number, status: 204, failure: '', retryAfterMs: 0, latencyMs: 1 }, this.house.now)
+    const result = { number, status: 204, failure: '', retryAfterMs: 0, latencyMs: 1 } as const
+    this.#webhooks.outbox.handleResult(result, this.house.now)
     this.#step('webhook acknowledged')
-    for (const notice of this.#outbox.pollNotices()) {
-      if (notice.kind === 'outcome-over') this.house.commit({ kind: 'drop-outcome', ring: fromHex(notice.ring) })
-    }
+    this.#obey()
     return true
   }
 
@@ -230,7 +236,8 @@ class Course {
     if (reply.kind === 'error' && reply.request > 0) this.faults.push(`refused: ${reply.code}`)
     if (reply.kind === 'webhook-ring') {
       this.#step('news for the webhook')
-      this.#addOutcome(reply.ring)
+      this.#webhooks.takeNews(reply, this.house.now)
+      this.#obey()
     }
     if (reply.kind !== 'ring' && reply.kind !== 'ring-change') return
     const { ring } = reply
@@ -241,17 +248,6 @@ class Course {
     if (reply.kind === 'ring' && reply.request === this.#asked.withdraw) this.#isWithdrawn = true
     if (reply.kind === 'ring' && reply.request === this.#asked.post) this.#isPosted = true
     this.#step(`after ${who} ${ring.state}`)
-  }
-
-  #addOutcome(ring: RingView): void {
-    const event = webhookEvent(
-      'ring.ended',
-      outcomeEventId(ring.ring, ring.state),
-      ring.ring,
-      ring.endedMs,
-      ringJson(ring),
-    )
-    this.#outbox.addOutcome(APP, event, this.house.now)
   }
 
   #judge(): void {

@@ -11,15 +11,16 @@ import type { SessionSlab } from '../../src/session/slab.js'
 import { DeviceNode, type DeviceSetting } from '../../src/sim/device-node.js'
 import { idealCrypto } from '../../src/sim/ideal-crypto.js'
 import { SCENARIOS } from '../../src/sim/scenario.js'
-import { ServerNode } from '../../src/sim/server-node.js'
+import { ServerNode, type ServerSetting } from '../../src/sim/server-node.js'
 import { ServerWatch } from '../../src/sim/server-watch.js'
+import type { Disk } from '../../src/sim/sim-store.js'
 import { World, type WorldParts } from '../../src/sim/world.js'
 
 /** What a world finds within some seeds. */
-function finds(scenario: string, parts: Partial<WorldParts>, seeds = 6): string {
+function finds(scenario: string, parts: Partial<WorldParts>, seeds = 6, turmoilS = 200): string {
   const named = SCENARIOS.find(({ name }) => name === scenario)!
   for (let seed = 1; seed <= seeds; seed++) {
-    const world = new World({ ...named, turmoilS: 200 }, seed, idealCrypto, parts)
+    const world = new World({ ...named, turmoilS }, seed, idealCrypto, parts)
     world.run()
     if (world.checker.violations.length > 0) return world.checker.violations.join('\n')
   }
@@ -263,6 +264,58 @@ t.test('a phone that cannot take a newer list', async (t) => {
     }
   }
   t.match(finds('consent', device(Stuck)), /hold different lists|hold lists/)
+})
+
+/** A server between whose outbox and endpoints something goes wrong. */
+function hooked(broken: (send: ServerSetting['onWebhook'], setting: ServerSetting) => ServerSetting['onWebhook']) {
+  return {
+    server: (setting: ServerSetting, disk: Disk) =>
+      new ServerNode({ ...setting, onWebhook: broken(setting.onWebhook, setting) }, disk),
+  }
+}
+
+/** The same within a life in which endpoints fail for long. */
+const findsTold = (scenario: string, parts: Partial<WorldParts>): string => finds(scenario, parts, 6, 6000)
+
+t.test('a sender of webhooks that lies, and one that makes something else of a repeat', async (t) => {
+  const taken = { status: 204, failure: '', retryAfterMs: 0, latencyMs: 0 } as const
+  const lying = hooked((send) => (request, answered) => {
+    if (request.id.startsWith('ring_')) answered(taken)
+    else send(request, answered)
+  })
+  t.match(findsTold('webhooks', lying), /endpoint \d was not told how ring \w+ ended/)
+  let sent = 0
+  const renaming = hooked((send) => (request, answered) => {
+    send({ ...request, body: request.body.replaceAll('"id":"ring_', `"id":"ring_${++sent}_`) }, answered)
+  })
+  t.match(findsTold('webhooks', renaming), /the end of ring \w+ is told as ring_\w+, then as/)
+  const altering = hooked((send) => (request, answered) => {
+    send({ ...request, body: request.body.replaceAll('"reply":null', `"reply":"${++sent}"`) }, answered)
+  })
+  t.match(findsTold('webhooks', altering), /is told as .* by webhook and as .* else/)
+})
+
+t.test('a sender of webhooks that heeds nobody', async (t) => {
+  const hasty = hooked((send) => (request, answered) => {
+    send(request, (answer) => answered({ ...answer, retryAfterMs: 0 }))
+  })
+  t.match(findsTold('webhooks', hasty), /goes to endpoint \d \d+ ms too early/)
+  const deaf = hooked((send) => (request, answered) => {
+    send(request, (answer) => answered({ ...answer, failure: answer.failure === 'gone' ? 'status' : answer.failure }))
+  })
+  t.match(findsTold('webhooks', deaf), /goes to endpoint \d, which wants nothing more/)
+})
+
+t.test('a sender of webhooks that dawdles, and one that loses a change', async (t) => {
+  const dawdling = hooked((send, { network: { queue } }) => (request, answered) => {
+    const isChange = request.body.includes('presence.changed')
+    queue.at(queue.nowMs + (isChange ? 4_000_000 : 0), () => send(request, answered))
+  })
+  t.match(findsTold('late webhooks', dawdling), /an hour old, and not the latest/)
+  const losing = hooked((send) => (request, answered) => {
+    send({ ...request, body: request.body.replaceAll('presence.changed', 'presence.lost') }, answered)
+  })
+  t.match(findsTold('webhooks', losing), /was told nothing of \w+, which reads online/)
 })
 
 t.test('without anything broken nothing is found', async (t) => {

@@ -55,6 +55,7 @@ class Family {
           network.servers = ports
         },
         onReply: (reply) => this.#replies.push(reply),
+        onWebhook: () => {},
         onCrash: () => {},
       },
       disk,

@@ -16,6 +16,18 @@ const SHORT = {
 }
 const every = { ...SHORT.every, stateS: 0, commitCrashS: 0, saveKillS: 0, ringS: 10 }
 
+t.test('the server dies at each step of its webhooks', async (t) => {
+  const named = SCENARIOS.find(({ name }) => name === 'webhooks')!
+  const rates = { ...every, hookTroubleS: 1e9 } // none
+  for (let steps = 0; steps < STEPS; steps++) {
+    const world = new World({ ...SHORT, calmS: named.calmS, every: rates }, 1, idealCrypto)
+    world.server.crashAtWebhook = steps
+    world.run()
+    t.same(world.checker.violations, [], `${steps}`)
+    t.equal(world.server.crashAtWebhook, null, 'it died')
+  }
+})
+
 for (const isAfter of [false, true]) {
   const when = isAfter ? 'after' : 'before'
   t.test(`the server dies ${when} each commit`, async (t) => {

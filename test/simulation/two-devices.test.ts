@@ -43,7 +43,7 @@ class Family {
     const attach = (ports: readonly ServerPort[] | null) => {
       network.servers = ports
     }
-    const silent = { watch, attach, slots: 8, onReply: () => {}, onCrash: () => {} }
+    const silent = { watch, attach, slots: 8, onReply: () => {}, onWebhook: () => {}, onCrash: () => {} }
     const server = { crypto, random: random.fork('server'), network, workers: 1, apps: new Map(), epochMs: EPOCH_MS }
     this.#server = new ServerNode({ ...server, ...keys, ...silent }, emptyDisk())
     for (const slot of [0, 1]) this.#addDevice(slot, random.fork(`device ${slot}`), statics.publicKey)

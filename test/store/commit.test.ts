@@ -26,8 +26,9 @@ function readElsewhere(file: string): Buffer {
   return execFileSync('cat', [file], { maxBuffer: 1 << 28 })
 }
 
-function put(person: number, version: number, sealed: Uint8Array): Call {
-  const request = { kind: 'put-list', request: version, person, base: version - 1, version, sealed } as const
+function put(person: number, version: number, sealed: Uint8Array, clockSeconds = 0): Call {
+  const base = version - 1
+  const request = { kind: 'put-list', request: version, person, base, version, sealed, clockSeconds } as const
   return { method: 'hub', args: [request] }
 }
 
@@ -157,6 +158,30 @@ t.test('a call that fails undoes only itself', (t) => {
   t.match(outcomes[3], { ok: true }, "the hour's key was made again after the rollback")
   t.equal(tables.rings.load().rings.length, 1)
   t.end()
+})
+
+t.test('how far the clock has come is committed with the list or grant that it is for, or neither is', async (t) => {
+  const { database, group, tables } = parts(t)
+  group.run([{ method: 'addAccount', args: ['Ann', NOW] }])
+  const [grant, row] = [bytes(16, 1), bytes(9, 1)]
+  const putGrant = (clockSeconds: number): Call => {
+    return { method: 'hub', args: [{ kind: 'put-grant', request: 9, grant, untilMs: NOW + 1, row, clockSeconds }] }
+  }
+  t.match(values(group.run([put(1, 1, bytes(9, 1), 600)])), [{ ok: true }])
+  database.exec(
+    `CREATE TRIGGER broken BEFORE UPDATE ON meta BEGIN SELECT RAISE(ABORT, 'the page cannot be written'); END`,
+  )
+  t.match(values(group.run([put(1, 2, bytes(9, 2), 660), putGrant(660)])), [{ ok: false, version: 1 }, { ok: false }])
+  t.match(
+    values(group.run([put(1, 2, bytes(9, 2), 600)])),
+    [{ ok: true }],
+    'within the same minute nothing is to be written',
+  )
+  t.equal(tables.clockSeconds(), 600)
+  t.equal(tables.grants.load().rows.length, 0)
+  database.exec('DROP TRIGGER broken')
+  t.match(values(group.run([put(1, 3, bytes(9, 3), 660), putGrant(720)])), [{ ok: true }, { ok: true }])
+  t.equal(tables.clockSeconds(), 720)
 })
 
 t.test('full: a statement does not fit', async (t) => {

@@ -16,7 +16,15 @@ async function accounts(): Promise<never> {
   for (let i = 0; ; i++) {
     const { account, person } = await store.addAccount(`${round} ${i}`, NOW)
     say('account', account)
-    const reply = await store.hub({ kind: 'put-list', request: 1, person, base: 0, version: 7, sealed: bytes(1024, i) })
+    const reply = await store.hub({
+      kind: 'put-list',
+      request: 1,
+      person,
+      base: 0,
+      version: 7,
+      sealed: bytes(1024, i),
+      clockSeconds: 0,
+    })
     if (reply?.kind === 'stored' && reply.ok) say('list', account)
   }
 }

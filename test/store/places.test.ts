@@ -178,7 +178,15 @@ async function filled(
   const { device, psk } = await enrolled(store, account, 1)
   const session = bytes(200, 1)
   await store.endpoint({ kind: 'save-session', device, rotation: 3, session })
-  await store.hub({ kind: 'put-list', request: 1, person, base: 0, version: 1, sealed: bytes(1024, 1) })
+  await store.hub({
+    kind: 'put-list',
+    request: 1,
+    person,
+    base: 0,
+    version: 1,
+    sealed: bytes(1024, 1),
+    clockSeconds: 0,
+  })
   await store.hub({ kind: 'put-ring', request: 1, ring: bytes(16, 1), untilMs: NOW, row: bytes(99, 1) })
   await store.addEnrolmentCode(account, NOW, 86_400_000)
   await store.addApp('Chat', NOW)
@@ -229,7 +237,7 @@ t.test('a backup has no rings, no outcomes, no consents and no codes', async (t)
   const untilMs = NOW + 60_000
   const [ring, grant, row] = [new Uint8Array(16).fill(7), new Uint8Array(16).fill(8), new Uint8Array(9)]
   await store.hub({ kind: 'put-ring', request: 1, ring, untilMs, row, outcome: row })
-  await store.hub({ kind: 'put-grant', request: 2, grant, untilMs, row })
+  await store.hub({ kind: 'put-grant', request: 2, grant, untilMs, row, clockSeconds: 0 })
   await store.backup(file)
   const database = new Database(file, { readonly: true })
   t.doesNotThrow(() => expectOurs(database, file))

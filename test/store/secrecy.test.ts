@@ -326,7 +326,7 @@ t.test('deleted rows are overwritten', async (t) => {
     return (outcome as { value: never }).value
   }
   const { account, person } = run('addAccount', 'Secret Name', NOW) as { account: string; person: number }
-  const request = { kind: 'put-list', request: 1, person, base: 0, version: 1, sealed: bytes(8000, 7) }
+  const request = { kind: 'put-list', request: 1, person, base: 0, version: 1, sealed: bytes(8000, 7), clockSeconds: 0 }
   run('hub', request)
   engine.tidy()
   t.not(diskBytes(copyOf(t, folder)).indexOf('Secret Name'), -1)
@@ -344,7 +344,7 @@ t.test('a consent that a device took leaves nothing, in the database or the WAL,
   const grant = bytes(16, 3)
   const run = (request: object) => engine.run([{ method: 'hub', args: [request] } as never])
   engine.boot(NOW)
-  run({ kind: 'put-grant', request: 1, grant, untilMs: NOW + DAY_MS, row: new Uint8Array(marker(9)) })
+  run({ kind: 'put-grant', request: 1, grant, untilMs: NOW + DAY_MS, row: new Uint8Array(marker(9)), clockSeconds: 0 })
   const database = open(copyOf(t, folder))
   const stolen = database.prepare('SELECT key, row FROM grants').get() as { key: Buffer; row: Buffer }
   database.close()

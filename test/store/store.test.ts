@@ -185,7 +185,15 @@ t.test('lists: the version only goes up', async (t) => {
   const store = localStore(t)
   const { person } = await store.addAccount('Ann', NOW)
   const put = async (base: number, version: number, seed: number) => {
-    const reply = await store.hub({ kind: 'put-list', request: 3, person, base, version, sealed: bytes(1024, seed) })
+    const reply = await store.hub({
+      kind: 'put-list',
+      request: 3,
+      person,
+      base,
+      version,
+      sealed: bytes(1024, seed),
+      clockSeconds: 0,
+    })
     if (reply?.kind !== 'stored') throw new Error('no reply')
     return [reply.ok, reply.version]
   }
@@ -202,7 +210,15 @@ t.test('lists: the version only goes up', async (t) => {
   t.strictSame(await put(2, 9, 4), [true, 9], 'the server has an old backup')
   t.strictSame(await get(), { kind: 'list', request: 4, version: 9, sealed: bytes(1024, 4) })
   t.equal((await store.listAccounts())[0]?.listVersion, 9)
-  const nobody = { kind: 'put-list', request: 3, person: 99, base: 0, version: 1, sealed: bytes(1, 1) } as const
+  const nobody = {
+    kind: 'put-list',
+    request: 3,
+    person: 99,
+    base: 0,
+    version: 1,
+    sealed: bytes(1, 1),
+    clockSeconds: 0,
+  } as const
   t.strictSame(await store.hub(nobody), { kind: 'stored', request: 3, ok: false, version: 0 })
   t.strictSame(await store.hub({ kind: 'get-list', request: 4, person: 99 }), {
     kind: 'list',
@@ -250,7 +266,10 @@ t.test('boot seconds always grow', async (t) => {
   const s = NOW / 1000
   t.strictSame(boots, [s, s + 1, s + 2, s + 10])
   const store = localStore(t, folder)
-  for (const seconds of [s + 600, s + 60]) await store.hub({ kind: 'put-clock', seconds })
+  for (const clockSeconds of [s + 600, s + 60]) {
+    const grant = bytes(16, clockSeconds)
+    await store.hub({ kind: 'put-grant', request: 1, grant, untilMs: NOW + 1000, row: bytes(9, 1), clockSeconds })
+  }
   store.close()
   const { bootSeconds, clockSeconds } = await localStore(t, folder).boot(NOW)
   t.same(

@@ -3,6 +3,7 @@ import type { SeededRandom } from '../../../src/base/seeded-random.js'
 import { ADMIN_SOCKET, connectCalls } from '../../../src/io/call-socket.js'
 import { nativeCrypto } from '../../../src/native/crypto-native.js'
 import { BenchError } from '../../bench-error.js'
+import { ClockWatch } from '../../clock-watch.js'
 import { BEHIND_PROXY } from '../../ours/proxied.js'
 import { OursServer } from '../../ours/server.js'
 import { OutcomeBook, type Verdict } from './book.js'
@@ -40,6 +41,8 @@ export interface Facts {
   requestRepeats: number
   /** webhooks that did not verify, by what was wrong */
   unsigned: Readonly<Record<string, number>>
+  /** how far the wall clock was set meanwhile */
+  clockSteppedSeconds: number
   devices: number
   handshakes: number
 }
@@ -99,9 +102,11 @@ class Run {
     const startMs = performance.now()
     const driver = await this.#setUp()
     this.#driver = driver
+    const clock = new ClockWatch()
     const firstMs = performance.now()
     let last = { settled: 0, atMs: firstMs }
     const timer = setInterval(() => {
+      clock.look()
       const nowMs = performance.now()
       if (driver.settled > last.settled) last = { settled: driver.settled, atMs: nowMs }
       const rate = Math.round(driver.settled / ((nowMs - firstMs) / 1000))
@@ -121,6 +126,7 @@ class Run {
     }
     const seconds = (performance.now() - firstMs) / 1000
     await this.#rereadAll(driver)
+    clock.look()
     return {
       verdict: this.#book.verdict(),
       kills: this.#kills,
@@ -129,6 +135,7 @@ class Run {
       restartSeconds: Math.round(this.#restartMs / 100) / 10,
       requestRepeats: this.#caller.repeats,
       unsigned: this.#receiver.unsigned,
+      clockSteppedSeconds: clock.steppedSeconds,
       devices: this.#people.devices,
       handshakes: this.#people.handshakes,
     }

@@ -83,6 +83,7 @@ export class House {
           this.#network.servers = ports
         },
         onReply: (reply) => this.#handleReply(reply),
+        onWebhook: () => {},
         onCrash: () => {},
       },
       emptyDisk(),

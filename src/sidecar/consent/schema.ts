@@ -2,8 +2,8 @@
 import { type TSchema, Type } from 'typebox'
 import { SCOPES } from '../../store/app-row.js'
 import type { AppRow } from '../../store/store.js'
+import { isoTime } from '../../webhook/view.js'
 import { record, text } from '../schema.js'
-import { isoTime } from '../view.js'
 import { appText } from './authorization.js'
 import { REDIRECT_URI_CHARACTERS_MAX, REDIRECT_URIS_MAX } from './redirect-uri.js'
 

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { PresenceView } from '../../hub/message.js'
+import { type PresenceJson, presenceJson } from '../../webhook/view.js'
 import { callerOf } from '../caller.js'
 import type { App, Context } from '../context.js'
 import { Problem } from '../problem.js'
@@ -17,7 +18,6 @@ import {
   type UnknownPuidJson,
   unknownPuid,
 } from '../schema.js'
-import { type PresenceJson, presenceJson } from '../view.js'
 
 /** PUIDs in one query. */
 const QUERY_PUIDS_MAX = 1000

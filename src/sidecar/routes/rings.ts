@@ -1,12 +1,12 @@
 import { type Static, Type } from 'typebox'
 import { fromBase64url } from '../../base/base64.js'
 import type { NewRing } from '../../hub/message.js'
+import { ringJson } from '../../webhook/view.js'
 import { callerOf } from '../caller.js'
 import type { App, Context } from '../context.js'
 import { tellLimit } from '../limit-headers.js'
 import { Problem } from '../problem.js'
 import { answer, EXAMPLES, LIMIT_HEADERS, oneOf, Puid, problems, RingRef, record, text } from '../schema.js'
-import { ringJson } from '../view.js'
 
 /** PUIDs of one pool. */
 const POOL_MAX = 64

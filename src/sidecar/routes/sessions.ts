@@ -1,12 +1,12 @@
 import { Type } from 'typebox'
 import type { SessionRow } from '../../store/directory-message.js'
+import { isoTime } from '../../webhook/view.js'
 import { signedIn } from '../caller.js'
 import { SessionView } from '../consent/schema.js'
 import type { App, Context } from '../context.js'
 import { withSession } from '../guard.js'
 import { Problem } from '../problem.js'
 import { answer, problems, record, text } from '../schema.js'
-import { isoTime } from '../view.js'
 import { withinEnrolLimits } from './devices.js'
 
 const Token = Type.String({ description: 'Bearer token of the session. Told once.', examples: ['pls_...'] })
