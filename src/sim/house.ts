@@ -5,7 +5,6 @@ import type { AppService } from './app-service.js'
 import type { Checker } from './checker.js'
 import type { DeviceNode } from './device-node.js'
 import type { EventQueue } from './event-queue.js'
-import type { Hooks } from './hooks.js'
 import type { Hostile } from './hostile.js'
 import type { HostilePeer } from './hostile-peer.js'
 import type { Network } from './network.js'
@@ -17,6 +16,15 @@ export interface Person {
   devices: DeviceNode[]
 }
 
+/** Webhooks, for who makes trouble and for who judges at the end. */
+export interface HouseHooks {
+  readonly endpoints: readonly { trouble(): void }[]
+  /** who watches hears that the server's sender dies */
+  readonly watch: { interrupted(): void }
+  /** at the end of the calm */
+  finish(): void
+}
+
 export interface House {
   readonly scenario: Scenario
   readonly random: SeededRandom
@@ -26,7 +34,7 @@ export interface House {
   readonly server: ServerNode
   readonly persons: readonly Person[]
   readonly services: readonly AppService[]
-  readonly hooks: Hooks
+  readonly hooks: HouseHooks
   readonly devices: readonly DeviceNode[]
   /** not started yet when the turmoil begins */
   readonly latecomers: readonly DeviceNode[]
