@@ -10,12 +10,12 @@ import { hasUsage } from '../process-usage.js'
 import type { Outcome, Plot, Request, Scenario, Table } from '../scenario.js'
 import { pairedRatio, RATIO_METHOD, type Ratio, ratioText } from '../statistics.js'
 import { type Cores, OurContestant, PeerContestant, settleOurs } from './load/contestant.js'
-import { compete, LADDER, LOSS_MAX, PACES, type Standing } from './load/rounds.js'
+import { type Competition, compete, LADDER, LOSS_MAX, PACES, type Standing } from './load/rounds.js'
 
 const DEFAULTS = { devices: 10_000, rounds: 7, turnMs: 3_000 }
 /** Clients of a peer at most: its server and its generator hold a file for each. */
 const PEER_CLIENTS_MAX = 10_000
-const [EACH, TENTH] = ['pilotlight', 'pilotlight-tenth']
+const [EACH, TENTH, WORKERS] = ['pilotlight', 'pilotlight-tenth', 'pilotlight-workers']
 const REFERENCE = 'mosquitto-tls'
 
 /** Pings a second on one core and what each costs, ours and the peers', in turns. */
@@ -32,6 +32,11 @@ export const load: Scenario = {
     peers: { type: 'string', placeholder: 'A,B', help: 'peers beside, or none; all' },
     rounds: { type: 'string', placeholder: 'N', help: `times that each has its turn; ${DEFAULTS.rounds}` },
     'turn-ms': { type: 'string', placeholder: 'MS', help: `of each turn; ${DEFAULTS.turnMs}` },
+    workers: {
+      type: 'string',
+      placeholder: 'N',
+      help: 'ours with so many workers beside; nobody is kept on a core then',
+    },
   },
   wordsInAll: [[], ['--devices', '1000'], ['--devices', '100000', '--peers', REFERENCE]],
   wordsInSmoke: [['--devices', '64', '--rounds', '1', '--turn-ms', '100']],
@@ -47,6 +52,8 @@ interface LoadRequest {
   devices: number
   rounds: number
   seconds: number
+  /** of a second server of ours; 1: there is none */
+  workers: number
   peers: readonly Peer[]
   seed: string
   progress: (line: string) => void
@@ -58,34 +65,65 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
     devices: wholeNumber(values['devices'], 'devices', 1, DEFAULTS.devices),
     rounds: wholeNumber(values['rounds'], 'rounds', 1, DEFAULTS.rounds),
     seconds: wholeNumber(values['turn-ms'], 'turn-ms', 50, DEFAULTS.turnMs) / 1000,
+    workers: wholeNumber(values['workers'], 'workers', 2, 1),
     peers: chosenPeers(values['peers']),
     seed,
     progress: (line) => progress(`load: ${line}`),
   }
-  const cores: Cores = canPin() ? { server: 0, generator: 1 } : { server: null, generator: null }
+  const isPinned = canPin() && asked.workers === 1
+  const cores: Cores = isPinned ? { server: 0, generator: 1 } : { server: null, generator: null }
   const absent = new Map(
     asked.peers.flatMap((peer) => (missing(peer) === null ? [] : [[peer, missing(peer)!] as const])),
   )
   const present = asked.peers.filter((peer) => !absent.has(peer))
-  const { standings, broken } = await onStage(
-    { seed, devices: asked.devices, isPinned: true, progress: asked.progress },
+  const { standings, broken, packetsByWorker } = await onStage(
+    { seed, devices: asked.devices, isPinned, progress: asked.progress },
     async (stage) => {
       await settleOurs(stage, cores)
-      return await withPeers(present, asked, cores, (peers) => competeAll(stage, peers, asked))
+      return await withWorkers(asked, (workers) =>
+        withPeers(present, asked, cores, (peers) => competeAll(stage, workers, peers, asked)),
+      )
     },
   )
   for (const peer of present) {
     const why = broken.get(peer.name)
     if (why !== undefined) absent.set(peer, `broke: ${why}`)
   }
-  const ours = [EACH, TENTH].map((name) => broken.get(name)).find((why) => why !== undefined)
+  const ours = [EACH, TENTH, WORKERS].map((name) => broken.get(name)).find((why) => why !== undefined)
   if (ours !== undefined) throw new BenchError(ours, 1)
-  return outcome(asked, cores, standings, absent)
+  return outcome(asked, cores, { standings, broken, packetsByWorker }, absent)
 }
 
-async function competeAll(stage: Stage, peers: readonly PeerContestant[], asked: LoadRequest) {
+async function competeAll(
+  stage: Stage,
+  workers: Stage | null,
+  peers: readonly PeerContestant[],
+  asked: LoadRequest,
+): Promise<Competition & { packetsByWorker: number[] }> {
   const ours = [new OurContestant(EACH, stage, 1), new OurContestant(TENTH, stage, 10)]
-  return await compete([...ours, ...peers], asked)
+  if (workers !== null) ours.push(new OurContestant(WORKERS, workers, 1))
+  const competition = await compete([...ours, ...peers], asked)
+  return { ...competition, packetsByWorker: workers === null ? [] : await countsByWorker(workers, asked.workers) }
+}
+
+/** Another server of ours with its own devices, if one is asked for. */
+async function withWorkers<Result>(
+  { seed, devices, workers, progress }: LoadRequest,
+  act: (stage: Stage | null) => Promise<Result>,
+): Promise<Result> {
+  if (workers === 1) return await act(null)
+  return await onStage({ seed, devices, options: ['--workers', String(workers)], progress }, async (stage) => {
+    await settleOurs(stage, { server: null, generator: null })
+    return await act(stage)
+  })
+}
+
+async function countsByWorker({ server }: Stage, workers: number): Promise<number[]> {
+  const samples = await server.metrics()
+  return Array.from({ length: workers }, (_, worker) => {
+    const labels = `kind="channel",worker="${worker}"`
+    return samples.get(`pilotlight_packets_in_total{${labels}}`) ?? 0
+  })
 }
 
 /** Starts the peers and connects their clients; ends all of them whatever happens. */
@@ -117,13 +155,14 @@ async function withPeers<Result>(
 function outcome(
   asked: LoadRequest,
   cores: Cores,
-  standings: ReadonlyMap<string, Standing>,
+  { standings, packetsByWorker }: Competition & { packetsByWorker: number[] },
   absent: ReadonlyMap<Peer, string>,
 ): Outcome {
-  const [each, tenth, reference] = [EACH, TENTH, REFERENCE].map((name) => standings.get(name))
+  const [each, tenth, reference, workers] = [EACH, TENTH, REFERENCE, WORKERS].map((name) => standings.get(name))
   const ratios = {
     mosquittoTls: ratioOf(each, reference, asked.seed),
     mosquittoTlsTenth: ratioOf(tenth, reference, asked.seed),
+    workers: ratioOf(workers, each, asked.seed),
   }
   const peers: Record<string, Standing | { missing: string }> = {}
   for (const peer of asked.peers) peers[peer.name] = standings.get(peer.name) ?? { missing: absent.get(peer)! }
@@ -138,9 +177,17 @@ function outcome(
       ratioToMosquittoTls: ratios.mosquittoTls?.ratio ?? null,
       ratioToMosquittoTlsTenth: ratios.mosquittoTlsTenth?.ratio ?? null,
       ratios,
+      workers:
+        workers === undefined
+          ? null
+          : { ...workers, count: asked.workers, packetsByWorker, cpuRatio: ratios.workers?.ratio ?? null },
     },
     parameters: { ...asked, peers: asked.peers.map(({ name }) => name), cores, ladder: LADDER, lossMax: LOSS_MAX },
-    tables: [standingTable(asked, cores, standings, absent), ratioTable(ratios)],
+    tables: [
+      standingTable(asked, cores, standings, absent),
+      ratioTable(ratios),
+      ...(workers === undefined ? [] : [workersTable(asked.workers, ratios.workers, packetsByWorker)]),
+    ],
     plots: [plot(standings)],
     exitCode: 0,
   }
@@ -221,6 +268,22 @@ function ratioTable(ratios: Record<string, Ratio | null>): Table {
       row('a pong every tenth time', ratios['mosquittoTlsTenth']),
     ],
     notes: [RATIO_METHOD],
+  }
+}
+
+function workersTable(count: number, ratio: Ratio | null, packets: readonly number[]): Table {
+  return {
+    title: `CPU per ping with ${count} workers against one`,
+    columns: ['', 'value'],
+    rows: [
+      ['CPU per ping, ratio', ratio === null ? null : ratioText(ratio)],
+      [`pings that ${count} times the cores take, ratio`, ratio === null ? null : count / ratio.ratio],
+      ...packets.map((taken, worker): [string, number] => [`packets of worker ${worker}`, taken]),
+    ],
+    notes: [
+      'CPU of the whole process: of the main thread, which reads the socket for all workers, too. The second row is what the first comes to ' +
+        'where there are cores for all threads: it is reckoned, not measured.',
+    ],
   }
 }
 

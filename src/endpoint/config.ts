@@ -6,12 +6,28 @@ import { BOOT_BYTES, GRACE_BASE_MS, SILENCE_MAX_S } from '../packet/constants.js
 import type { ChannelObserver } from '../session/observer.js'
 import { SLOTS_MAX } from './device-handle.js'
 
+/**
+ * One of several endpoints that divide all slots: those with `slot % of === index` are its own. The connection ID tells
+ * the slot and not how they are divided, so it stays good when there are more or fewer endpoints after a restart.
+ */
+export interface Share {
+  /** 0..of - 1 */
+  readonly index: number
+  /** 1..64 */
+  readonly of: number
+}
+
+/** Endpoints of one server at most. */
+export const ENDPOINTS_MAX = 64
+
 /** What an endpoint is made with. Key bytes are kept, not copied. */
 export interface EndpointOptions {
   /** Node and worker, 0..63: the slots of connection IDs that are ours. */
   readonly worker: number
   /** Slots in range, 1..2^24; slot numbers are below it. */
   readonly slots: number
+  /** Which of these are this endpoint's, where several serve them together; default: all. */
+  readonly share?: Share
   /** Static key pairs, 1 to 3: the current one first, then the next or last. wire-spec §12.3 */
   readonly staticKeys: readonly KeyPair[]
   /** Boot value of this process, 12 B, stored by the caller before the endpoint sends. wire-spec §5.3 */
@@ -62,11 +78,14 @@ export function checkedConfig(options: EndpointOptions): EndpointConfig {
     pendingHandshakesMax: 4096,
     stepsPromisedMax: 4096,
     probesMax: 4096,
+    share: { index: 0, of: 1 },
     observer: null,
     ...options,
   }
   expectInteger('worker', config.worker, 0, NODES_MAX - 1)
   expectInteger('slots', config.slots, 1, SLOTS_MAX)
+  expectInteger('share.of', config.share.of, 1, ENDPOINTS_MAX)
+  expectInteger('share.index', config.share.index, 0, config.share.of - 1)
   expectInteger('staticKeys', config.staticKeys.length, 1, 3)
   expectInteger('boot', config.boot.length, BOOT_BYTES, BOOT_BYTES)
   expectInteger('cidKey', config.cidKey.length, KEY_BYTES, KEY_BYTES)

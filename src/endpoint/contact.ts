@@ -25,7 +25,7 @@ export class Contact {
     this.#config = config
     this.#out = out
     this.#sessions = sessions
-    this.#wheel = new TimerWheel(nowMs, 12, (slot) => this.lostAtMs(view.at(slot)))
+    this.#wheel = new TimerWheel(nowMs, 12, (place) => this.lostAtMs(view.at(this.#slotAt(place))))
   }
 
   /** When `expire` has something to do, monotonic ms, never too late. */
@@ -70,15 +70,16 @@ export class Contact {
    */
   arm(view: SessionView): void {
     if (pingStateOf(view.ping) === 'gone') {
-      this.#wheel.cancel(view.slot)
+      this.cancel(view.slot)
       return
     }
     const lostAtMs = this.lostAtMs(view)
-    if (lostAtMs < this.#lastLostAtMs || !this.#wheel.isArmed(view.slot)) this.#wheel.arm(view.slot, lostAtMs)
+    const place = this.#placeOf(view.slot)
+    if (lostAtMs < this.#lastLostAtMs || !this.#wheel.isArmed(place)) this.#wheel.arm(place, lostAtMs)
   }
 
   cancel(slot: number): void {
-    this.#wheel.cancel(slot)
+    this.#wheel.cancel(this.#placeOf(slot))
   }
 
   /** When the device is lost if it stays silent, monotonic ms. [R-7.1-2] */
@@ -97,15 +98,26 @@ export class Contact {
 
   /** Tells the hub of every device whose time is up. `onLost` gets each slot. */
   expire(view: SessionView, nowMs: number, onLost: (slot: number) => void): void {
-    this.#wheel.expire(nowMs, (slot) => {
+    this.#wheel.expire(nowMs, (place) => {
+      const slot = this.#slotAt(place)
       const lostAtMs = this.lostAtMs(view.at(slot))
       if (lostAtMs > nowMs) {
-        this.#wheel.arm(slot, lostAtMs) // it was heard when its time had come already
+        this.#wheel.arm(place, lostAtMs) // it was heard when its time had come already
         return
       }
       view.lower(SessionFlag.inContact)
       this.#out.event({ kind: 'lost', device: this.#sessions.handleOf(view) })
       onLost(slot)
     })
+  }
+
+  /** Timers lie close together whichever share of the slots is ours. */
+  #placeOf(slot: number): number {
+    return Math.floor(slot / this.#config.share.of)
+  }
+
+  #slotAt(place: number): number {
+    const { of, index } = this.#config.share
+    return place * of + index
   }
 }

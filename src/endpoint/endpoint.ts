@@ -25,6 +25,7 @@ import type {
   EndpointEvent,
   EndpointStoreReply,
   EndpointStoreRequest,
+  HandOver,
   Transmit,
 } from './message.js'
 import type { EndpointMetrics } from './metrics.js'
@@ -42,8 +43,8 @@ import { WaitingHandshakes } from './waiting-handshakes.js'
 
 /**
  * The server's side of one socket, without the socket: datagrams, commands of the hub, replies of the store and the
- * passing of time go in; datagrams, events, store requests, connections to close and the time of the next timeout are polled out. Pure: the
- * same inputs give the same outputs.
+ * passing of time go in; datagrams, events, store requests, connections to close, handshakes for another endpoint and the
+ * time of the next timeout are polled out. Pure: the same inputs give the same outputs.
  *
  * After a `handle..` call, or several of one turn, poll all queues until they are empty, and call `handleTimeout` when
  * `nextTimeout` has come. Time must not go back.
@@ -77,7 +78,7 @@ export class Endpoint {
    */
   constructor(crypto: Crypto, random: Random, options: EndpointOptions, now: Now, slab?: SessionSlab) {
     const config = checkedConfig(options)
-    const core = new Core(crypto, random, config, slab ?? new SessionSlab('server', config.slots))
+    const core = new Core(crypto, random, config, slab ?? new SessionSlab('server', config.slots, config.share.of))
     const outgoing = new Outgoing(core)
     const sessions = new Sessions(core)
     const contact = new Contact(config, core.out, sessions, core.slab.view(), now.monotonicMs)
@@ -128,6 +129,11 @@ export class Endpoint {
     this.#paths.load(view)
     this.#sessions.began()
     return true
+  }
+
+  /** Whether a device's slot is in our range and share. */
+  serves(device: DeviceHandle): boolean {
+    return this.#sessions.isInRange(device)
   }
 
   /**
@@ -184,6 +190,11 @@ export class Endpoint {
     const next = this.#waiting.take()
     if (next !== null) this.handleDatagram(next.message, next.remote, now)
     return this.#waiting.count > 0
+  }
+
+  /** A message 1 that another endpoint of the server polled: the device's slot is in our share. */
+  handleHandOver(handOver: HandOver, now: Now): void {
+    this.#handshakes.handleHandOver(handOver, now.monotonicMs)
   }
 
   /**
@@ -262,6 +273,11 @@ export class Endpoint {
   /** The address, 18 B, of the next connection to close, as its session has moved away; or null. [R-8.3-14] */
   pollClose(): Uint8Array | null {
     return this.#core.out.closes.shift()
+  }
+
+  /** The next message 1 for the endpoint whose share has the slot of its device, or null. Without a share there is none. */
+  pollHandOver(): HandOver | null {
+    return this.#core.out.handOvers.shift()
   }
 
   /** Seconds of silence that a device promised last, as far as we allow; 0 if it was not heard in this session and start. */

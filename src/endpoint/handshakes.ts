@@ -24,7 +24,7 @@ import { Admission } from './admission.js'
 import { BUSY_S, LOOKUP_LIFE_MS, LOOKUPS_MAX } from './config.js'
 import type { Core } from './core.js'
 import { slotOf } from './device-handle.js'
-import type { FoundDevice } from './message.js'
+import type { FoundDevice, HandOver } from './message.js'
 import type { PendingHandshakes } from './pending-handshakes.js'
 import { PENDING_STEP, rotated } from './rotation.js'
 import type { Sessions } from './sessions.js'
@@ -45,6 +45,8 @@ interface StaticKey {
 
 /** A message 1 whose device the store looks up. */
 interface Lookup {
+  /** 120 or 136 B */
+  readonly message: Uint8Array
   readonly noise: HandshakeState
   readonly stampMs: number
   /** PING's v */
@@ -107,8 +109,8 @@ export class Handshakes {
    * @param remote  18 B.
    */
   handleMessage1(message: Uint8Array, remote: Uint8Array, nowMs: number): void {
-    const { crypto, counters, out } = this.#core
-    const key = this.#keys.find((candidate) => isMac1Valid(crypto, candidate.mac1Key, message))
+    const { counters, out } = this.#core
+    const key = this.#keyOf(message)
     if (key === undefined) {
       counters.drop('mac1')
       return
@@ -148,8 +150,22 @@ export class Handshakes {
       this.#refuse(lookup, device.psk, RefusalCode.clockAhead, Math.floor(now.wallMs))
     } else if (lookup.stampMs <= device.stampMs) {
       this.#refuse(lookup, device.psk, RefusalCode.stampOld, device.stampMs)
+    } else if (this.#core.config.share.of > 1 && !this.#sessions.isInRange(device.device)) {
+      this.#core.out.handOvers.push({ message: lookup.message, remote: lookup.remote, device })
     } else this.#accept(lookup, device, now.monotonicMs)
     return true
+  }
+
+  /** A message 1 that another endpoint looked up, of a device whose slot is ours. It is read again: its keys stay where they are. */
+  handleHandOver({ message, remote, device }: HandOver, nowMs: number): void {
+    const key = this.#keyOf(message)
+    const lookup = key === undefined ? null : this.#readMessage1(key, message, remote, nowMs)
+    if (lookup !== null) this.#accept(lookup, device, nowMs)
+  }
+
+  /** Our key that mac1 is made with. */
+  #keyOf(message: Uint8Array): StaticKey | undefined {
+    return this.#keys.find(({ mac1Key }) => isMac1Valid(this.#core.crypto, mac1Key, message))
   }
 
   /** Reads the Noise part; null, and counted, if it does not verify. */
@@ -173,7 +189,15 @@ export class Handshakes {
       counters.drop('malformed')
       return null
     }
-    return { noise, stampMs: payload.stampMs, ping, remote: remote.slice(), expiresAtMs: nowMs + LOOKUP_LIFE_MS }
+    const { stampMs } = payload
+    return {
+      message: message.slice(),
+      noise,
+      stampMs,
+      ping,
+      remote: remote.slice(),
+      expiresAtMs: nowMs + LOOKUP_LIFE_MS,
+    }
   }
 
   /** The device may handshake: its session is made, beside the one that it may have. [R-4.1-5] */

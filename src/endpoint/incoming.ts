@@ -64,7 +64,7 @@ export class Incoming {
     const wrong = parseHeader(packet, 'd2s', this.#header)
     const id = this.#id
     cids.parse(packet, CID_OFFSET, id)
-    if (wrong !== null || id.node !== config.worker || id.slot >= config.slots) {
+    if (wrong !== null || id.node !== config.worker || !this.#sessions.isOurs(id.slot)) {
       counters.drop(wrong ?? 'cid')
       return
     }

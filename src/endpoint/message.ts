@@ -82,6 +82,18 @@ export interface FoundDevice {
   rotation: number
 }
 
+/**
+ * Endpoint -> endpoint, where several divide the slots: which of them a device's slot belongs to stands in no message 1, and is
+ * known when the store has found the device. mac1, limits and stamp are checked.
+ */
+export interface HandOver {
+  /** message 1, 120 or 136 B */
+  message: Uint8Array
+  /** 18 B, where it came from */
+  remote: Uint8Array
+  device: FoundDevice
+}
+
 /** One datagram to send. `bytes` may be reused after the next call into the endpoint. */
 export interface Transmit {
   /** 16 B address (IPv4 mapped into IPv6) and 2 B port, big-endian */

@@ -1,5 +1,5 @@
 import { ADDRESS_BYTES } from '../base/address.js'
-import type { EndpointEvent, EndpointStoreRequest, Transmit } from './message.js'
+import type { EndpointEvent, EndpointStoreRequest, HandOver, Transmit } from './message.js'
 import { Queue } from './queue.js'
 import type { Watch } from './watch.js'
 
@@ -9,6 +9,7 @@ export class Outbox {
   readonly events = new Queue<EndpointEvent>()
   readonly requests = new Queue<EndpointStoreRequest>()
   readonly closes = new Queue<Uint8Array>()
+  readonly handOvers = new Queue<HandOver>()
   /** Told of datagrams and events; null: nobody watches. */
   watch: Watch | null = null
 

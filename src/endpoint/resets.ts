@@ -7,10 +7,13 @@ import { TokenBucket } from './token-bucket.js'
 /** Resets: the only answer to a packet that nobody authenticated. wire-spec §6.1 */
 export class Resets {
   readonly #core: Core
-  readonly #bucket = new TokenBucket(RESET_RATE, RESET_RATE)
+  readonly #bucket: TokenBucket
 
   constructor(core: Core) {
     this.#core = core
+    // The limit is that of the server: each of its endpoints has its part.
+    const perSecond = RESET_RATE / core.config.share.of
+    this.#bucket = new TokenBucket(perSecond, perSecond)
   }
 
   /**

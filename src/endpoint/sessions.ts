@@ -31,7 +31,13 @@ export class Sessions {
 
   /** Whether a handle names a slot of this endpoint at all. */
   isInRange(device: DeviceHandle): boolean {
-    return workerOf(device) === this.#core.config.worker && slotOf(device) < this.#core.config.slots
+    return workerOf(device) === this.#core.config.worker && this.isOurs(slotOf(device))
+  }
+
+  /** Whether a slot is in range and in our share. */
+  isOurs(slot: number): boolean {
+    const { slots, share } = this.#core.config
+    return slot < slots && slot % share.of === share.index
   }
 
   /** Moves the view to the owner of a handle; false, with the view anywhere, if the handle is unknown or dead. */

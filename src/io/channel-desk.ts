@@ -3,7 +3,7 @@ import { CLIENT_TAG_BYTES, connectionAddress, connectionOf } from '../base/conne
 import type { Random } from '../base/random.js'
 import { ascii } from '../base/text.js'
 import { type Crypto, KEY_BYTES } from '../crypto/crypto.js'
-import { DatagramPipe, readBatch } from '../sidecar/channel/datagram-pipe.js'
+import { ChannelPipe, readChannelBatch } from '../sidecar/channel/channel-pipe.js'
 import type { ToSidecar } from '../sidecar/message.js'
 import type { SidecarMessage } from '../sidecar/start.js'
 
@@ -36,7 +36,7 @@ export class ChannelDesk {
   readonly #parts: ChannelDeskParts
   readonly #secret: Uint8Array
   readonly #addresses = new Map<number, Uint8Array>()
-  #pipe: DatagramPipe | null = null
+  #pipe: ChannelPipe | null = null
   #post: (message: ToSidecar) => void = () => {}
 
   constructor(parts: ChannelDeskParts) {
@@ -47,7 +47,7 @@ export class ChannelDesk {
   /** A sidecar listens. */
   start(post: (message: ToSidecar) => void): void {
     this.#post = post
-    this.#pipe = new DatagramPipe({ post: (batch) => post({ kind: 'datagrams', batch }), later: setImmediate })
+    this.#pipe = new ChannelPipe((batch) => post({ kind: 'datagrams', batch }))
   }
 
   /** Takes a message of the sidecar. */
@@ -58,7 +58,7 @@ export class ChannelDesk {
     } else if (message.kind === 'channel-closed') this.#close(message.connection)
     else if (message.kind === 'datagrams-taken') this.#pipe?.taken(message.count)
     else {
-      const count = readBatch(message.batch, (connection, bytes) => {
+      const count = readChannelBatch(message.batch, (connection, bytes) => {
         const remote = this.#addresses.get(connection)
         if (remote !== undefined) this.#parts.onDatagram(bytes, remote)
       })

@@ -5,20 +5,21 @@ import type { Now } from '../base/time.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { type KeyPair, keyPair } from '../crypto/key-pair.js'
 import { SLOTS_MAX } from '../endpoint/device-handle.js'
-import { Endpoint } from '../endpoint/endpoint.js'
 import type { HubOptions } from '../hub/config.js'
 import { Hub } from '../hub/hub.js'
 import type { RingView } from '../hub/message.js'
 import { BOOT_BYTES } from '../packet/constants.js'
 import type { ChannelObserver } from '../session/observer.js'
-import { handleIn, partsOf, sessionIn } from '../store/parts.js'
+import { handleIn, partsOf } from '../store/parts.js'
 import type { Boot, Store } from '../store/store.js'
+import { EndpointWorkers } from './endpoint-workers.js'
+import { type EndpointSettings, type Endpoints, type LoadedSessions, NODE, OneEndpoint } from './endpoints.js'
 import { systemRandom } from './system-random.js'
 import { systemZones } from './zones.js'
 
-/** One endpoint and its hub. */
+/** The endpoints and their hub. */
 export interface Core {
-  endpoint: Endpoint
+  endpoints: Endpoints
   hub: Hub
   /** what the hub was made with */
   hubOptions: HubOptions
@@ -26,8 +27,7 @@ export interface Core {
   bootedMs: number
   /** static keys in use, current first */
   statics: readonly KeyPair[]
-  /** sessions that came back, and devices whose session could not be read: they handshake */
-  sessions: { loaded: number; unreadable: number }
+  sessions: LoadedSessions
   ringsLoaded: number
 }
 
@@ -43,31 +43,28 @@ export interface CoreParts {
   now: Now
   /** told of everything that the core does; null: nobody watches */
   observer: ChannelObserver | null
+  /** 1: the endpoint is in this thread; 2 to 64: so many in threads of their own, which nobody can watch. Default 1 */
+  workers?: number
+  /** primitives of such threads, as a `Crypto` object could not cross to them. Default 'native' */
+  workerCrypto?: 'native' | 'noble'
 }
 
-/** The one worker of this release. */
-const WORKER = 0
-
-/** Makes endpoint and hub and loads what the store kept: applications, persons, devices with their sessions, rings. */
-export async function loadCore({ boot, store, crypto, silenceMaxS, now, observer }: CoreParts): Promise<Core> {
+/** Makes endpoints and hub and loads what the store kept: applications, persons, devices with their sessions, rings. */
+export async function loadCore(parts: CoreParts): Promise<Core> {
+  const { boot, store, crypto, silenceMaxS, now, observer, workers = 1, workerCrypto = 'native' } = parts
   const random = systemRandom()
   const { keys, bootSeconds, clockSeconds } = boot
   const statics = keys.staticSecrets.map((secret) => keyPair(crypto, secret))
-  const endpoint = new Endpoint(
-    crypto,
-    random,
-    {
-      worker: WORKER,
-      slots: SLOTS_MAX,
-      staticKeys: statics,
-      boot: bootValue(bootSeconds, random),
-      cidKey: keys.cidKey,
-      resetKey: keys.resetKey,
-      silenceMaxS,
-      observer,
-    },
-    now,
-  )
+  const settings: EndpointSettings = {
+    worker: NODE,
+    slots: SLOTS_MAX,
+    staticKeys: statics,
+    boot: bootValue(bootSeconds, random),
+    cidKey: keys.cidKey,
+    resetKey: keys.resetKey,
+    silenceMaxS,
+    announcesKey: statics.length > 1,
+  }
   const hubOptions: HubOptions = {
     crypto,
     random,
@@ -80,12 +77,20 @@ export async function loadCore({ boot, store, crypto, silenceMaxS, now, observer
     zones: systemZones(),
   }
   const hub = new Hub({ ...hubOptions, onRing: ringTeller(observer) })
-  const [current, last] = statics
-  if (current !== undefined && last !== undefined) endpoint.announceServerKey(current.publicKey)
-  return { endpoint, hub, hubOptions, statics, bootedMs: now.wallMs, ...(await load(boot, store, endpoint, hub)) }
+  const endpoints =
+    workers === 1
+      ? new OneEndpoint(crypto, random, { ...settings, observer }, now)
+      : new EndpointWorkers({ count: workers, crypto: workerCrypto, settings })
+  try {
+    const loaded = await load(boot, store, endpoints, hub)
+    return { endpoints, hub, hubOptions, statics, bootedMs: now.wallMs, ...loaded }
+  } catch (error) {
+    await endpoints.stop()
+    throw error
+  }
 }
 
-async function load({ apps, rings, grants }: Boot, store: CoreParts['store'], endpoint: Endpoint, hub: Hub) {
+async function load({ apps, rings, grants }: Boot, store: CoreParts['store'], endpoints: Endpoints, hub: Hub) {
   const sessions = { loaded: 0, unreadable: 0 }
   for (const { app, appId, name } of apps) hub.addApp(app, appId, name)
   for await (const part of partsOf((from) => store.persons(from))) {
@@ -93,14 +98,11 @@ async function load({ apps, rings, grants }: Boot, store: CoreParts['store'], en
     for (let at = 0; at < count; at++) hub.addPerson(persons[at] as number, listVersions[at] as number)
   }
   for await (const part of partsOf((from) => store.devices(from))) {
-    sessions.unreadable += part.unreadable
-    for (let at = 0; at < part.count; at++) {
-      const device = handleIn(part, at, WORKER)
-      const session = sessionIn(part, at)
-      hub.addDevice(device, part.persons[at] as number)
-      if (endpoint.loadSession(device, session, part.rotations[at] as number)) sessions.loaded++
-      else if (session !== null) sessions.unreadable++
-    }
+    const loading = endpoints.load(part)
+    for (let at = 0; at < part.count; at++) hub.addDevice(handleIn(part, at, NODE), part.persons[at] as number)
+    const { loaded, unreadable } = await loading
+    sessions.loaded += loaded
+    sessions.unreadable += part.unreadable + unreadable
   }
   for (const row of grants) hub.loadGrant(row)
   return { sessions, ringsLoaded: rings.filter(({ row }) => hub.loadRing(row)).length }

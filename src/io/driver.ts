@@ -8,6 +8,7 @@ import type {
   EndpointEvent,
   EndpointStoreReply,
   EndpointStoreRequest,
+  HandOver,
   Transmit,
 } from '../endpoint/message.js'
 import type { HubReply, HubRequest, HubStoreReply, HubStoreRequest } from '../hub/message.js'
@@ -22,6 +23,7 @@ export interface EndpointDoors {
   handlePathClosed(remote: Uint8Array): void
   handleCommand(command: EndpointCommand, now: Now): void
   handleStored(reply: EndpointStoreReply, now: Now): void
+  handleHandOver(handOver: HandOver, now: Now): void
   handleTimeout(now: Now): void
   /** monotonic ms, Infinity for none */
   nextTimeout(): number
@@ -30,6 +32,7 @@ export interface EndpointDoors {
   pollStore(): EndpointStoreRequest | null
   /** 18 B */
   pollClose(): Uint8Array | null
+  pollHandOver(): HandOver | null
 }
 
 /** The doors of the hub that the loop uses. */
@@ -58,7 +61,11 @@ export interface DriverParts {
   send(bytes: Uint8Array, remote: Uint8Array): void
   /** closes a connection; `remote` is its address */
   close(remote: Uint8Array): void
+  /** gives a message 1 to the endpoint that serves its device */
+  handOver(handOver: HandOver): void
   reply(reply: HubReply): void
+  /** datagrams of one turn of the event loop after which more may wait; default `FULL_TURN` */
+  fullTurn?: number
   /** a store request failed; the loop goes on */
   onStoreError(kind: string, error: unknown): void
 }
@@ -123,6 +130,16 @@ export class Driver {
     this.#input((now) => this.#parts.endpoint.handleCommand(command, now))
   }
 
+  /** A reply of the store that came another way than by the promise of its request. */
+  stored(reply: EndpointStoreReply): void {
+    this.#input((now) => this.#parts.endpoint.handleStored(reply, now))
+  }
+
+  /** A message 1 that another endpoint polled. */
+  handOver(handOver: HandOver): void {
+    this.#input((now) => this.#parts.endpoint.handleHandOver(handOver, now))
+  }
+
   /** Moves what waits in the core already, e.g. after it was loaded. */
   start(): void {
     this.#input(() => {})
@@ -142,7 +159,7 @@ export class Driver {
 
   /** Handshakes are work for when the sockets were read to their end: packets of known devices come first. */
   #endTurn(): void {
-    const isFull = this.#inTurn >= FULL_TURN
+    const isFull = this.#inTurn >= (this.#parts.fullTurn ?? FULL_TURN)
     this.#inTurn = 0
     this.#fullTurns = isFull ? this.#fullTurns + 1 : 0
     let left = isFull ? 0 : POSTPONED_AT_A_TIME
@@ -198,6 +215,7 @@ export class Driver {
   readonly #moves: readonly (() => boolean)[] = [
     () => this.#moveTransmit(),
     () => this.#moveClose(),
+    () => this.#moveHandOver(),
     () => this.#moveEvent(),
     () => this.#moveCommand(),
     () => this.#moveEndpointStore(),
@@ -216,6 +234,13 @@ export class Driver {
     const remote = this.#parts.endpoint.pollClose()
     if (remote === null) return false
     this.#parts.close(remote)
+    return true
+  }
+
+  #moveHandOver(): boolean {
+    const handOver = this.#parts.endpoint.pollHandOver()
+    if (handOver === null) return false
+    this.#parts.handOver(handOver)
     return true
   }
 

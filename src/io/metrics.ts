@@ -1,15 +1,17 @@
 /** What the main thread counts, as samples for `/metrics`. No personal data in labels. */
 import type { EndpointMetrics } from '../endpoint/metrics.js'
-import type { HistogramSample, MetricSample } from '../sidecar/message.js'
+import type { HistogramSample, MetricSample, ValueSample } from '../sidecar/message.js'
 import type { ChannelDeskCounts } from './channel-desk.js'
+import type { EndpointNumbers } from './endpoints.js'
 import type { StoreNumbers } from './store-watch.js'
 import type { BufferBytes, UdpCounts } from './udp-socket.js'
 
 /** What the samples are made of. */
 export interface MetricSources {
-  endpoint: EndpointMetrics
+  endpoints: readonly EndpointNumbers[]
   /** by name in camel case; a name ending in Total counts, others are gauges */
   hub: Record<string, number>
+  /** of the sockets of the main thread */
   udp: UdpCounts
   channels: ChannelDeskCounts
   udpBuffers: { asked: BufferBytes; given: BufferBytes }
@@ -30,7 +32,7 @@ export interface MetricSources {
 export function metricSamples(sources: MetricSources): MetricSample[] {
   return [
     ...udpSamples(sources),
-    ...endpointSamples(sources.endpoint),
+    ...workerSamples(sources.endpoints),
     ...hubSamples(sources.hub),
     ...processSamples(sources),
     sources.loopDelay,
@@ -40,7 +42,8 @@ export function metricSamples(sources: MetricSources): MetricSample[] {
 /** `send` is what was seen: one send of 16 is looked at, and the 1,000 after an error. */
 const UDP_ERRORS = 'Sends that the kernel was seen to refuse, and errors of sockets'
 
-function udpSamples({ udp, udpBuffers, udpDrops, channels }: MetricSources): MetricSample[] {
+function udpSamples({ udp: ofMain, endpoints, udpBuffers, udpDrops, channels }: MetricSources): MetricSample[] {
+  const udp = endpoints.reduce((sum, worker) => together(sum, worker.udp), ofMain)
   const out = { direction: 'out' }
   const into = { direction: 'in' }
   return [
@@ -70,7 +73,32 @@ function bufferSamples(name: string, help: string, { receive, send }: BufferByte
   return [gauge(name, help, { direction: 'in' }, receive), gauge(name, help, { direction: 'out' }, send)]
 }
 
-function endpointSamples(endpoint: EndpointMetrics): MetricSample[] {
+function together(one: UdpCounts, other: UdpCounts | null): UdpCounts {
+  if (other === null) return one
+  return {
+    datagramsIn: one.datagramsIn + other.datagramsIn,
+    bytesIn: one.bytesIn + other.bytesIn,
+    datagramsOut: one.datagramsOut + other.datagramsOut,
+    bytesOut: one.bytesOut + other.bytesOut,
+    sendErrors: one.sendErrors + other.sendErrors,
+    badSources: one.badSources + other.badSources,
+    socketErrors: one.socketErrors + other.socketErrors,
+  }
+}
+
+/** Without workers there is no label `worker`. */
+function workerSamples(endpoints: readonly EndpointNumbers[]): MetricSample[] {
+  return endpoints.flatMap(({ worker, endpoint, dropped }) => {
+    const samples = endpointSamples(endpoint)
+    if (worker === null) return samples
+    samples.push(
+      counter('pilotlight_worker_dropped_total', 'Datagrams dropped, as their worker was behind', {}, dropped),
+    )
+    return samples.map((one) => ({ ...one, labels: { ...one.labels, worker: String(worker) } }))
+  })
+}
+
+function endpointSamples(endpoint: EndpointMetrics): ValueSample[] {
   const single: [keyof EndpointMetrics & string, string, string][] = [
     ['handshakes', 'handshakes_total', 'Handshakes that were committed'],
     ['handshakesExpired', 'handshakes_expired_total', 'Handshakes that waited in vain for their first packet'],
@@ -136,19 +164,19 @@ function processSamples({
   ]
 }
 
-function labelled(name: string, help: string, label: string, values: Record<string, number>): MetricSample[] {
+function labelled(name: string, help: string, label: string, values: Record<string, number>): ValueSample[] {
   return Object.entries(values).map(([key, value]) => sample(`pilotlight_${name}`, help, { [label]: key }, value))
 }
 
 /** Names after Prometheus's convention say what they are: `_total` counts. */
-function sample(name: string, help: string, labels: Record<string, string>, value: number): MetricSample {
+function sample(name: string, help: string, labels: Record<string, string>, value: number): ValueSample {
   return name.endsWith('_total') ? counter(name, help, labels, value) : gauge(name, help, labels, value)
 }
 
-function counter(name: string, help: string, labels: Record<string, string>, value: number): MetricSample {
+function counter(name: string, help: string, labels: Record<string, string>, value: number): ValueSample {
   return { name, help, type: 'counter', labels, value }
 }
 
-function gauge(name: string, help: string, labels: Record<string, string>, value: number): MetricSample {
+function gauge(name: string, help: string, labels: Record<string, string>, value: number): ValueSample {
   return { name, help, type: 'gauge', labels, value }
 }

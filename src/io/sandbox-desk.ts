@@ -30,6 +30,7 @@ export class SandboxDesk {
       now: systemNow,
       send: () => {},
       close: () => {},
+      handOver: () => {},
       reply: (reply) => {
         // Nobody listens by webhook here: what echo persons do is told to streams of test keys only.
         if (!('app' in reply)) this.#onReply(reply)

@@ -24,12 +24,13 @@ import { type Log, type LogLevel, serverLog } from './log.js'
 import { watchLoop } from './loop-delay.js'
 import { metricSamples } from './metrics.js'
 import { SandboxDesk } from './sandbox-desk.js'
+import { ServerError } from './server-error.js'
 import { openSidecar, SidecarDesk } from './sidecar-desk.js'
 import { StoreWatch } from './store-watch.js'
 import { systemNow } from './system-clock.js'
 import { systemRandom } from './system-random.js'
 import { udpDrops } from './udp-drops.js'
-import { type BufferBytes, bufferWarnings, hostPort, openUdpSockets, type UdpSockets } from './udp-socket.js'
+import { type BufferBytes, bufferWarnings, hostPort, type UdpSockets } from './udp-socket.js'
 import type { UnixListener } from './unix-socket.js'
 import { WebhookDesk } from './webhook-desk.js'
 
@@ -59,6 +60,8 @@ export interface ServerOptions {
   /** HTTP connections of one address */
   connectionsPerAddress: number
   crypto: 'native' | 'noble'
+  /** threads of the channel, 1..64; 1 is none but the main thread. More than one write no qlog and key log */
+  workers: number
   /** whether applications need a verified domain to ask strangers for consent */
   verifiedDomains: boolean
   /** whether domains with private addresses are asked, by plain http */
@@ -98,13 +101,16 @@ export interface Server {
  * Starts a server.
  *
  * @throws ServerError PL_PORT_TAKEN, PL_PORT_FORBIDDEN, PL_ADDRESS_UNAVAILABLE, PL_BAD_TLS, PL_SOCKET_PATH,
- *   PL_START_FAILED; PilotlightError of the store, e.g. PL_STORE_BUSY.
+ *   PL_START_FAILED, PL_BAD_ARGUMENT; PilotlightError of the store, e.g. PL_STORE_BUSY.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
+  const { workers, qlog, keyLog, version } = options
+  if (workers > 1 && (qlog !== null || keyLog !== null)) {
+    throw new ServerError('PL_BAD_ARGUMENT', 'a qlog or key log can be written with one worker only')
+  }
   const log = serverLog(options.logLevel)
   const hosts = await resolveHosts(options.hosts)
   const crypto = options.crypto === 'noble' ? nobleCrypto : await nativeCrypto()
-  const { qlog, keyLog, version } = options
   const warn = (text: string) => log.warn(text)
   const trace = openTrace({ qlog, keyLog, vantage: 'server', version, now: systemNow, warn })
   const watch = new StoreWatch(log)
@@ -153,8 +159,9 @@ function closing(trace: Trace): (error: unknown) => Promise<never> {
 async function newHouse(parts: HouseParts): Promise<House> {
   const { options, store, crypto, trace } = parts
   const boot = await store.boot(Date.now())
-  const { silenceMaxS } = options
-  const core = await loadCore({ boot, store, crypto, silenceMaxS, now: systemNow(), observer: trace.observer })
+  const { silenceMaxS, workers, crypto: workerCrypto } = options
+  const { observer } = trace
+  const core = await loadCore({ boot, store, crypto, silenceMaxS, now: systemNow(), observer, workers, workerCrypto })
   return new House(parts, boot, core)
 }
 
@@ -181,7 +188,7 @@ class House {
     this.#parts = parts
     this.#keys = boot.keys
     this.#core = core
-    const { endpoint, hub } = core
+    const { endpoints, hub } = core
     this.#channels = new ChannelDesk({
       crypto,
       random: systemRandom(),
@@ -198,13 +205,14 @@ class House {
       endpoints: (address) => this.#endpointsFor(address),
       samples: (numbers) => this.#samples(numbers),
       channels: this.#channels,
-      silenceS: (device) => endpoint.silenceS(device),
+      silenceS: (device) => endpoints.silenceS(device),
       sandbox: this.#sandbox,
       storeProblem: () => watch.problem,
     })
     watch.onState = () => this.#desk.tellStore()
+    endpoints.onNews = () => this.#driver.start()
     this.#driver = new Driver({
-      endpoint,
+      endpoint: endpoints.doors,
       hub,
       store,
       now: systemNow,
@@ -213,6 +221,7 @@ class House {
         else this.#udp?.send(bytes, remote)
       },
       close: (remote) => this.#channels.close(remote),
+      handOver: (handOver) => this.#driver.handOver(handOver),
       reply: (reply) => ('app' in reply ? this.#webhooks.takeNews(reply) : this.#desk.reply(reply)),
       onStoreError: (kind, error) => {
         this.#storeErrors++
@@ -249,7 +258,7 @@ class House {
       this.#desk,
       log,
     )
-    this.#udp = await openUdpSockets({
+    this.#udp = await this.#core.endpoints.openUdp({
       hosts,
       port: options.udpPort,
       bufferBytes: options.udpBufferBytes,
@@ -260,7 +269,8 @@ class House {
     const { bufferBytes: udpBufferBytes } = this.#udp
     const { sessions, ringsLoaded } = this.#core
     for (const { text, ...sizes } of bufferWarnings(options.udpBufferBytes, udpBufferBytes)) log.warn(sizes, text)
-    log.info({ crypto: this.#parts.crypto.name, udpBufferBytes, sessions, ringsLoaded }, 'ready')
+    const { workers } = options
+    log.info({ crypto: this.#parts.crypto.name, workers, udpBufferBytes, sessions, ringsLoaded }, 'ready')
   }
 
   /** Takes nothing new, lets HTTP finish, waits for the store. */
@@ -272,6 +282,7 @@ class House {
     await this.#admin?.close()
     await this.#sandbox.stop()
     await this.#webhooks.stop()
+    await this.#core.endpoints.stop()
     await this.#driver.stop()
     await this.#udp?.close()
     await this.#parts.store.close()
@@ -331,9 +342,9 @@ class House {
   async #samples(hub: Record<string, number>): Promise<MetricSample[]> {
     const udp = this.#udp
     if (udp === null) return []
-    const drops = await udpDrops(udp.port)
+    const [drops, endpoints] = await Promise.all([udpDrops(udp.port), this.#core.endpoints.numbers()])
     const core = metricSamples({
-      endpoint: this.#core.endpoint.metrics(),
+      endpoints,
       hub,
       udp: udp.counts,
       channels: this.#channels.counts,

@@ -29,7 +29,7 @@ export interface DeskParts {
   /** where datagrams of WebSockets go */
   channels: ChannelDesk
   /** seconds of silence that a device promised last, 0 not known */
-  silenceS(device: DeviceHandle): number
+  silenceS(device: DeviceHandle): Promise<number>
   /** where test keys lead */
   sandbox: SandboxDesk
   /** why nothing can be stored; null if it can */
@@ -86,10 +86,8 @@ export class SidecarDesk {
   reply(reply: Exclude<HubReply, WebhookNews>): void {
     if (reply.kind === 'stream-ended') this.#streams.delete(reply.stream)
     if (reply.kind === 'metrics') void this.#answerMetrics(reply)
-    else if (reply.kind === 'person') {
-      const devices = reply.devices.map((view) => ({ ...view, silenceS: this.#parts.silenceS(view.device) }))
-      this.#post({ kind: 'hub', reply: { ...reply, devices } })
-    } else this.#post({ kind: 'hub', reply })
+    else if (reply.kind === 'person') void this.#answerPerson(reply)
+    else this.#post({ kind: 'hub', reply })
   }
 
   /** The sidecar broke: the hub need not tell its streams any more. Requests that are under way are answered to nobody. */
@@ -121,6 +119,13 @@ export class SidecarDesk {
 
   async #answerMetrics({ request, metrics }: Extract<HubReply, { kind: 'metrics' }>): Promise<void> {
     this.#post({ kind: 'metrics', request, samples: await this.#parts.samples(metrics) })
+  }
+
+  async #answerPerson(reply: Extract<HubReply, { kind: 'person' }>): Promise<void> {
+    const devices = await Promise.all(
+      reply.devices.map(async (view) => ({ ...view, silenceS: await this.#parts.silenceS(view.device) })),
+    )
+    this.#post({ kind: 'hub', reply: { ...reply, devices } })
   }
 
   #forward(request: HubRequest): void {

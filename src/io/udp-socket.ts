@@ -46,6 +46,11 @@ export interface UdpOptions {
   port: number
   /** asked of the kernel, which may give less */
   bufferBytes: BufferBytes
+  /**
+   * whether others of this process have sockets at this port: all may send from there, and the kernel gives what comes to the
+   * last that was bound (Linux). Any user's process could join them. Default false
+   */
+  isShared?: boolean
   /** `bytes` are the receiver's; `remote` (18 B) is borrowed */
   onDatagram: (bytes: Uint8Array, remote: Uint8Array) => void
 }
@@ -129,13 +134,13 @@ export async function openUdpSockets(options: UdpOptions): Promise<UdpSockets> {
   }
 }
 
-async function bindAll({ hosts, port, bufferBytes }: UdpOptions): Promise<Socket[]> {
+async function bindAll({ hosts, port, bufferBytes, isShared = false }: UdpOptions): Promise<Socket[]> {
   for (let tries = 1; ; tries++) {
     const sockets: Socket[] = []
     let missing: ServerError | null = null
     try {
       for (const host of hosts) {
-        const bound = await bindSocket(host, port || boundPort(sockets), bufferBytes)
+        const bound = await bindSocket(host, port || boundPort(sockets), bufferBytes, isShared)
         if (!(bound instanceof ServerError)) sockets.push(bound)
         else if (bound.code === 'PL_ADDRESS_UNAVAILABLE') missing = bound
         else throw bound
@@ -155,12 +160,17 @@ function boundPort(sockets: Socket[]): number {
   return sockets[0]?.address().port ?? 0
 }
 
-function bindSocket(host: string, port: number, bufferBytes: BufferBytes): Promise<Socket | ServerError> {
+function bindSocket(
+  host: string,
+  port: number,
+  bufferBytes: BufferBytes,
+  isShared: boolean,
+): Promise<Socket | ServerError> {
   const type = host.includes(':') ? 'udp6' : 'udp4'
   // Addresses are literals: answering at once keeps `send` synchronous, without a turn of the event loop per datagram.
   const lookup = (address: string, _options: unknown, done: (error: null, address: string, family: number) => void) =>
     done(null, address, type === 'udp6' ? 6 : 4)
-  const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup })
+  const socket = createSocket({ type, ipv6Only: type === 'udp6', reuseAddr: isShared, lookup })
   return new Promise((resolve) => {
     socket.once('error', (error) => {
       socket.close()

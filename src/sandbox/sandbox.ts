@@ -128,6 +128,7 @@ export class Sandbox {
   }
   handlePathClosed(): void {}
   handleStored(): void {}
+  handleHandOver(): void {}
   handleTimeout(): void {}
   nextTimeout(): number {
     return Infinity
@@ -139,6 +140,9 @@ export class Sandbox {
     return null
   }
   pollClose(): null {
+    return null
+  }
+  pollHandOver(): null {
     return null
   }
 

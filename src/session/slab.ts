@@ -17,18 +17,21 @@ export class SessionSlab implements Records {
   readonly recordBytes: number
   readonly manyFailed = new Map<number, number>()
   readonly #slotsPerSegment: number
+  readonly #stride: number
   readonly #segments: (Segment | undefined)[] = []
 
   /**
    * @param role  whose records these are; decides their length.
    * @param slots number of slots, 1 to 2^24.
+   * @param stride of so many slots that follow each other one is used, and only one has a record.
    */
-  constructor(role: Role, slots: number) {
+  constructor(role: Role, slots: number, stride = 1) {
     assert(slots >= 1 && slots <= 1 << 24, 'slots of a slab')
     this.role = role
     this.slots = slots
     this.recordBytes = RECORD_BYTES[role]
-    this.#slotsPerSegment = Math.min(slots, SLOTS_PER_SEGMENT)
+    this.#stride = stride
+    this.#slotsPerSegment = Math.min(Math.ceil(slots / stride), SLOTS_PER_SEGMENT)
   }
 
   /** Bytes of all segments. */
@@ -45,7 +48,8 @@ export class SessionSlab implements Records {
 
   /** Whether a record of this slot was ever written; false for slots out of range. Never allocates. */
   has(slot: number): boolean {
-    return this.#segments[Math.floor(slot / this.#slotsPerSegment)] !== undefined && slot < this.slots
+    const place = Math.floor(slot / this.#stride)
+    return this.#segments[Math.floor(place / this.#slotsPerSegment)] !== undefined && slot < this.slots
   }
 
   /**
@@ -54,13 +58,13 @@ export class SessionSlab implements Records {
    * @param slot 0 to slots - 1.
    */
   segmentOf(slot: number): Segment {
-    const index = Math.floor(slot / this.#slotsPerSegment)
+    const index = Math.floor(Math.floor(slot / this.#stride) / this.#slotsPerSegment)
     return this.#segments[index] ?? this.#allocate(slot, index)
   }
 
   /** Offset in bytes of a slot's record in its segment. */
   offsetOf(slot: number): number {
-    return (slot % this.#slotsPerSegment) * this.recordBytes
+    return (Math.floor(slot / this.#stride) % this.#slotsPerSegment) * this.recordBytes
   }
 
   #allocate(slot: number, index: number): Segment {

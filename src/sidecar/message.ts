@@ -89,7 +89,7 @@ export type StartFailure =
   | 'bad-option'
   | 'start-failed'
 
-/** Datagrams of WebSockets, either way: a batch of `DatagramPipe`; the receiver says how many it has taken. */
+/** Datagrams of WebSockets, either way: a batch of `ChannelPipe`; the receiver says how many it has taken. */
 type Datagrams = { kind: 'datagrams'; batch: Uint8Array } | { kind: 'datagrams-taken'; count: number }
 
 /** Sidecar -> main thread. `request` numbers are the sidecar's and never used twice, by a restarted sidecar neither. */

@@ -9,6 +9,7 @@ import { type StoreFacts, writeStore } from '../../bench/ours/store-writer.js'
 import { settledMemory } from '../../bench/scenarios/memory/settled.js'
 import { addressFrom } from '../../src/base/address.js'
 import { SeededRandom } from '../../src/base/seeded-random.js'
+import type { EndpointMetrics } from '../../src/endpoint/metrics.js'
 import { type Core, loadCore } from '../../src/io/core.js'
 import { Driver } from '../../src/io/driver.js'
 import { nativeCrypto } from '../../src/native/crypto-native.js'
@@ -44,6 +45,7 @@ function joined(facts: StoreFacts, core: Core, lossOf: (nth: number) => boolean 
   const replies: Uint8Array[] = []
   const driver = new Driver({
     ...core,
+    endpoint: core.endpoints.doors,
     store: { endpoint: async () => null, hub: async () => null },
     now: () => ({ monotonicMs: clock.ms, wallMs: WALL_MS + clock.ms }),
     send: (bytes) => {
@@ -54,6 +56,7 @@ function joined(facts: StoreFacts, core: Core, lossOf: (nth: number) => boolean 
       if (taken.reply !== null) replies.push(taken.reply)
     },
     close: () => {},
+    handOver: () => {},
     reply: () => {},
     onStoreError: (kind, error) => {
       throw new Error(`${kind}: ${error}`)
@@ -71,6 +74,11 @@ function joined(facts: StoreFacts, core: Core, lossOf: (nth: number) => boolean 
     }
   }
   return { fleet, driver, ping, sizes, clock }
+}
+
+async function metricsOf({ endpoints }: Core): Promise<EndpointMetrics> {
+  const [only] = await endpoints.numbers()
+  return only!.endpoint
 }
 
 t.test('1,000 devices have 834 accounts, every fifth account has two', async (t) => {
@@ -111,13 +119,13 @@ t.test('a server starts on a generated store: its devices ping, and are in conta
   for (let device = 1; device < DEVICES; device++) ping(device)
   for (let device = 0; device < DEVICES; device++) if (fleet.stage(device) !== Stage.ready) t.fail(`device ${device}`)
   t.match(fleet.counts, { resyncs: DEVICES, listsApplied: 834, challenges: DEVICES, strange: 0 })
-  t.match(core.endpoint.metrics(), { sessions: DEVICES, sessionsConfirmed: DEVICES, handshakes: 0, resetsSent: 0 })
+  t.match(await metricsOf(core), { sessions: DEVICES, sessionsConfirmed: DEVICES, handshakes: 0, resetsSent: 0 })
 
   sizes.pings.clear()
   sizes.answers.clear()
-  const before = core.endpoint.metrics().packetsIn.channel
+  const before = (await metricsOf(core)).packetsIn.channel
   for (let round = 0; round < 2; round++) for (let device = 0; device < 100; device++) ping(device)
-  t.equal(core.endpoint.metrics().packetsIn.channel - before, 200, 'one packet a ping')
+  t.equal((await metricsOf(core)).packetsIn.channel - before, 200, 'one packet a ping')
   t.strictSame([...sizes.pings], [24])
   t.strictSame([...sizes.answers], [19])
   await driver.stop()

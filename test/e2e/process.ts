@@ -35,7 +35,8 @@ export async function pilotlightFails(...words: string[]): Promise<Failure> {
 export class ServerProcess {
   readonly folder: string
   readonly #env: NodeJS.ProcessEnv
-  readonly #more: string[]
+  /** further options of `serve` at the next start */
+  more: string[]
   readonly #logLevel: string
   readonly #wrapper: string[]
   #child: ChildProcess | null = null
@@ -58,7 +59,7 @@ export class ServerProcess {
   ) {
     this.folder = folder
     this.#env = env
-    this.#more = more
+    this.more = more
     this.#logLevel = logLevel
     this.#wrapper = wrapper
   }
@@ -78,7 +79,7 @@ export class ServerProcess {
       this.#logLevel,
       '--json',
     ]
-    words.push(...this.#more)
+    words.push(...this.more)
     const stdio = ['ignore', 'pipe', this.#logLevel === 'error' ? 'inherit' : 'pipe'] as const
     const [program = '', ...args] = [...this.#wrapper, process.execPath, CLI, ...words]
     this.#child = spawn(program, args, { stdio: [...stdio], env: { ...process.env, ...this.#env } })
@@ -106,6 +107,13 @@ export class ServerProcess {
     const ended = once(child, 'exit')
     child.kill(signal)
     return (await ended)[0] as number | null
+  }
+
+  /** Its exit code, when it ends by itself. */
+  async ended(): Promise<number | null> {
+    const child = this.#child
+    if (child === null || child.exitCode !== null) return child?.exitCode ?? null
+    return (await once(child, 'exit'))[0] as number | null
   }
 
   async metrics(): Promise<string> {

@@ -6,13 +6,16 @@ import { connectionOf, isConnectionAddress } from '../../src/base/connection-add
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import { nobleCrypto } from '../../src/crypto/noble.js'
 import { ChannelDesk } from '../../src/io/channel-desk.js'
-import { DatagramPipe, readBatch } from '../../src/sidecar/channel/datagram-pipe.js'
+import { ChannelPipe, readChannelBatch } from '../../src/sidecar/channel/channel-pipe.js'
 import type { ToSidecar } from '../../src/sidecar/message.js'
 
 function batchOf(connection: number, ...datagrams: number[][]): Uint8Array {
   let batch: Uint8Array = new Uint8Array()
   let flush = (): void => {}
-  const pipe = new DatagramPipe({ post: (whole) => (batch = whole), later: (run) => (flush = run) })
+  const pipe = new ChannelPipe(
+    (whole) => (batch = whole),
+    (run) => (flush = run),
+  )
   for (const datagram of datagrams) pipe.push(connection, new Uint8Array(datagram))
   flush()
   return batch
@@ -56,7 +59,7 @@ t.test('datagrams get the address of their connection, answers go back by it', a
   await batch
   const last = posted.at(-1)
   const sent: unknown[] = []
-  if (last?.kind === 'datagrams') readBatch(last.batch, (number, bytes) => sent.push([number, [...bytes]]))
+  if (last?.kind === 'datagrams') readChannelBatch(last.batch, (number, bytes) => sent.push([number, [...bytes]]))
   t.same(sent, [[8, [1, 2]]])
 })
 

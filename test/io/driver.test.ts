@@ -1,5 +1,11 @@
 import t from 'tap'
-import type { EndpointEvent, EndpointStoreReply, EndpointStoreRequest, Transmit } from '../../src/endpoint/message.js'
+import type {
+  EndpointEvent,
+  EndpointStoreReply,
+  EndpointStoreRequest,
+  HandOver,
+  Transmit,
+} from '../../src/endpoint/message.js'
 import type { HubReply, HubRequest, HubStoreReply, HubStoreRequest } from '../../src/hub/message.js'
 import { Driver, type DriverParts } from '../../src/io/driver.js'
 import { systemNow } from '../../src/io/system-clock.js'
@@ -35,6 +41,7 @@ function fakes(
   const endpointRequests: EndpointStoreRequest[] = []
   const hubRequests: HubStoreRequest[] = []
   const closes: Uint8Array[] = []
+  const handOvers: HandOver[] = []
   const replies: HubReply[] = []
   const timers = { endpoint: Number.POSITIVE_INFINITY, hub: Number.POSITIVE_INFINITY }
   const settled: (() => void)[] = []
@@ -71,6 +78,8 @@ function fakes(
       pollEvent: () => events.shift() ?? null,
       pollStore: () => endpointRequests.shift() ?? null,
       pollClose: () => closes.shift() ?? null,
+      handleHandOver: () => void seen.push('hand-over'),
+      pollHandOver: () => handOvers.shift() ?? null,
     },
     hub: {
       handleEvent: (event) => {
@@ -96,6 +105,7 @@ function fakes(
     now: systemNow,
     send: (bytes) => void seen.push(`send ${bytes.length}`),
     close: (remote) => void seen.push(`close ${remote.length}`),
+    handOver: ({ message }) => void seen.push(`handed over ${message.length}`),
     reply: (reply) => void seen.push(`reply ${reply.kind}`),
     onStoreError: (kind) => {
       seen.push(`failed ${kind}`)
@@ -103,7 +113,7 @@ function fakes(
     },
   }
   const next = () => new Promise<void>((resolve) => settled.push(resolve))
-  return { parts, seen, closes, endpointRequests, hubRequests, timers, transmits, next }
+  return { parts, seen, closes, handOvers, endpointRequests, hubRequests, timers, transmits, next }
 }
 
 t.test('datagrams of one turn are drained together, the answers first; any other input at once', async (t) => {
@@ -241,4 +251,19 @@ t.test('handshakes wait until a turn brought fewer datagrams than it may, and th
   await driver.stop()
   await new Promise(setImmediate)
   t.same(seen, [], 'nothing after the stop')
+})
+
+t.test('a message 1 of another endpoint’s device is handed over, and one from another endpoint is taken', async (t) => {
+  const { parts, seen, handOvers } = fakes()
+  const driver = new Driver(parts)
+  const device = { device: 1, psk: new Uint8Array(32), stampMs: 0, rotation: 0 }
+  const handOver: HandOver = { message: HANDSHAKE, remote: new Uint8Array(18), device }
+  handOvers.push(handOver)
+  driver.start()
+  t.same(seen.splice(0), ['handed over 120'])
+  driver.handOver(handOver)
+  t.same(seen.splice(0), ['hand-over'])
+  driver.stored({ kind: 'committed', request: 8, ok: true })
+  t.same(seen.splice(0), ['stored committed true'])
+  await driver.stop()
 })

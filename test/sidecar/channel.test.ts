@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { DatagramPipe, readBatch } from '../../src/sidecar/channel/datagram-pipe.js'
+import { ChannelPipe, readChannelBatch } from '../../src/sidecar/channel/channel-pipe.js'
 import { listen } from '../../src/sidecar/listen.js'
 import type { FromSidecar } from '../../src/sidecar/message.js'
 import { type SidecarOptions, sidecarSettings } from '../../src/sidecar/options.js'
@@ -17,14 +17,18 @@ type Datagram = [connection: number, bytes: number[]]
 /** Datagrams of a batch. */
 function datagramsOf(message: FromSidecar): Datagram[] {
   const datagrams: Datagram[] = []
-  if (message.kind === 'datagrams') readBatch(message.batch, (number, bytes) => datagrams.push([number, [...bytes]]))
+  if (message.kind === 'datagrams')
+    readChannelBatch(message.batch, (number, bytes) => datagrams.push([number, [...bytes]]))
   return datagrams
 }
 
 function batchOf(connection: number, ...datagrams: Uint8Array[]): Uint8Array {
   let batch: Uint8Array = new Uint8Array()
   let flush = (): void => {}
-  const pipe = new DatagramPipe({ post: (whole) => (batch = whole), later: (run) => (flush = run) })
+  const pipe = new ChannelPipe(
+    (whole) => (batch = whole),
+    (run) => (flush = run),
+  )
   for (const datagram of datagrams) pipe.push(connection, datagram)
   flush()
   return batch
@@ -257,7 +261,10 @@ t.test('who sends faster than the rate loses datagrams, not the connection', asy
 t.test('a main thread that is behind: what it has not taken is bounded, more is dropped', async (t) => {
   const posted: Uint8Array[] = []
   const runs: (() => void)[] = []
-  const pipe = new DatagramPipe({ post: (batch) => posted.push(batch), later: (run) => runs.push(run) })
+  const pipe = new ChannelPipe(
+    (batch) => posted.push(batch),
+    (run) => runs.push(run),
+  )
   const datagram = new Uint8Array(1200)
   let pushed = 0
   while (pipe.push(1, datagram)) pushed++
@@ -266,7 +273,7 @@ t.test('a main thread that is behind: what it has not taken is bounded, more is 
   let count = 0
   for (const batch of posted) {
     t.ok(batch.length <= 65_536)
-    count += readBatch(batch, () => {})
+    count += readChannelBatch(batch, () => {})
   }
   t.equal(count, pushed)
   t.equal(pipe.push(1, datagram), false)

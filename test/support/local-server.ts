@@ -19,6 +19,7 @@ export function startLocalServer(folder: string, more: Partial<ServerOptions> = 
     endpoints: [],
     trustedProxies: [],
     connectionsPerAddress: 512,
+    workers: 1,
     crypto: 'noble',
     verifiedDomains: false,
     privateDomains: true,

@@ -156,7 +156,7 @@ export class Pair {
       resetKey: new Uint8Array(32).fill(0x5e),
       ...pairOptions.options,
     }
-    this.slab = new SessionSlab('server', this.options.slots)
+    this.slab = new SessionSlab('server', this.options.slots, this.options.share?.of)
     this.endpoint = new Endpoint(crypto, this.random.fork('endpoint'), this.options, this.now, this.slab)
   }
 

@@ -1,6 +1,7 @@
 /** `pilotlight serve`: the server, until it is told to end. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { ENDPOINTS_MAX } from '../../endpoint/config.js'
 import { LOG_LEVELS } from '../../io/log.js'
 import type { Server, ServerOptions } from '../../io/server.js'
 import type { OidcProvider } from '../../sidecar/options.js'
@@ -52,6 +53,12 @@ const OPTIONS = {
     'HTTP connections of one address (IPv6: one /64), WebSockets of devices too; behind a trusted proxy, requests at a time',
     { from: 1, to: 1_000_000 },
     512,
+  ),
+  workers: wholeNumber(
+    'N',
+    'threads that handle the channel, of one core each; 1 is the main thread alone (docs/operations.md)',
+    { from: 1, to: ENDPOINTS_MAX },
+    1,
   ),
   crypto: oneOf(['native', 'noble'], 'primitives: node:crypto and libsodium, or portable JavaScript', 'native'),
   maxSilence: wholeNumber(
@@ -117,6 +124,7 @@ function serverOptions(
     endpoints: values.udpEndpoint.map(checkEndpoint),
     trustedProxies: values.trustedProxies,
     connectionsPerAddress: values.connectionsPerAddress,
+    workers: values.workers,
     crypto: values.crypto,
     verifiedDomains: values.verifiedDomains === 'auto' ? publicUrl !== '' : values.verifiedDomains === 'on',
     privateDomains: values.privateDomains,

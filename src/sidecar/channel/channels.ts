@@ -7,7 +7,7 @@ import type { FromSidecar, ToSidecar } from '../message.js'
 import type { SidecarSettings } from '../options.js'
 import { refuseSocket } from '../refusal.js'
 import { Channel, type ChannelDrop } from './channel.js'
-import { DatagramPipe, readBatch } from './datagram-pipe.js'
+import { ChannelPipe, readChannelBatch } from './channel-pipe.js'
 
 /** Time for a client's answer to our close, ms. */
 const CLOSE_TIMEOUT_MS = 5000
@@ -67,7 +67,7 @@ export class Channels {
   readonly #parts: ChannelsParts
   readonly #channels = new Map<number, Channel>()
   readonly #perClient = new Map<string, number>()
-  readonly #pipe: DatagramPipe
+  readonly #pipe: ChannelPipe
   readonly #server = new WebSocketServer(SERVER_OPTIONS)
   readonly #sweep: NodeJS.Timeout
   #next: number
@@ -77,7 +77,7 @@ export class Channels {
     const { settings, post, firstNumber } = parts
     this.#parts = parts
     this.#next = firstNumber
-    this.#pipe = new DatagramPipe({ post: (batch) => post({ kind: 'datagrams', batch }), later: setImmediate })
+    this.#pipe = new ChannelPipe((batch) => post({ kind: 'datagrams', batch }))
     this.#server.on('wsClientError', (_error, socket) => refuseSocket(socket, 'bad-upgrade'))
     this.#sweep = setInterval(() => this.#closeSilent(), settings.channelProofMs / SWEEPS)
     this.#sweep.unref()
@@ -110,7 +110,7 @@ export class Channels {
   /** Takes a message from the main thread. @returns whether it was for the channels. */
   take(message: ToSidecar): boolean {
     if (message.kind === 'datagrams') {
-      const count = readBatch(message.batch, (number, datagram) => this.#send(number, datagram))
+      const count = readChannelBatch(message.batch, (number, datagram) => this.#send(number, datagram))
       this.#parts.post({ kind: 'datagrams-taken', count })
     } else if (message.kind === 'datagrams-taken') this.#pipe.taken(message.count)
     else if (message.kind === 'channel-left') this.#leave(message.connection)
