@@ -88,9 +88,11 @@ export class Channel {
     return true
   }
 
-  /** Ends it with a code of `WebSocketClose`; a client that does not answer is cut. */
-  close(code: number): void {
+  /** Ends it with a code of `WebSocketClose`; a client that does not answer is cut. @returns false if it is ending already. */
+  close(code: number): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false
     this.#socket.close(code)
+    return true
   }
 
   #handleMessage(message: RawData, isBinary: boolean): void {

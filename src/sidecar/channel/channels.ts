@@ -159,10 +159,7 @@ export class Channels {
   }
 
   #leave(number: number): void {
-    const channel = this.#channels.get(number)
-    if (channel === undefined) return
-    this.counts.left++
-    channel.close(WebSocketClose.left)
+    if (this.#channels.get(number)?.close(WebSocketClose.left)) this.counts.left++
   }
 
   #closeSilent(): void {
@@ -172,9 +169,7 @@ export class Channels {
       const isSilent = channel.isProven
         ? nowMs - channel.usedMs >= channelIdleMs
         : nowMs - channel.openedMs >= channelProofMs
-      if (!isSilent) continue
-      this.counts.silent++
-      channel.close(WebSocketClose.silent)
+      if (isSilent && channel.close(WebSocketClose.silent)) this.counts.silent++
     }
   }
 }
