@@ -25,7 +25,11 @@ const isNamed = (file) => words.some((word) => file === word || file.startsWith(
 process.env.TAP_TIMEOUT = `${TIMEOUT_S}`
 t.setTimeout(0)
 t.jobs = 3
-for (const file of tests.filter((file) => words.length === 0 || isNamed(file))) {
+const named = tests.filter((file) => words.length === 0 || isNamed(file))
+// What takes longest begins first, or one process works alone at the end.
+const LONG = ['bench/smoke', 'e2e/webhooks', 'simulation/simulation', 'pages/browser']
+const isLong = (file) => LONG.some((name) => file === `test/${name}.test.ts`)
+for (const file of [...named.filter(isLong), ...named.filter((file) => !isLong(file))]) {
   const compiled = `build-test/${file.replace(/\.ts$/, '.js')}`
   const command = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', compiled]
   t.spawn('env', command, { buffered: true, timeout: TIMEOUT_S * 1000 }, file)

@@ -205,6 +205,19 @@ t.test(
   },
 )
 
+t.test('a silent connection counts once, however often it is looked at before its client answers', async (t) => {
+  const { open, closed, clock, channels, port } = await start(t, { channelProofMs: 40 })
+  const mute = await raw(t, port, `${UPGRADE}\r\nSec-WebSocket-Protocol: ${PROTOCOL}\r\n\r\n`)
+  await once(mute.socket, 'data')
+  clock.ms += 40
+  await once(mute.socket, 'data') // our close, which it does not answer
+  const next = await open()
+  const ended = closed(next)
+  clock.ms += 40
+  await ended
+  t.equal(channels.counts.silent, 2)
+})
+
 t.test('[R-8.3-14] a connection whose session moved away is closed by 4002, others live on', async (t) => {
   const { open, closed, channels } = await start(t)
   const [moved, other] = [await open(), await open()]

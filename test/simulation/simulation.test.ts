@@ -44,13 +44,13 @@ t.test('500 devices that come back at once are all on line again', async (t) => 
   t.same(world.checker.violations, [])
 })
 
-t.test('200 seeds break no promise', { timeout: 1_400_000 }, async (t) => {
-  const halves = ['1', '101'].map((from) =>
-    runProcess('node', [MAIN, '--seeds', '100', '--from', from, '--json'], { cwd: ROOT }).catch((error) => error),
+t.test('120 seeds break no promise', { timeout: 1_400_000 }, async (t) => {
+  const halves = ['1', '61'].map((from) =>
+    runProcess('node', [MAIN, '--seeds', '60', '--from', from, '--json'], { cwd: ROOT }).catch((error) => error),
   )
   for (const { stdout, stderr } of await Promise.all(halves)) {
     const result = JSON.parse(stdout)
-    t.equal(result.seeds, 100)
+    t.equal(result.seeds, 60)
     t.equal(result.violations, 0, stderr)
     t.ok(result.deviceDays > 5)
     t.same(Object.keys(result.scenarios).sort(), SCENARIOS.map(({ name }) => name).sort(), 'all of the mix')
