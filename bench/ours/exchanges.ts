@@ -65,6 +65,7 @@ const LATE_MS = 100
 /** The devices of a load process and their lanes; device `d` always speaks from lane `d` modulo their number. */
 export class Exchanges {
   readonly #fleet: Fleet
+  readonly #every: number
   #lanes: readonly Lane[] = []
   /** device that speaks, -1 none; since when, ms; and the last ones that did */
   #current = new Int32Array(0)
@@ -76,8 +77,10 @@ export class Exchanges {
   /** all devices of a lane are tried for datagrams that fit nobody else: rings come unasked */
   isWatchful = true
 
-  constructor(fleet: Fleet) {
+  /** @param every one device in so many speaks, from 0 on, whatever range is asked for. */
+  constructor(fleet: Fleet, every = 1) {
     this.#fleet = fleet
+    this.#every = every
   }
 
   /** The lanes are open. */
@@ -130,15 +133,20 @@ export class Exchanges {
   /** Settles the sessions of devices: first ping, challenge, STATE, visibility, each answered. */
   async settle(from: number, to: number, outstanding: number): Promise<SettleCounts> {
     const startMs = performance.now()
-    const counts: SettleCounts = { devices: to - from, ready: 0, failed: 0, sent: 0, seconds: 0 }
-    const tries = new Uint8Array(to - from)
+    const every = this.#every
+    const first = Math.ceil(from / every) * every
+    const devices = Math.max(0, Math.ceil((to - first) / every))
+    const counts: SettleCounts = { devices, ready: 0, failed: 0, sent: 0, seconds: 0 }
+    const tries = new Uint8Array(devices)
     const again: number[] = []
-    let next = from
+    let next = first
     let underWay = 0
     const begin = (): boolean => {
       for (let passed = 0; passed < PASS_OVER; passed++) {
-        const device = again.length > 0 ? (again.shift() as number) : next < to ? next++ : -1
-        if (device < 0) return false
+        const isNew = again.length === 0
+        const device = isNew ? next : (again.shift() as number)
+        if (isNew && next >= to) return false
+        if (isNew) next += every
         if (this.#fleet.stage(device) === Stage.ready) {
           counts.ready++
           continue
@@ -147,12 +155,13 @@ export class Exchanges {
           again.push(device)
           continue
         }
-        const attempt = tries[device - from] as number
+        const nth = (device - first) / every
+        const attempt = tries[nth] as number
         if (attempt >= OPEN_TRIES || this.#fleet.stage(device) === Stage.ended) {
           counts.failed++
           continue
         }
-        tries[device - from] = attempt + 1
+        tries[nth] = attempt + 1
         counts.sent++
         underWay++
         this.send(device, this.#fleet.ping(device, true, attempt > 0), true)
@@ -169,7 +178,7 @@ export class Exchanges {
       isFreeAt: (device) => this.#fleet.stage(device) === Stage.ready,
       step: () => {
         while (underWay < Math.min(outstanding, this.#lanes.length) && begin());
-        return counts.ready + counts.failed < to - from
+        return counts.ready + counts.failed < devices
       },
     })
     counts.seconds = (performance.now() - startMs) / 1000
@@ -189,7 +198,8 @@ export class Exchanges {
       seconds: 0,
       roundTrips: new Array<number>(ROUND_TRIP_BUCKETS).fill(0),
     }
-    const order = new Order(from, to - from)
+    const first = Math.ceil(from / this.#every) * this.#every
+    const order = new Order(first, to, this.#every)
     const startMs = performance.now()
     const limit = Math.min(outstanding, this.#lanes.length)
     let underWay = 0
@@ -330,16 +340,19 @@ export class Exchanges {
   }
 }
 
-/** Goes over all numbers of a range again and again, neighbours far apart, so that lanes take turns. */
+/** Goes over every so many numbers of a range again and again, neighbours far apart, so that lanes take turns. */
 class Order {
   readonly #from: number
+  readonly #every: number
   readonly #count: number
   readonly #stride: number
   #at = 0
   #taken = 0
 
-  constructor(from: number, count: number) {
+  constructor(from: number, to: number, every: number) {
+    const count = Math.ceil((to - from) / every)
     this.#from = from
+    this.#every = every
     this.#count = count
     let stride = Math.max(1, Math.floor(count * 0.618))
     while (gcd(stride, count) !== 1) stride++
@@ -352,7 +365,7 @@ class Order {
   }
 
   next(): number {
-    const number = this.#from + this.#at
+    const number = this.#from + this.#at * this.#every
     this.#at = (this.#at + this.#stride) % this.#count
     this.#taken++
     return number

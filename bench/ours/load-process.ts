@@ -16,6 +16,8 @@ export interface LoadOptions {
   seed: string
   /** sockets; a device of number d speaks from d modulo this */
   lanes: number
+  /** one device in so many speaks, from 0 on; default 1 */
+  every?: number
   transport: 'udp' | 'websocket'
 }
 
@@ -83,11 +85,11 @@ class LoadProcess {
     }
   }
 
-  async #open({ facts, target, seed, lanes, transport }: LoadOptions): Promise<{ lanes: number }> {
+  async #open({ facts, target, seed, lanes, every, transport }: LoadOptions): Promise<{ lanes: number }> {
     const crypto = await nativeCrypto()
     const random = new SeededRandom(`${seed} load`)
     const fleet = new Fleet(crypto, random, facts, Math.floor(Date.now() / 1000))
-    const exchanges = new Exchanges(fleet)
+    const exchanges = new Exchanges(fleet, every)
     const open = transport === 'udp' ? openUdpLanes : openWebSocketLanes
     const opened = await open(target, lanes, (lane, datagram) => exchanges.take(lane, datagram))
     exchanges.use(opened.lanes)

@@ -1,20 +1,25 @@
 /** Applications that ring the persons of a generated store. */
+import { randomUUID } from 'node:crypto'
 import { Caller } from '../scenarios/outcomes/caller.js'
+import { accountOf } from './identity.js'
 import { visibleApps } from './list.js'
 import type { Stage } from './stage.js'
 import { puidWriter } from './store-writer.js'
+import { heardOf } from './stored.js'
 
 /** Requests at a time. */
 const AT_A_TIME = 16
 /** Final states of a ring. */
 const ENDS: readonly unknown[] = ['accepted', 'dismissed', 'missed', 'withdrawn', 'failed']
 
-/** Rings of one run: each to another person, by an application that the person lets in. */
+/** Rings of one run: each to another device that speaks, by an application that its person lets in. */
 export class Ringing {
   readonly #stage: Stage
   readonly #caller: Caller
   readonly #puids: ((account: number) => string)[]
   readonly #open: { id: string; app: number }[] = []
+  /** no key is that of an earlier run on the same store */
+  readonly #run = randomUUID()
   #count = 0
 
   constructor(stage: Stage) {
@@ -30,12 +35,13 @@ export class Ringing {
 
   /** Sends so many rings, spread over all persons. @throws if the server refuses one. */
   async send(rings: number, deadlineSeconds: number): Promise<void> {
-    const { accounts } = this.#stage.facts
+    const { every, facts } = this.#stage
+    const heard = heardOf(facts.devices, every)
     await inTurns(rings, async (nth) => {
-      const account = Math.floor((nth * accounts) / rings) % accounts
+      const account = accountOf((Math.floor((nth * heard) / rings) % heard) * every)
       const app = visibleApps(account, this.#puids.length)[nth % 2] as number
       const to = this.#puids[app]?.(account)
-      const headers = { ...this.#auth(app), 'idempotency-key': `ring-${this.#count++}` }
+      const headers = { ...this.#auth(app), 'idempotency-key': `${this.#run}-${this.#count++}` }
       const { status, json } = await this.#caller.call('POST', '/v1/rings', headers, {
         to,
         title: 'ring',

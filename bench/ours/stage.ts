@@ -16,6 +16,10 @@ const SETTLING = 128
 
 /** What is staged. */
 export interface StagePlan extends Omit<StorePlan, 'folder'> {
+  /** generated before, and used as it is; its seed and numbers count. Left out: a store is made, and gone afterwards */
+  stored?: StoreFacts | undefined
+  /** one device in so many speaks, see `FleetPlan`; default 1 */
+  every?: number
   /** 127.0.0.1 if left out, or ::1 */
   host?: string
   options?: readonly string[]
@@ -34,6 +38,8 @@ export interface Stage {
   server: OursServer
   /** over UDP */
   load: Load
+  /** one device in so many speaks */
+  every: number
 }
 
 /** Runs `act` between start and end of it all. The folder is temporary. */
@@ -43,18 +49,32 @@ export async function onStage<Result>(plan: StagePlan, act: (stage: Stage) => Pr
     options = [],
     isPinned = false,
     isProfiled = false,
+    stored,
+    every = 1,
     lanes = Math.min(LANES_MAX, plan.devices),
     ...store
   } = plan
   const crypto = await nativeCrypto()
   const core = isPinned && canPin() ? 0 : null
-  return withFolder(async (folder) => {
-    const facts = writeStore(crypto, { ...store, folder })
+  return withStore(crypto, { ...store, stored }, async (facts) =>
+    withServer({ folder: facts.folder, host, options, core, isProfiled }, async (server) => {
+      const load = await openLoad({ facts, target: server.target, seed: plan.seed, lanes, every, transport: 'udp' })
+      return act({ crypto, facts, server, load, every }).finally(() => load.close())
+    }),
+  )
+}
+
+/** The store that was generated before, or a new one that is gone afterwards. */
+export async function withStore<Result>(
+  crypto: Stage['crypto'],
+  { stored, ...plan }: Omit<StorePlan, 'folder'> & Pick<StagePlan, 'stored'>,
+  act: (facts: StoreFacts) => Promise<Result>,
+): Promise<Result> {
+  if (stored !== undefined) return act(stored)
+  return withFolder((folder) => {
+    const facts = writeStore(crypto, { ...plan, folder })
     plan.progress?.(`a store of ${facts.devices} devices is written in ${facts.seconds.toFixed(1)} s`)
-    return withServer({ folder, host, options, core, isProfiled }, async (server) => {
-      const load = await openLoad({ facts, target: server.target, seed: plan.seed, lanes, transport: 'udp' })
-      return act({ crypto, facts, server, load }).finally(() => load.close())
-    })
+    return act(facts)
   })
 }
 

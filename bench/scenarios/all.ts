@@ -11,6 +11,7 @@ import { presence } from './presence.js'
 import { profile } from './profile.js'
 import { restart } from './restart.js'
 import { ring } from './ring.js'
+import { store } from './store.js'
 import { storm } from './storm.js'
 import { wire } from './wire.js'
 
@@ -30,4 +31,5 @@ export const SCENARIOS: readonly Scenario[] = [
   energy,
   keepalive,
   outcomes,
+  store,
 ]

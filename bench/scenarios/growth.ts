@@ -1,6 +1,7 @@
 import { wholeNumber } from '../options.js'
 import { Ringing } from '../ours/ringing.js'
 import { onStage, type Stage, settleAll } from '../ours/stage.js'
+import { FLEET_OPTIONS, fleetPlan } from '../ours/stored.js'
 import type { Outcome, Plot, Request, Scenario, Table } from '../scenario.js'
 
 const DEFAULTS = { devices: 10_000, seconds: 5, rings: 200 }
@@ -37,6 +38,7 @@ export const growth: Scenario = {
     devices: { type: 'string', placeholder: 'N', help: `most devices, from 1,000 by tens; ${DEFAULTS.devices}` },
     seconds: { type: 'string', placeholder: 'S', help: `of each measurement; ${DEFAULTS.seconds}` },
     rings: { type: 'string', placeholder: 'N', help: `rings of each measurement; ${DEFAULTS.rings}` },
+    ...FLEET_OPTIONS,
   },
   wordsInAll: [['--devices', '100000']],
   wordsInSmoke: [['--devices', '1000', '--seconds', '1', '--rings', '20']],
@@ -50,13 +52,14 @@ export const growth: Scenario = {
 }
 
 async function run({ values, seed, progress }: Request): Promise<Outcome> {
-  const devices = wholeNumber(values['devices'], 'devices', 1, DEFAULTS.devices)
+  const fleet = fleetPlan({ values, seed }, DEFAULTS.devices)
+  const { devices } = fleet
   const seconds = wholeNumber(values['seconds'], 'seconds', 1, DEFAULTS.seconds)
   const rings = wholeNumber(values['rings'], 'rings', 1, DEFAULTS.rings)
   const rows: Row[] = []
   for (const size of sizes(devices)) {
     progress(`growth: ${size} devices`)
-    const plan = { seed, devices: size, apps: APPS, isPinned: true }
+    const plan = { seed, ...(size === devices ? fleet : {}), devices: size, apps: APPS, isPinned: true }
     const row = await onStage({ ...plan, progress: (line) => progress(`growth: ${line}`) }, (stage) =>
       measure(stage, { seconds, rings }),
     )

@@ -1,6 +1,7 @@
 import { BenchError } from '../bench-error.js'
 import { wholeNumber } from '../options.js'
 import { onStage, type Stage, withFolder } from '../ours/stage.js'
+import { FLEET_OPTIONS, type FleetPlan, fleetPlan, heardOf } from '../ours/stored.js'
 import { chosenPeers } from '../peers/all.js'
 import { makeCertificate } from '../peers/certificate.js'
 import type { Peer } from '../peers/peer.js'
@@ -37,6 +38,7 @@ export const load: Scenario = {
       placeholder: 'N',
       help: 'ours with so many workers beside; nobody is kept on a core then',
     },
+    ...FLEET_OPTIONS,
   },
   wordsInAll: [[], ['--devices', '1000'], ['--devices', '100000', '--peers', REFERENCE]],
   wordsInSmoke: [['--devices', '64', '--rounds', '1', '--turn-ms', '100']],
@@ -48,26 +50,23 @@ export const load: Scenario = {
 }
 
 /** What is asked. */
-interface LoadRequest {
-  devices: number
+interface LoadRequest extends FleetPlan {
   rounds: number
   seconds: number
   /** of a second server of ours; 1: there is none */
   workers: number
   peers: readonly Peer[]
-  seed: string
   progress: (line: string) => void
 }
 
 async function run({ values, seed, progress }: Request): Promise<Outcome> {
   if (!hasUsage()) throw new BenchError('load needs /proc for CPU times of other processes', 1)
   const asked: LoadRequest = {
-    devices: wholeNumber(values['devices'], 'devices', 1, DEFAULTS.devices),
+    ...fleetPlan({ values, seed }, DEFAULTS.devices),
     rounds: wholeNumber(values['rounds'], 'rounds', 1, DEFAULTS.rounds),
     seconds: wholeNumber(values['turn-ms'], 'turn-ms', 50, DEFAULTS.turnMs) / 1000,
     workers: wholeNumber(values['workers'], 'workers', 2, 1),
     peers: chosenPeers(values['peers']),
-    seed,
     progress: (line) => progress(`load: ${line}`),
   }
   const isPinned = canPin() && asked.workers === 1
@@ -77,7 +76,14 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
   )
   const present = asked.peers.filter((peer) => !absent.has(peer))
   const { standings, broken, packetsByWorker } = await onStage(
-    { seed, devices: asked.devices, isPinned, progress: asked.progress },
+    {
+      seed: asked.seed,
+      devices: asked.devices,
+      every: asked.every,
+      stored: asked.stored,
+      isPinned,
+      progress: asked.progress,
+    },
     async (stage) => {
       await settleOurs(stage, cores)
       return await withWorkers(asked, (workers) =>
@@ -107,12 +113,10 @@ async function competeAll(
 }
 
 /** Another server of ours with its own devices, if one is asked for. */
-async function withWorkers<Result>(
-  { seed, devices, workers, progress }: LoadRequest,
-  act: (stage: Stage | null) => Promise<Result>,
-): Promise<Result> {
+async function withWorkers<Result>(asked: LoadRequest, act: (stage: Stage | null) => Promise<Result>): Promise<Result> {
+  const { workers, progress, seed, devices, every } = asked
   if (workers === 1) return await act(null)
-  return await onStage({ seed, devices, options: ['--workers', String(workers)], progress }, async (stage) => {
+  return await onStage({ seed, devices, every, options: ['--workers', String(workers)], progress }, async (stage) => {
     await settleOurs(stage, { server: null, generator: null })
     return await act(stage)
   })
@@ -182,7 +186,15 @@ function outcome(
           ? null
           : { ...workers, count: asked.workers, packetsByWorker, cpuRatio: ratios.workers?.ratio ?? null },
     },
-    parameters: { ...asked, peers: asked.peers.map(({ name }) => name), cores, ladder: LADDER, lossMax: LOSS_MAX },
+    parameters: {
+      ...asked,
+      stored: undefined,
+      heard: heardOf(asked.devices, asked.every),
+      peers: asked.peers.map(({ name }) => name),
+      cores,
+      ladder: LADDER,
+      lossMax: LOSS_MAX,
+    },
     tables: [
       standingTable(asked, cores, standings, absent),
       ratioTable(ratios),

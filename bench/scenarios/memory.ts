@@ -1,4 +1,5 @@
 import { wholeNumber } from '../options.js'
+import { FLEET_OPTIONS, type FleetPlan, fleetPlan, heardOf } from '../ours/stored.js'
 import type { Outcome, Request, Scenario, Table } from '../scenario.js'
 import { baseMemory, devicesMemory, type MemoryPlan, type MemoryRow, webSocketsMax } from './memory/ours.js'
 import { type PeerMemory, peersMemory } from './memory/peers.js'
@@ -22,6 +23,7 @@ export const memory: Scenario = {
       placeholder: 'N',
       help: `clients of each peer, at most what the open-file limit lets, 0 leaves peers out; ${DEFAULTS.peerClients}`,
     },
+    ...FLEET_OPTIONS,
   },
   wordsInAll: [['--devices', '100000', '--peer-clients', '10000']],
   wordsInSmoke: [['--devices', '1000', '--websockets', '0', '--peer-clients', '0']],
@@ -35,42 +37,59 @@ export const memory: Scenario = {
 }
 
 async function run({ values, seed, progress }: Request): Promise<Outcome> {
-  const devices = wholeNumber(values['devices'], 'devices', 1, DEFAULTS.devices)
+  const fleet = fleetPlan({ values, seed }, DEFAULTS.devices)
+  const { devices } = fleet
   const most = webSocketsMax()
   const websockets = Math.min(most, wholeNumber(values['websockets'], 'websockets', 0, DEFAULTS.websockets))
   const peerClients = Math.min(most, wholeNumber(values['peer-clients'], 'peer-clients', 0, DEFAULTS.peerClients))
-  const plans: MemoryPlan[] = [
-    { name: 'UDP', udp: devices, websocket: 0, hasApps: false },
-    { name: 'UDP, 4 visible applications', udp: devices, websocket: 0, hasApps: true },
-  ]
-  if (websockets > 0) plans.push({ name: 'WebSocket', udp: 0, websocket: websockets, hasApps: false })
-  if (websockets > 0) plans.push({ name: 'half and half', udp: websockets, websocket: websockets, hasApps: false })
+  const plans: MemoryPlan[] = udpPlans(fleet)
+  const few = { hasApps: false, every: 1 }
+  if (websockets > 0) plans.push({ ...few, name: 'WebSocket', udp: 0, websocket: websockets })
+  if (websockets > 0) plans.push({ ...few, name: 'half and half', udp: websockets, websocket: websockets })
   progress('memory: the server without devices')
   const base = await baseMemory(seed, '::1', [])
   const rows: MemoryRow[] = []
   for (const plan of plans) {
     progress(`memory: ${plan.name}, ${plan.udp + plan.websocket} devices`)
-    rows.push(await devicesMemory(seed, plan, { base, progress: (line) => progress(`memory: ${line}`) }))
+    rows.push(
+      await devicesMemory(plan.stored?.seed ?? seed, plan, { base, progress: (line) => progress(`memory: ${line}`) }),
+    )
   }
   const peers = peerClients === 0 ? {} : await peersMemory(peerClients, progress)
-  const [udp, withApps] = rows as [MemoryRow, MemoryRow]
+  const bytesOf = (hasApps: boolean) =>
+    rows.find((row) => row.websocket === 0 && row.hasApps === hasApps)?.bytesPerDevice ?? null
   return {
     result: {
       devices,
-      bytesPerDevice: udp.bytesPerDevice,
-      bytesPerDeviceWithApplications: withApps.bytesPerDevice,
+      bytesPerDevice: bytesOf(false),
+      bytesPerDeviceWithApplications: bytesOf(true),
       baseBytes: base.bytes,
       webSocketsMax: most,
       rows,
       peers,
     },
-    parameters: { devices, websockets, peerClients, serve: 'defaults' },
-    tables: [oursTable(rows, base.bytes, most), ...(peerClients === 0 ? [] : [peerTable(peers)])],
+    parameters: { devices, heard: heardOf(devices, fleet.every), websockets, peerClients, serve: 'defaults' },
+    tables: [
+      oursTable(rows, { baseBytes: base.bytes, most, every: fleet.every }),
+      ...(peerClients === 0 ? [] : [peerTable(peers)]),
+    ],
     exitCode: 0,
   }
 }
 
-function oursTable(rows: readonly MemoryRow[], baseBytes: number, webSocketsOfProcess: number): Table {
+/** Without and with applications; of a store that was generated before the one that it is. */
+function udpPlans({ devices, every, stored }: FleetPlan): MemoryPlan[] {
+  const all = [
+    { name: 'UDP', udp: devices, websocket: 0, every, hasApps: false, stored },
+    { name: 'UDP, 4 visible applications', udp: devices, websocket: 0, every, hasApps: true, stored },
+  ]
+  return all.filter(({ hasApps }) => stored === undefined || hasApps === stored.apps.length > 0)
+}
+
+function oursTable(
+  rows: readonly MemoryRow[],
+  { baseBytes, most, every }: { baseBytes: number; most: number; every: number },
+): Table {
   return {
     title: `Bytes of RSS for each device; without devices the server has ${(baseBytes / 2 ** 20).toFixed(1)} MiB`,
     columns: ['devices', 'number', 'B/device', 'kernel B/device', 'RSS MiB', 'RSS at start MiB', 'readings', 'at rest'],
@@ -93,7 +112,12 @@ function oursTable(rows: readonly MemoryRow[], baseBytes: number, webSocketsOfPr
         'address whatever the family and value, and the cache of remotes at the socket is bounded by 4,096 entries, so other ' +
         'addresses would take no more. With WebSockets all speak IPv4, from addresses of 127.0.0.0/8 (the server limits ' +
         'connections of one address).',
-      `A process may hold ${webSocketsOfProcess} connections here (open-file limit). Kernel memory: growth of Slab in /proc/meminfo, ` +
+      ...(every === 1
+        ? []
+        : [
+            `Of the devices over UDP one in ${every} was heard. Tables are arrays by slot, and that many slots of the widest are below a page of 4 KiB: every page was written to.`,
+          ]),
+      `A process may hold ${most} connections here (open-file limit). Kernel memory: growth of Slab in /proc/meminfo, ` +
         'of both ends, halved; UDP has one socket for all.',
     ],
   }

@@ -94,7 +94,7 @@ async function pings({ facts, server, load }: Stage, seconds: number) {
   return profiled(server, () => load.call('run', { seconds, outstanding: OUTSTANDING }))
 }
 
-/** Devices that handshake one after another for ever: who has a session handshakes again. */
+/** Devices that all handshake; those that had a session by the first storm handshake again in the second. */
 async function handshakes({ facts, server, load }: Stage, seconds: number) {
   await load.call('storm', { from: 0, to: facts.devices, seconds: WARM_STORM_S })
   return profiled(server, () => load.call('storm', { from: 0, to: facts.devices, seconds }))

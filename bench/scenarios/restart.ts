@@ -1,5 +1,6 @@
 import { wholeNumber } from '../options.js'
 import { onStage } from '../ours/stage.js'
+import { FLEET_OPTIONS, fleetPlan, heardOf } from '../ours/stored.js'
 import type { Outcome, Request, Scenario, Table } from '../scenario.js'
 import { type RestartFacts, restarts } from './restart/run.js'
 
@@ -19,6 +20,7 @@ export const restart: Scenario = {
       placeholder: 'N',
       help: `applications of ${APPS} that listen; each sees a person in 25; ${DEFAULTS.streams}`,
     },
+    ...FLEET_OPTIONS,
   },
   wordsInAll: [['--devices', '100000']],
   wordsInSmoke: [['--devices', '500', '--rings', '20']],
@@ -27,25 +29,27 @@ export const restart: Scenario = {
 }
 
 async function run({ values, seed, progress }: Request): Promise<Outcome> {
-  const devices = wholeNumber(values['devices'], 'devices', 1, DEFAULTS.devices)
+  const fleet = fleetPlan({ values, seed }, DEFAULTS.devices)
+  const { devices } = fleet
+  const heard = heardOf(devices, fleet.every)
   const rings = wholeNumber(values['rings'], 'rings', 1, DEFAULTS.rings)
   const streams = Math.min(APPS, wholeNumber(values['streams'], 'streams', 0, DEFAULTS.streams))
   const tell = (line: string) => progress(`restart: ${line}`)
-  const plan = { seed, devices, apps: APPS, progress: tell }
+  const plan = { ...fleet, apps: APPS, progress: tell }
   const rows = await onStage(plan, (stage) => restarts(stage, { rings, streams, progress: tell }))
   const isGood = rows.every(
     (row) =>
       row.handshakes + row.falseOffline + row.lostRings === 0 &&
       row.streamsRestarted === streams &&
       (streams === 0 || row.heardAgain > 0) &&
-      row.pingsAccepted === devices &&
+      row.pingsAccepted === heard &&
       row.outcomes === row.openRings,
   )
   const worst = rows.at(-1) as RestartFacts
   return {
     // The keys are those of the kill; `rows` has both.
     result: { ...worst, rows },
-    parameters: { devices, rings, streams, apps: APPS },
+    parameters: { devices, heard, rings, streams, apps: APPS },
     tables: [restartTable(rows)],
     exitCode: isGood ? 0 : 1,
   }

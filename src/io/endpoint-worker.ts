@@ -10,7 +10,7 @@ import { Driver } from './driver.js'
 import { loadSessions, newEndpoint } from './endpoints.js'
 import { clockOf } from './system-clock.js'
 import { systemRandom } from './system-random.js'
-import { openUdpSockets, type UdpCounts, type UdpSockets } from './udp-socket.js'
+import { openUdpSockets, type UdpSockets } from './udp-socket.js'
 import type { FromWorker, News, Question, ToWorker, WorkerInput } from './worker-message.js'
 
 /** What nobody waits for goes to the main thread after so long, ms, as each message wakes it. */
@@ -22,16 +22,6 @@ const TAKEN_MAX = 256
  * as many come together only when the turns before took longer.
  */
 const FULL_TURN = 512
-
-const NO_COUNTS: UdpCounts = {
-  datagramsIn: 0,
-  bytesIn: 0,
-  datagramsOut: 0,
-  bytesOut: 0,
-  sendErrors: 0,
-  badSources: 0,
-  socketErrors: 0,
-}
 
 /** Where a worker's messages go. */
 export interface WorkerParts {
@@ -124,7 +114,7 @@ export class EndpointWorker {
       case 'silence':
         return this.#endpoint.silenceS(question.device)
       case 'numbers':
-        return { worker: this.#index, endpoint: this.#endpoint.metrics(), udp: this.#udp?.counts ?? NO_COUNTS }
+        return { worker: this.#index, endpoint: this.#endpoint.metrics(), udp: this.#udp?.counts ?? null }
       case 'stop':
         return await this.#stop()
     }

@@ -21,7 +21,7 @@ async function bench(...words: string[]) {
 
 t.test('words that make no sense are told so, with exit code 2', async (t) => {
   const wrong: [words: string, message: RegExp][] = [
-    ['nothing', /no scenario "nothing"; there are LIST, all, smoke, wire, load, .*, keepalive, outcomes/],
+    ['nothing', /no scenario "nothing"; there are LIST, all, smoke, wire, load, .*, keepalive, outcomes, store/],
     ['energy --colour', /Unknown option '--colour'/],
     ['energy verify', /energy has no action "verify"; there are validate/],
     ['energy validate twice', /"twice" is one word too many/],
@@ -32,7 +32,7 @@ t.test('words that make no sense are told so, with exit code 2', async (t) => {
     ['keepalive --seed 1 --seed 2', /--seed is given twice/],
     ['energy validate --out=', /--out needs the name of a folder/],
     ['LIST more', /"more" says nothing to LIST/],
-    ['all energy sport', /no scenario "sport"; there are wire, load, .*, outcomes/],
+    ['all energy sport', /no scenario "sport"; there are wire, load, .*, outcomes, store/],
   ]
   for (const [words, message] of wrong) {
     t.throws(() => parseWords(words.split(' '), SCENARIOS), { message, exitCode: 2 }, words)

@@ -4,8 +4,8 @@ import { nativeCrypto } from '../../../src/native/crypto-native.js'
 import { openLoad } from '../../ours/load.js'
 import { openFilesOf, slabBytes } from '../../ours/process-memory.js'
 import type { OursServer } from '../../ours/server.js'
-import { LANES_MAX, settleAll, withFolder, withServer } from '../../ours/stage.js'
-import { writeStore } from '../../ours/store-writer.js'
+import { LANES_MAX, settleAll, withFolder, withServer, withStore } from '../../ours/stage.js'
+import { type StoreFacts, writeStore } from '../../ours/store-writer.js'
 import { type Settled, settledMemory } from './settled.js'
 
 /** Applications in a store where persons have visible ones. */
@@ -23,10 +23,14 @@ export interface MemoryPlan {
   udp: number
   websocket: number
   hasApps: boolean
+  /** one device over UDP in so many is heard; the others are loaded and silent */
+  every: number
+  /** generated before; undefined: a new store is made */
+  stored?: StoreFacts | undefined
 }
 
 /** What they cost. */
-export interface MemoryRow extends MemoryPlan {
+export interface MemoryRow extends Omit<MemoryPlan, 'stored'> {
   devices: number
   /** of the same server without devices */
   baseBytes: number
@@ -55,22 +59,22 @@ export function baseMemory(seed: string, host: string, options: readonly string[
 }
 
 /** Loads the devices from a store, has each ping once, and reads the memory when it is at rest. */
-export function devicesMemory(
+export async function devicesMemory(
   seed: string,
-  plan: MemoryPlan,
+  { stored, ...plan }: MemoryPlan,
   { base, progress }: { base: Settled; progress: (line: string) => void },
 ): Promise<MemoryRow> {
   const devices = plan.udp + plan.websocket
   // Over ::1 there is one address for all; the connections of one address are limited, so WebSockets have IPv4.
   const host = plan.websocket > 0 ? '127.0.0.1' : '::1'
-  return withFolder(async (folder) => {
-    const facts = writeStore(await nativeCrypto(), { folder, seed, devices, apps: plan.hasApps ? APPS : 0, progress })
+  const store = { stored, seed, devices, apps: plan.hasApps ? APPS : 0, progress }
+  return withStore(await nativeCrypto(), store, async (facts) => {
     const slabBefore = slabBytes()
-    return withServer({ folder, host }, async (server) => {
+    return withServer({ folder: facts.folder, host }, async (server) => {
       const startedBytes = server.memory().rssBytes
       const { target } = server
       const lanes = Math.max(1, Math.min(LANES_MAX, plan.udp))
-      const udp = await openLoad({ facts, target, seed, lanes, transport: 'udp' })
+      const udp = await openLoad({ facts, target, seed, lanes, every: plan.every, transport: 'udp' })
       const websocket =
         plan.websocket === 0
           ? null
