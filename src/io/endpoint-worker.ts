@@ -8,6 +8,7 @@ import type { EndpointCommand, EndpointStoreRequest } from '../endpoint/message.
 import { isWriteBehind } from '../store/write-behind.js'
 import { Driver } from './driver.js'
 import { loadSessions, newEndpoint } from './endpoints.js'
+import { watchLoop } from './loop-delay.js'
 import { clockOf } from './system-clock.js'
 import { systemRandom } from './system-random.js'
 import { openUdpSockets, type UdpSockets } from './udp-socket.js'
@@ -36,6 +37,7 @@ export class EndpointWorker {
   readonly #index: number
   readonly #endpoint: Endpoint
   readonly #driver: Driver
+  readonly #loop = watchLoop()
   #udp: UdpSockets | null = null
   /** whether datagrams for any address of UDP can leave from here */
   #isOneSocketEach = false
@@ -114,7 +116,12 @@ export class EndpointWorker {
       case 'silence':
         return this.#endpoint.silenceS(question.device)
       case 'numbers':
-        return { worker: this.#index, endpoint: this.#endpoint.metrics(), udp: this.#udp?.counts ?? null }
+        return {
+          worker: this.#index,
+          endpoint: this.#endpoint.metrics(),
+          udp: this.#udp?.counts ?? null,
+          loopDelay: this.#loop.delay.counted,
+        }
       case 'stop':
         return await this.#stop()
     }
@@ -135,6 +142,7 @@ export class EndpointWorker {
   /** What is under way in the store is answered to nobody: the main thread waits until it is written. */
   async #stop(): Promise<null> {
     this.#udp?.pause()
+    this.#loop.stop()
     await this.#driver.stop()
     await this.#udp?.close()
     return null

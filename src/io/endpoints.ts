@@ -9,6 +9,7 @@ import type { EndpointMetrics } from '../endpoint/metrics.js'
 import type { ChannelObserver } from '../session/observer.js'
 import { type DevicePart, handleIn, sessionIn } from '../store/parts.js'
 import type { EndpointDoors } from './driver.js'
+import type { DelayCounts } from './loop-delay.js'
 import { openUdpSockets, type UdpCounts, type UdpOptions, type UdpSockets } from './udp-socket.js'
 
 /** Node and worker in connection IDs: this release has one node, and its workers do not stand there. wire-spec §13 */
@@ -33,6 +34,8 @@ export interface EndpointNumbers {
   endpoint: EndpointMetrics
   /** of sockets that are its own; null: it has none */
   udp: UdpCounts | null
+  /** of its own thread; null: it has none */
+  loopDelay: DelayCounts | null
   /** datagrams that did not reach it, as it is behind */
   dropped: number
 }
@@ -106,7 +109,7 @@ export class OneEndpoint implements Endpoints {
   }
 
   numbers(): Promise<EndpointNumbers[]> {
-    return Promise.resolve([{ worker: null, endpoint: this.doors.metrics(), udp: null, dropped: 0 }])
+    return Promise.resolve([{ worker: null, endpoint: this.doors.metrics(), udp: null, loopDelay: null, dropped: 0 }])
   }
 
   stop(): Promise<void> {

@@ -1,4 +1,4 @@
-/** How late the main thread comes to what is due: a histogram for `/metrics`. */
+/** How late a thread comes to what is due: a histogram for `/metrics`. */
 import type { HistogramSample } from '../sidecar/message.js'
 
 /** A moment that is due so often, ms. */
@@ -7,8 +7,27 @@ const EVERY_MS = 10
 const BOUNDS_S = [0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 5]
 /** A longer stall is that of a machine that slept; it counts as so long, ms. */
 const STALL_MAX_MS = 60_000
-const NAME = 'pilotlight_event_loop_delay_seconds'
-const HELP = 'Delay of the main thread, which handles datagrams: how late it is for moments 10 ms apart'
+const MAIN = {
+  name: 'pilotlight_event_loop_delay_seconds',
+  help: 'Delay of the main thread, which receives datagrams: how late it is for moments 10 ms apart',
+}
+const WORKER = {
+  name: 'pilotlight_worker_loop_delay_seconds',
+  help: 'Delay of a worker of the channel: how late it is for moments 10 ms apart',
+}
+
+/** Moments by how late the loop came to them, and how late in all, seconds. */
+export interface DelayCounts {
+  /** by bucket, the last is above all bounds */
+  counts: number[]
+  sumS: number
+}
+
+/** For `/metrics`. @param worker whose it is; null: the main thread's. */
+export function delaySample({ counts, sumS }: DelayCounts, worker: number | null): HistogramSample {
+  const labels: Record<string, string> = worker === null ? {} : { worker: String(worker) }
+  return { ...(worker === null ? MAIN : WORKER), type: 'histogram', labels, bounds: BOUNDS_S, counts, sum: sumS }
+}
 
 /**
  * Moments 10 ms apart, and how late the event loop came to each. A stall holds up every moment in it and counts for each,
@@ -38,9 +57,9 @@ export class LoopDelay {
     return this.#dueMs - nowMs
   }
 
-  /** For `/metrics`. */
-  sample(): HistogramSample {
-    return { name: NAME, help: HELP, type: 'histogram', bounds: BOUNDS_S, counts: [...this.#counts], sum: this.#sumS }
+  /** What was counted. Can cross to another thread. */
+  get counted(): DelayCounts {
+    return { counts: [...this.#counts], sumS: this.#sumS }
   }
 }
 

@@ -1,8 +1,9 @@
 /** What the main thread counts, as samples for `/metrics`. No personal data in labels. */
 import type { EndpointMetrics } from '../endpoint/metrics.js'
-import type { HistogramSample, MetricSample, ValueSample } from '../sidecar/message.js'
+import type { MetricSample, ValueSample } from '../sidecar/message.js'
 import type { ChannelDeskCounts } from './channel-desk.js'
 import type { EndpointNumbers } from './endpoints.js'
+import { type DelayCounts, delaySample } from './loop-delay.js'
 import type { StoreNumbers } from './store-watch.js'
 import type { BufferBytes, UdpCounts } from './udp-socket.js'
 
@@ -17,7 +18,8 @@ export interface MetricSources {
   udpBuffers: { asked: BufferBytes; given: BufferBytes }
   /** datagrams that the kernel dropped; null where it does not tell */
   udpDrops: number | null
-  loopDelay: HistogramSample
+  /** of the main thread */
+  loopDelay: DelayCounts
   storeErrors: number
   store: StoreNumbers
   sidecarRestarts: number
@@ -35,7 +37,10 @@ export function metricSamples(sources: MetricSources): MetricSample[] {
     ...workerSamples(sources.endpoints),
     ...hubSamples(sources.hub),
     ...processSamples(sources),
-    sources.loopDelay,
+    delaySample(sources.loopDelay, null),
+    ...sources.endpoints.flatMap(({ worker, loopDelay }) =>
+      loopDelay === null ? [] : [delaySample(loopDelay, worker)],
+    ),
   ]
 }
 

@@ -350,7 +350,7 @@ class House {
       channels: this.#channels.counts,
       udpBuffers: { asked: this.#parts.options.udpBufferBytes, given: udp.bufferBytes },
       udpDrops: drops,
-      loopDelay: this.#loop.delay.sample(),
+      loopDelay: this.#loop.delay.counted,
       storeErrors: this.#storeErrors,
       store: this.#parts.watch.numbers,
       sidecarRestarts: this.#sidecar?.restarts ?? 0,

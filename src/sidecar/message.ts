@@ -62,6 +62,8 @@ export interface HistogramSample {
   name: string
   help: string
   type: 'histogram'
+  /** as in `ValueSample` */
+  labels: Record<string, string>
   /** upper bounds, rising */
   bounds: readonly number[]
   /** what fell under each bound and not under the one before; one more for what is above all */

@@ -126,10 +126,10 @@ export class Metrics {
 export async function samplesText(samples: readonly MetricSample[]): Promise<string> {
   const registry = new Registry()
   const metrics = new Map<string, Counter | Gauge>()
-  const histograms: string[] = []
+  const histograms = new Map<string, HistogramSample[]>()
   for (const sample of samples) {
     if (sample.type === 'histogram') {
-      histograms.push(histogramText(sample))
+      histograms.set(sample.name, [...(histograms.get(sample.name) ?? []), sample])
       continue
     }
     const { name, help, type, labels, value } = sample
@@ -145,22 +145,21 @@ export async function samplesText(samples: readonly MetricSample[]): Promise<str
       // A metric that cannot be shown must not take the others along.
     }
   }
-  return [await registry.metrics(), ...histograms].join('\n')
+  return [await registry.metrics(), ...[...histograms.values()].map(histogramText)].join('\n')
 }
 
-/** prom-client counts itself; this was counted elsewhere. */
-function histogramText({ name, help, bounds, counts, sum }: HistogramSample): string {
-  let below = 0
-  const buckets = counts.map((count, index) => {
-    below += count
-    return `${name}_bucket{le="${bounds[index] ?? '+Inf'}"} ${below}`
+/** prom-client counts itself; this was counted elsewhere. @param samples of one name. */
+function histogramText(samples: readonly HistogramSample[]): string {
+  const { name, help } = samples[0] as HistogramSample
+  const lines = samples.flatMap(({ bounds, counts, sum, labels }) => {
+    const own = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+    const labelled = (...more: string[]) => (own.length + more.length === 0 ? '' : `{${[...own, ...more].join(',')}}`)
+    let below = 0
+    const buckets = counts.map((count, index) => {
+      below += count
+      return `${name}_bucket${labelled(`le="${bounds[index] ?? '+Inf'}"`)} ${below}`
+    })
+    return [...buckets, `${name}_sum${labelled()} ${sum}`, `${name}_count${labelled()} ${below}`]
   })
-  return [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} histogram`,
-    ...buckets,
-    `${name}_sum ${sum}`,
-    `${name}_count ${below}`,
-    '',
-  ].join('\n')
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines, ''].join('\n')
 }

@@ -11,7 +11,11 @@ import { ROOT } from '../support/root.js'
 const TEXT = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
 const BOARD_FILE = readFileSync(join(ROOT, 'deploy/grafana.json'), 'utf8')
 /** Left out where the kernel does not tell them, and without workers. */
-const NOT_EVERYWHERE = ['pilotlight_udp_kernel_drops_total', 'pilotlight_worker_dropped_total']
+const NOT_EVERYWHERE = [
+  'pilotlight_udp_kernel_drops_total',
+  'pilotlight_worker_dropped_total',
+  'pilotlight_worker_loop_delay_seconds',
+]
 
 /** Names of labels by metric, as `/metrics` shows them. */
 async function served(): Promise<Map<string, Set<string>>> {

@@ -185,6 +185,7 @@ t.test('a worker that breaks takes the server along, and the next start has its 
   for (const { device } of persons) t.ok(await device.allow(app!))
   t.same(await byWorker(server, 'pilotlight_handshakes_total'), [0, 0])
   t.match(await server.metrics(), /^pilotlight_worker_dropped_total\{worker="1"\} 0$/m)
+  t.match(await server.metrics(), /^pilotlight_worker_loop_delay_seconds_count\{worker="1"\} [1-9]/m)
 })
 
 t.test('garbage is counted by the workers and gets no answer', async (t) => {

@@ -90,14 +90,16 @@ t.test('errors of other kinds', async (t) => {
   t.equal(problemOf(Object.assign(new Error('x'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE' })).code, 'body-too-large')
 })
 
-t.test('a histogram of the main thread stands beside its other samples', async (t) => {
+t.test('histograms of other threads stand beside their other samples', async (t) => {
+  const wait = { name: 'wait_seconds', help: 'waits', type: 'histogram', bounds: [0.01, 1] } as const
   const text = await samplesText([
-    { name: 'wait_seconds', help: 'waits', type: 'histogram', bounds: [0.01, 1], counts: [7, 2, 1], sum: 4.5 },
+    { ...wait, labels: {}, counts: [7, 2, 1], sum: 4.5 },
     { name: 'x', help: 'h', type: 'gauge', labels: {}, value: 1 },
+    { ...wait, labels: { worker: '1' }, counts: [0, 0, 1], sum: 2 },
   ])
-  const [x, wait] = text.split('\n\n')
+  const [x, waits] = text.split('\n\n')
   t.match(x, /^x 1$/m)
-  t.same(wait?.split('\n'), [
+  t.same(waits?.split('\n'), [
     '# HELP wait_seconds waits',
     '# TYPE wait_seconds histogram',
     'wait_seconds_bucket{le="0.01"} 7',
@@ -105,6 +107,11 @@ t.test('a histogram of the main thread stands beside its other samples', async (
     'wait_seconds_bucket{le="+Inf"} 10',
     'wait_seconds_sum 4.5',
     'wait_seconds_count 10',
+    'wait_seconds_bucket{worker="1",le="0.01"} 0',
+    'wait_seconds_bucket{worker="1",le="1"} 0',
+    'wait_seconds_bucket{worker="1",le="+Inf"} 1',
+    'wait_seconds_sum{worker="1"} 2',
+    'wait_seconds_count{worker="1"} 1',
     '',
   ])
 })
