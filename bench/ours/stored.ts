@@ -22,6 +22,8 @@ export const FLEET_OPTIONS: Readonly<Record<'store' | 'heard', ScenarioOption>> 
 /** The devices of a scenario. */
 export interface FleetPlan {
   devices: number
+  /** about so many of them speak */
+  heard: number
   /** one device in so many speaks; odd, so that all sockets of the load are used */
   every: number
   seed: string
@@ -38,8 +40,13 @@ export function fleetPlan({ values, seed }: Pick<Request, 'values' | 'seed'>, fa
   const stored = typeof folder === 'string' ? readFacts(folder) : undefined
   const devices = stored?.devices ?? wholeNumber(values['devices'], 'devices', 1, fallback)
   const heard = wholeNumber(values['heard'], 'heard', 1, devices)
+  return { devices, heard, every: everyFor(devices, heard), seed: stored?.seed ?? seed, stored }
+}
+
+/** One device in so many speaks, where about `heard` of all are to. */
+export function everyFor(devices: number, heard: number): number {
   const every = Math.max(1, Math.floor(devices / heard))
-  return { devices, every: every % 2 === 0 ? every - 1 : every, seed: stored?.seed ?? seed, stored }
+  return every % 2 === 0 ? every - 1 : every
 }
 
 /** Numbers of devices from 0 on of which one in `every` speaks: how many do. */

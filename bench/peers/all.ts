@@ -4,10 +4,14 @@ import { libcoapDtls } from './libcoap.js'
 import { mosquittoTcp, mosquittoTls } from './mosquitto.js'
 import { natsTls } from './nats.js'
 import type { Peer } from './peer.js'
+import { udpFloor } from './udp-floor.js'
 import { wsTls } from './ws.js'
 
 /** Every peer that can be started, in the order of reports. */
 export const PEERS: readonly Peer[] = [mosquittoTls, mosquittoTcp, natsTls, wsTls, aedesTls, libcoapDtls]
+
+/** Those, and what Node itself takes. */
+export const PEERS_AND_FLOOR: readonly Peer[] = [...PEERS, udpFloor]
 
 /**
  * The peers that `--peers` names; all where it is not given, none for `none`.

@@ -3,6 +3,7 @@ import { cpuMicros } from '../process-usage.js'
 import { DtlsLink } from './links/dtls-link.js'
 import type { Link, Target } from './links/link.js'
 import { StreamLink } from './links/stream-link.js'
+import { UdpLink } from './links/udp-link.js'
 import type { Speech, Transport } from './peer.js'
 
 /** How much is asked of a server. */
@@ -86,6 +87,7 @@ export class Fleet {
   }
 
   #link(client: number): Link {
+    if (this.#transport === 'udp') return new UdpLink(this.#target, this.#speech)
     if (this.#transport === 'dtls') return new DtlsLink(this.#target, this.#speech)
     return new StreamLink(this.#target, { transport: this.#transport, speech: this.#speech, client })
   }

@@ -10,7 +10,7 @@ import type { Certificate } from './certificate.js'
 import type { Program } from './program.js'
 
 /** How clients reach a peer. `starttls`: the server speaks first, in the clear, then TLS begins on that connection. */
-export type Transport = 'tcp' | 'tls' | 'starttls' | 'dtls'
+export type Transport = 'tcp' | 'tls' | 'starttls' | 'dtls' | 'udp'
 
 /** What a server is started with. */
 export interface Setting {
@@ -77,4 +77,4 @@ export interface Calls {
   answer(device: number, token: string): Uint8Array
 }
 
-export type SpeechName = 'mqtt' | 'nats' | 'ws' | 'coap'
+export type SpeechName = 'mqtt' | 'nats' | 'ws' | 'coap' | 'floor'

@@ -17,7 +17,7 @@ export async function startPeer(
 ): Promise<RunningPeer> {
   const folder = join(parts.folder, peer.name)
   mkdirSync(folder, { recursive: true })
-  const port = await freePort(peer.transport === 'dtls' ? 'udp' : 'tcp')
+  const port = await freePort(peer.transport === 'dtls' || peer.transport === 'udp' ? 'udp' : 'tcp')
   const { certificate, clients, core } = parts
   const program = await peer.start({ folder, port, clients, certificate, core })
   return { port, pid: program.pid, stop: () => program.stop() }

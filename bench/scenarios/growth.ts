@@ -1,7 +1,7 @@
 import { wholeNumber } from '../options.js'
 import { Ringing } from '../ours/ringing.js'
 import { onStage, type Stage, settleAll } from '../ours/stage.js'
-import { FLEET_OPTIONS, fleetPlan } from '../ours/stored.js'
+import { everyFor, FLEET_OPTIONS, fleetPlan } from '../ours/stored.js'
 import type { Outcome, Plot, Request, Scenario, Table } from '../scenario.js'
 
 const DEFAULTS = { devices: 10_000, seconds: 5, rings: 200 }
@@ -59,7 +59,9 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
   const rows: Row[] = []
   for (const size of sizes(devices)) {
     progress(`growth: ${size} devices`)
-    const plan = { seed, ...(size === devices ? fleet : {}), devices: size, apps: APPS, isPinned: true }
+    const stored = size === devices ? fleet.stored : undefined
+    const every = everyFor(size, fleet.heard)
+    const plan = { seed: fleet.seed, stored, every, devices: size, apps: APPS, isPinned: true }
     const row = await onStage({ ...plan, progress: (line) => progress(`growth: ${line}`) }, (stage) =>
       measure(stage, { seconds, rings }),
     )
@@ -73,7 +75,15 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
       pingGrowth: last.cpuMicrosPerPing / first.cpuMicrosPerPing,
       ringGrowth: last.cpuMicrosPerRing / first.cpuMicrosPerRing,
     },
-    parameters: { devices, seconds, rings, outstanding: OUTSTANDING, pacedPerSecond: PACED_PER_SECOND, apps: APPS },
+    parameters: {
+      devices,
+      heard: fleet.heard,
+      seconds,
+      rings,
+      outstanding: OUTSTANDING,
+      pacedPerSecond: PACED_PER_SECOND,
+      apps: APPS,
+    },
     tables: [growthTable(rows)],
     plots: [growthPlot(rows, 'ping'), growthPlot(rows, 'ring')],
     exitCode: 0,

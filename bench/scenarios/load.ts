@@ -2,11 +2,12 @@ import { BenchError } from '../bench-error.js'
 import { wholeNumber } from '../options.js'
 import { onStage, type Stage, withFolder } from '../ours/stage.js'
 import { FLEET_OPTIONS, type FleetPlan, fleetPlan, heardOf } from '../ours/stored.js'
-import { chosenPeers } from '../peers/all.js'
+import { chosenPeers, PEERS_AND_FLOOR } from '../peers/all.js'
 import { makeCertificate } from '../peers/certificate.js'
 import type { Peer } from '../peers/peer.js'
 import { canPin } from '../peers/program.js'
 import { missing, type RunningPeer, startPeer } from '../peers/stage.js'
+import { udpFloor } from '../peers/udp-floor.js'
 import { hasUsage } from '../process-usage.js'
 import type { Outcome, Plot, Request, Scenario, Table } from '../scenario.js'
 import { pairedRatio, RATIO_METHOD, type Ratio, ratioText } from '../statistics.js'
@@ -40,7 +41,7 @@ export const load: Scenario = {
     },
     ...FLEET_OPTIONS,
   },
-  wordsInAll: [[], ['--devices', '1000'], ['--devices', '100000', '--peers', REFERENCE]],
+  wordsInAll: [[], ['--devices', '1000'], ['--devices', '100000', '--peers', `${REFERENCE},${udpFloor.name}`]],
   wordsInSmoke: [['--devices', '64', '--rounds', '1', '--turn-ms', '100']],
   checkSmoke: ({ result }) => {
     const { pingsPerSecond, cpuMicrosPerPing } = result as { pingsPerSecond: number; cpuMicrosPerPing: number }
@@ -66,7 +67,7 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
     rounds: wholeNumber(values['rounds'], 'rounds', 1, DEFAULTS.rounds),
     seconds: wholeNumber(values['turn-ms'], 'turn-ms', 50, DEFAULTS.turnMs) / 1000,
     workers: wholeNumber(values['workers'], 'workers', 2, 1),
-    peers: chosenPeers(values['peers']),
+    peers: chosenPeers(values['peers'], PEERS_AND_FLOOR),
     progress: (line) => progress(`load: ${line}`),
   }
   const isPinned = canPin() && asked.workers === 1
@@ -162,10 +163,12 @@ function outcome(
   { standings, packetsByWorker }: Competition & { packetsByWorker: number[] },
   absent: ReadonlyMap<Peer, string>,
 ): Outcome {
-  const [each, tenth, reference, workers] = [EACH, TENTH, REFERENCE, WORKERS].map((name) => standings.get(name))
+  const names = [EACH, TENTH, REFERENCE, WORKERS, udpFloor.name]
+  const [each, tenth, reference, workers, floor] = names.map((name) => standings.get(name))
   const ratios = {
     mosquittoTls: ratioOf(each, reference, asked.seed),
     mosquittoTlsTenth: ratioOf(tenth, reference, asked.seed),
+    floor: ratioOf(floor, reference, asked.seed),
     workers: ratioOf(workers, each, asked.seed),
   }
   const peers: Record<string, Standing | { missing: string }> = {}
@@ -262,22 +265,22 @@ function standingTable(
         'server was not full: it could have gone faster, and batches less than a full one, so each ping costs it more than at its own limit. ' +
         'The generators seal the pings of peers before the measurement and open one pong in 64; ours seals and opens each.',
       `${TENTH}: nine pings of ten ask for no pong. Peers answer each.`,
+      `${udpFloor.name} is no peer: Node receives a ping as long as ours, opens it, seals a pong and sends it, and does nothing else. ` +
+        'What a server on Node takes is above that.',
       'libcoap answers its own pings (RFC 7252 section 4.3) at most four times a second, so its ping is a GET of what is not there.',
     ],
   }
 }
 
 function ratioTable(ratios: Record<string, Ratio | null>): Table {
-  const row = (what: string, ratio: Ratio | null | undefined) => [
-    what,
-    ratio ? ratioText(ratio) : `no ${REFERENCE} here`,
-  ]
+  const row = (what: string, ratio: Ratio | null | undefined) => [what, ratio ? ratioText(ratio) : 'not measured here']
   return {
     title: `CPU per ping against ${REFERENCE}`,
     columns: ['', 'ratio'],
     rows: [
       row('a pong each time', ratios['mosquittoTls']),
       row('a pong every tenth time', ratios['mosquittoTlsTenth']),
+      row(`${udpFloor.name}, a pong each time`, ratios['floor']),
     ],
     notes: [RATIO_METHOD],
   }
