@@ -230,10 +230,10 @@ export class Endpoint {
   /** Does everything whose time has come. */
   handleTimeout(now: Now): void {
     const nowMs = now.monotonicMs
-    const { view, dueTimes } = this.#core
+    const { view, slab, dueTimes } = this.#core
     this.#contact.expire(view, nowMs, (slot) => this.#frames.dropOwn(slot))
     for (let slot = dueTimes.take(nowMs); slot >= 0; slot = dueTimes.take(nowMs)) {
-      if (!view.at(slot).inUse) continue
+      if (!slab.has(slot) || !view.at(slot).inUse) continue
       this.#paths.handleDue(view, nowMs)
       this.#frames.handleDue(view, nowMs)
     }

@@ -50,9 +50,10 @@ export class Sessions {
 
   /**
    * Makes the device the owner of its slot, if the slot has none, or the last one was removed before. The view stands
-   * at the slot then.
+   * at the slot then. An owner without a session gives way to a newer one: the store knows that it was removed, and here that
+   * may be forgotten, or not told yet.
    *
-   * @param rotation of the slot, 0..1023, as the store has it; a slot that was owned since the start knows better.
+   * @param rotation of the slot, 0..1023, as the store has it; a slot whose last owner was removed here knows better.
    * @returns whether the device is the owner now.
    */
   own(device: DeviceHandle, rotation: number): boolean {
@@ -60,8 +61,10 @@ export class Sessions {
     const generation = generationOf(device)
     const wasOwned = view.has(SessionFlag.owned)
     if (wasOwned && view.generation === generation) return !view.has(SessionFlag.dead)
-    if (wasOwned && !(view.has(SessionFlag.dead) && isNewer(generation, view.generation))) return false
-    if (!wasOwned) view.rotation = rotation
+    const isDead = view.has(SessionFlag.dead)
+    if (wasOwned && (view.inUse || !isNewer(generation, view.generation))) return false
+    if (!isDead) view.rotation = rotation
+    if (!wasOwned || isDead) this.#core.slab.hold(view.slot)
     view.generation = generation
     view.raise(SessionFlag.owned)
     view.lower(SessionFlag.dead)
@@ -69,13 +72,19 @@ export class Sessions {
   }
 
   /**
-   * The device was removed: its handle is dead, and so are all connection IDs that it may know. The view stands at its
-   * slot, which holds no session any more.
+   * The device was removed: its handle is dead, and so are all connection IDs that it may know; the store is told if it
+   * was here. That is forgotten when all others of its segment are removed too.
+   *
+   * @param view at its slot, which holds no session any more; to be moved afterwards.
    */
   disown(view: SessionView, device: DeviceHandle): void {
+    const isKnown = view.has(SessionFlag.owned)
+    const isHeld = isKnown && !view.has(SessionFlag.dead)
     view.generation = generationOf(device)
     view.rotation = rotated(view.rotation, REMOVAL_STEP)
     view.raise(SessionFlag.owned | SessionFlag.dead)
+    if (isKnown) this.erase(view)
+    if (isHeld) this.#core.slab.release(view.slot)
   }
 
   /** Whether a handle is of an owner before the slot's present or last one. */

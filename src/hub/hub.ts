@@ -1,6 +1,5 @@
 import type { Now } from '../base/time.js'
 import type { DeviceHandle, EndpointCommand, EndpointEvent } from '../endpoint/message.js'
-import { CloseCode } from '../packet/constants.js'
 import { Presence } from '../presence/presence.js'
 import { Rings } from '../ring/rings.js'
 import { Agenda } from './agenda.js'
@@ -22,6 +21,7 @@ import { PresenceQuestions } from './presence-questions.js'
 import { PresenceViews } from './presence-views.js'
 import { ReliableFrames } from './reliable.js'
 import { ringOutlet, ringPeople, SERVER_KEY } from './ring-links.js'
+import { Roster } from './roster.js'
 import { ServerClock } from './server-clock.js'
 import { StateFrames } from './state-frames.js'
 import { Streams } from './streams.js'
@@ -55,6 +55,7 @@ export class Hub {
   readonly #listeners: Listeners
   readonly #rings: Rings
   readonly #consents: Consents
+  readonly #roster: Roster
 
   /** @throws PilotlightError PL_BAD_OPTION. */
   constructor(options: HubOptions) {
@@ -90,14 +91,21 @@ export class Hub {
     this.#apps = apps
     this.#presence = presence
     this.#devices = devices
+    const commits = new ListCommits(context, states)
+    const visibility = new ListVisibility(context, states)
+    const reads = new ListReads(context)
+    const keys = new KeyTransfers(context, reliable)
+    const consents = new Consents(context, apps, reliable)
+    const lists = { commits, visibility, reads, keys, consents, ownViews }
     this.#ownViews = ownViews
     this.#reliable = reliable
     this.#states = states
-    this.#commits = new ListCommits(context, states)
-    this.#visibility = new ListVisibility(context, states)
-    this.#reads = new ListReads(context)
-    this.#keys = new KeyTransfers(context, reliable)
-    this.#consents = new Consents(context, apps, reliable)
+    this.#commits = commits
+    this.#visibility = visibility
+    this.#reads = reads
+    this.#keys = keys
+    this.#consents = consents
+    this.#roster = new Roster({ presence, devices, outbox, reliable, ...lists })
     this.#questions = new PresenceQuestions({ views, outbox, puidsMax: limits.questionPuidsMax }, timers)
     this.#streams = streams
     this.#listeners = listeners
@@ -118,7 +126,7 @@ export class Hub {
 
   /** A device that was there before this start. */
   addDevice(device: DeviceHandle, person: PersonKey): void {
-    this.#addDevice(device, person, true)
+    this.#roster.addDevice(device, person, true)
   }
 
   /** A ring's row, as it was put. @returns false if it cannot be read or its application is gone. */
@@ -204,16 +212,16 @@ export class Hub {
         this.#outbox.replies.push({ kind: 'metrics', request: request.request, metrics: this.metrics() })
         break
       case 'account-added':
-        this.#addNewPerson(request.person)
+        this.#roster.addPerson(request.person)
         break
       case 'account-removed':
-        this.#removePerson(request.person, now)
+        this.#roster.removePerson(request.person, now)
         break
       case 'device-added':
-        this.#handleDeviceAdded(request, now)
+        this.#roster.handleDeviceAdded(request, now)
         break
       case 'device-removed':
-        this.#removeDevice(request.device, request.code, now)
+        this.#roster.removeDevice(request.device, request.code, now)
         break
       case 'app-added':
         this.addApp(request.app, request.appId, request.name)
@@ -341,51 +349,6 @@ export class Hub {
         this.#consents.grants.handleGranted(sender, frame, now)
         break
     }
-  }
-
-  #handleDeviceAdded(request: Extract<HubRequest, { kind: 'device-added' }>, now: Now): void {
-    const { device, person, rotation } = request
-    const before = this.#devices.rowFor(device)
-    if (this.#presence.hasDevice(before)) this.#forgetDevice(before, now)
-    this.#addNewPerson(person)
-    this.#addDevice(device, person, false)
-    this.#outbox.commands.push({ kind: 'add', device, rotation })
-  }
-
-  #addNewPerson(person: PersonKey): void {
-    if (!this.#presence.hasPerson(person)) this.#presence.addPerson(person, 0, false)
-  }
-
-  #addDevice(device: DeviceHandle, person: PersonKey, isRestored: boolean): void {
-    const row = this.#devices.rowFor(device)
-    this.#devices.setOwner(device)
-    this.#presence.addDevice(row, person, isRestored)
-  }
-
-  #removeDevice(device: DeviceHandle, code: number, now: Now): void {
-    const row = this.#devices.rowOf(device)
-    if (row >= 0) this.#forgetDevice(row, now)
-    this.#outbox.commands.push({ kind: 'remove', device, code })
-  }
-
-  #forgetDevice(row: number, now: Now): void {
-    const device = this.#devices.handleOf(row)
-    this.#keys.forget(device)
-    this.#commits.forget(row)
-    this.#visibility.forget(row)
-    this.#reliable.handleLost(device, now)
-    this.#presence.removeDevice(row, now)
-  }
-
-  #removePerson(person: PersonKey, now: Now): void {
-    if (!this.#presence.hasPerson(person)) return
-    for (const row of this.#presence.devicesOf(person)) {
-      this.#removeDevice(this.#devices.handleOf(row), CloseCode.accountRemoved, now)
-    }
-    this.#reads.forget(person)
-    this.#ownViews.reads.forget(person)
-    this.#consents.forgetPerson(person)
-    this.#presence.removePerson(person, now)
   }
 
   #removeApp(key: AppKey, now: Now): void {
