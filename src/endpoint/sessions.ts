@@ -2,7 +2,7 @@ import { SessionFlag } from '../session/record.js'
 import { saveSession } from '../session/saved.js'
 import type { SessionView } from '../session/view.js'
 import type { Core } from './core.js'
-import { deviceHandle, generationOf, slotOf, workerOf } from './device-handle.js'
+import { deviceHandle, generationOf, partOf, slotOf, workerOf } from './device-handle.js'
 import type { DeviceHandle } from './message.js'
 import { REMOVAL_STEP, rotated } from './rotation.js'
 
@@ -38,6 +38,16 @@ export class Sessions {
   isOurs(slot: number): boolean {
     const { slots, share } = this.#core.config
     return slot < slots && slot % share.of === share.index
+  }
+
+  /**
+   * What to wait for before anything about a slot of ours is handled: the part that it is in, which is not loaded yet; or -1.
+   */
+  missingPart(slot: number): number {
+    const { loading, config } = this.#core
+    if (loading.parts === 0) return -1
+    const part = partOf(deviceHandle(config.worker, slot, 0))
+    return loading.has(part) ? -1 : part
   }
 
   /** Moves the view to the owner of a handle; false, with the view anywhere, if the handle is unknown or dead. */

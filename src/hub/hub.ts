@@ -1,4 +1,6 @@
 import type { Now } from '../base/time.js'
+import { partOf, partsBelow } from '../endpoint/device-handle.js'
+import { Loading } from '../endpoint/loading.js'
 import type { DeviceHandle, EndpointCommand, EndpointEvent } from '../endpoint/message.js'
 import { Presence } from '../presence/presence.js'
 import { Rings } from '../ring/rings.js'
@@ -31,7 +33,8 @@ type DeviceEvent = Extract<EndpointEvent, { kind: 'frame' }>
 /**
  * The pure application: endpoint events x presence x rings. Events, requests, replies and time go in; commands, replies
  * and store requests are polled out. One hub serves all endpoints of a server: the worker stands in a device's handle.
- * At start load applications, then persons, then devices, then rings. After each `handle..` call, poll all three queues
+ * At start load applications, then persons, then devices, or at least say which are to come (`expectDevices`), then grants
+ * and rings. After each `handle..` call, poll all three queues
  * until they are empty, and call `handleTimeout` when `nextTimeout` has come. Time must not go back. The same inputs
  * give the same outputs. This file only routes; each part owns its fields, timers and frames.
  */
@@ -56,6 +59,8 @@ export class Hub {
   readonly #rings: Rings
   readonly #consents: Consents
   readonly #roster: Roster
+  /** Devices that the store knows and that are not here yet. What waits for them is bounded by what the store does. */
+  readonly #loading = new Loading({ all: Infinity, part: Infinity })
 
   /** @throws PilotlightError PL_BAD_OPTION. */
   constructor(options: HubOptions) {
@@ -124,9 +129,23 @@ export class Hub {
     this.#presence.addPerson(person, listVersion, true)
   }
 
-  /** A device that was there before this start. */
+  /**
+   * Slots of a worker below this may have devices that were there before this start and come later, by `addDevice` in parts, each
+   * followed by `handleLoaded`. An endpoint has nothing of them before; requests about them wait.
+   */
+  expectDevices(worker: number, slots: number): void {
+    this.#loading.expect(partsBelow(worker, slots))
+  }
+
+  /** A device that was there before this start. One whose person is not here was added since, or removed: that is told yet. */
   addDevice(device: DeviceHandle, person: PersonKey): void {
-    this.#roster.addDevice(device, person, true)
+    if (this.#presence.hasPerson(person)) this.#roster.addDevice(device, person, true)
+  }
+
+  /** All devices of a part were added: what waited for them is handled. @param part of `partOf`. */
+  handleLoaded(part: number, now: Now): void {
+    this.#loading.handleLoaded(part, now)
+    if (this.#loading.parts === 0) this.#consents.grants.handleDevicesLoaded(now)
   }
 
   /** A ring's row, as it was put. @returns false if it cannot be read or its application is gone. */
@@ -141,7 +160,8 @@ export class Hub {
   /** A grant's row, as it was put. @returns false if it cannot be read, is past its time, or of somebody who is gone. */
   loadGrant(row: Uint8Array): boolean {
     const { bootedMs, bootedMonotonicMs } = this.#config
-    const isLoaded = this.#consents.grants.load(row, { monotonicMs: bootedMonotonicMs, wallMs: bootedMs })
+    const now = { monotonicMs: bootedMonotonicMs, wallMs: bootedMs }
+    const isLoaded = this.#consents.grants.load(row, this.#loading.parts === 0, now)
     if (!isLoaded) this.#drops.add('grantRowsIgnored')
     return isLoaded
   }
@@ -182,6 +202,11 @@ export class Hub {
 
   /** A request of the sidecar or of the operator. */
   handleRequest(request: HubRequest, now: Now): void {
+    const missing = this.#loading.parts === 0 ? undefined : namedParts(request).find((part) => !this.#loading.has(part))
+    if (missing !== undefined) {
+      this.#loading.wait(missing, (later) => this.handleRequest(request, later))
+      return
+    }
     switch (request.kind) {
       case 'presence':
         this.#questions.ask(request, now)
@@ -276,6 +301,11 @@ export class Hub {
     return this.#outbox.requests.shift()
   }
 
+  /** The next part of devices that a request waits for, or null: it is best loaded next. */
+  pollWanted(): number | null {
+    return this.#loading.pollWanted()
+  }
+
   /** Counters and gauges at this moment, in camelCase. */
   metrics(): Record<string, number> {
     const keys = this.#keys.numbers
@@ -294,6 +324,7 @@ export class Hub {
       devicesWithFramesWaiting: this.#reliable.devices,
       ...this.#consents.numbers,
       timers: this.#agenda.armed,
+      devicePartsToLoad: this.#loading.parts,
       ...this.#drops.all(),
     }
   }
@@ -359,4 +390,10 @@ export class Hub {
     this.#consents.grants.forgetApp(key)
     this.#apps.remove(app)
   }
+}
+
+/** The parts of the devices that a request names. */
+function namedParts(request: HubRequest): number[] {
+  if (request.kind === 'device-added' || request.kind === 'device-removed') return [partOf(request.device)]
+  return request.kind === 'account-removed' || request.kind === 'person' ? request.devices.map(partOf) : []
 }

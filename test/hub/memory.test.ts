@@ -81,7 +81,8 @@ t.test('bytes of the tables stay within what their docstrings say', (t) => {
 t.test('tables shrink when persons and devices go, and take newcomers', (t) => {
   const { hub, now } = idleHub()
   const bytes = () => (hub.metrics() as { tableBytes: number }).tableBytes
-  for (let person = 1; person <= PERSONS; person++) hub.handleRequest({ kind: 'account-removed', person }, now)
+  for (let person = 1; person <= PERSONS; person++)
+    hub.handleRequest({ kind: 'account-removed', person, devices: [] }, now)
   const removed: number[] = []
   for (let command = hub.pollCommand(); command !== null; command = hub.pollCommand()) {
     if (command.kind === 'remove') removed.push(command.device)
@@ -104,7 +105,8 @@ t.test('persons whom nobody saw leave nothing', (t) => {
   const before = bytes()
   for (let person = 20_000; person < 30_000; person++) hub.handleRequest({ kind: 'account-added', person }, now)
   t.ok(bytes() >= before + 10_000 * 31)
-  for (let person = 20_000; person < 30_000; person++) hub.handleRequest({ kind: 'account-removed', person }, now)
+  for (let person = 20_000; person < 30_000; person++)
+    hub.handleRequest({ kind: 'account-removed', person, devices: [] }, now)
   t.ok(bytes() <= before + 4096 * 32)
   t.end()
 })
