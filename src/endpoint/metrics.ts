@@ -44,7 +44,7 @@ export interface EndpointMetrics {
   probesHeld: number
   /** Gauge: messages 1 that wait until nothing of known devices does. */
   handshakesWaiting: number
-  /** Gauge: datagrams that wait for a session that is not loaded yet. */
+  /** Gauge: packets and handshakes that wait for a session that is not loaded yet. */
   loadsWaiting: number
   /** Gauge: look-ups that wait for the store. */
   lookupsPending: number

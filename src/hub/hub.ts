@@ -33,10 +33,9 @@ type DeviceEvent = Extract<EndpointEvent, { kind: 'frame' }>
 /**
  * The pure application: endpoint events x presence x rings. Events, requests, replies and time go in; commands, replies
  * and store requests are polled out. One hub serves all endpoints of a server: the worker stands in a device's handle.
- * At start load applications, then persons, then devices, or at least say which are to come (`expectDevices`), then grants
- * and rings. After each `handle..` call, poll all three queues
- * until they are empty, and call `handleTimeout` when `nextTimeout` has come. Time must not go back. The same inputs
- * give the same outputs. This file only routes; each part owns its fields, timers and frames.
+ * At start load applications, then persons, then devices, or say which are to come (`expectDevices`), then grants and rings.
+ * After each `handle..` call, poll all queues until they are empty, and call `handleTimeout` when `nextTimeout` has come. Time
+ * must not go back. The same inputs give the same outputs. This file only routes; each part owns its fields, timers and frames.
  */
 export class Hub {
   readonly #config: HubConfig

@@ -1,8 +1,7 @@
 /** Loads devices and their sessions behind the running core: part after part, and those first that something waits for. */
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import type { Now } from '../base/time.js'
-import type { DevicePart } from '../store/parts.js'
-import { handleIn } from '../store/parts.js'
+import { type DevicePart, handleIn } from '../store/parts.js'
 import type { Store } from '../store/store.js'
 import type { Core } from './core.js'
 import { type LoadedSessions, NODE } from './endpoints.js'
