@@ -1,4 +1,5 @@
 import { assert } from './assert.js'
+import { SegmentUse } from './segment-use.js'
 
 /** Slots of one segment as records of 8 B, or 16 B where the wheel keeps the times itself. */
 interface Segment {
@@ -32,8 +33,8 @@ const EXACT_SLOTS = 16
 
 /**
  * Timers of many slots: a hierarchical wheel (Varghese and Lauck, 1987) over slot numbers, in typed arrays, with no
- * object for a timer and 16 B for a slot, or 8 B where times follow from what the owner has anyway. Arming and
- * cancelling take constant time. One timer for each slot.
+ * object for a timer and 16 B for a slot, or 8 B where times follow from what the owner has anyway, in segments that
+ * are given back when nothing in them is armed. Arming and cancelling take constant time. One timer for each slot.
  *
  * Buckets are those of the highest digit (of 6 bits) in which a slot's tick differs from the wheel's: so everything on
  * a level is due before anything on the level above.
@@ -42,7 +43,11 @@ export class TimerWheel {
   readonly #segmentBits: number
   readonly #slotMask: number
   readonly #dueOf: ((slot: number) => number) | null
-  readonly #segments: Segment[] = []
+  readonly #segments: (Segment | undefined)[] = []
+  /** armed slots */
+  readonly #armed = new SegmentUse((index) => {
+    this.#segments[index] = undefined
+  })
   /** first slot of each bucket, or NONE */
   readonly #heads = new Int32Array(READY + 1).fill(NONE)
   /** two words for each level: bit of each bucket that is not empty */
@@ -55,7 +60,7 @@ export class TimerWheel {
 
   /**
    * @param nowMs       monotonic ms, not negative.
-   * @param segmentBits memory grows by 2^segmentBits slots at a time.
+   * @param segmentBits memory grows and shrinks by 2^segmentBits slots at a time.
    * @param dueOf       when an armed slot is due, ms, as its owner knows it; null: as it was armed. A slot fires at that time
    *   and not before; where it has become earlier since the slot was armed, the slot may fire as late as it was armed for.
    */
@@ -70,7 +75,7 @@ export class TimerWheel {
   /**
    * Arms a slot, or arms it anew.
    *
-   * @param slot  0 and up; memory grows up to the highest one.
+   * @param slot  0 and up.
    * @param dueMs monotonic ms, not negative, may have a fraction; past times are due at once, Infinity cancels.
    */
   arm(slot: number, dueMs: number): void {
@@ -78,6 +83,7 @@ export class TimerWheel {
     this.cancel(slot)
     if (dueMs === Number.POSITIVE_INFINITY) return
     const segment = this.#grow(slot)
+    this.#armed.take(slot >>> this.#segmentBits)
     if (segment.due !== null) segment.due[slot & this.#slotMask] = dueMs
     // Due already, but armed by a callback: the next call fires it, or a callback could keep this one busy for ever.
     if (this.#isExpiring && dueMs <= this.#nowMs) this.#link(slot, LATE)
@@ -90,11 +96,13 @@ export class TimerWheel {
     if (segment === undefined || segment.previous[slot & this.#slotMask] === UNARMED) return
     this.#unlink(slot)
     segment.previous[slot & this.#slotMask] = UNARMED
+    this.#armed.give(slot >>> this.#segmentBits)
   }
 
   /** Bytes of all segments. */
   get allocatedBytes(): number {
-    return this.#segments.length * 2 ** this.#segmentBits * (this.#dueOf === null ? 16 : 8)
+    const segments = this.#segments.filter((segment) => segment !== undefined).length
+    return segments * 2 ** this.#segmentBits * (this.#dueOf === null ? 16 : 8)
   }
 
   /** Whether a slot is armed. */
@@ -295,15 +303,17 @@ export class TimerWheel {
   }
 
   #grow(slot: number): Segment {
+    const index = slot >>> this.#segmentBits
+    let segment = this.#segments[index]
+    if (segment !== undefined) return segment
     const slots = 1 << this.#segmentBits
-    while (this.#segments.length <= slot >>> this.#segmentBits) {
-      this.#segments.push({
-        next: new Int32Array(slots),
-        previous: new Int32Array(slots).fill(UNARMED),
-        due: this.#dueOf === null ? new Float64Array(slots) : null,
-      })
+    segment = {
+      next: new Int32Array(slots),
+      previous: new Int32Array(slots).fill(UNARMED),
+      due: this.#dueOf === null ? new Float64Array(slots) : null,
     }
-    return this.#segmentOf(slot)
+    this.#segments[index] = segment
+    return segment
   }
 }
 

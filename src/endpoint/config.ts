@@ -50,6 +50,11 @@ export interface EndpointOptions {
   readonly stepsPromisedMax?: number
   /** Sessions with a probe of the last second or one that waits for its answer, at most; default 4096, at most 65,536. */
   readonly probesMax?: number
+  /**
+   * Slots below this may have devices that the store knows and that are not loaded yet. They come by `loadSession` in parts,
+   * each followed by `handleLoaded`. Default 0: what comes by `loadSession` comes before anything else.
+   */
+  readonly slotsToLoad?: number
   /** Told of everything that the endpoint does; default null: nobody watches. */
   readonly observer?: ChannelObserver | null
 }
@@ -59,6 +64,8 @@ export type EndpointConfig = Required<EndpointOptions>
 
 /** Look-ups of devices that wait for the store, at most. */
 export const LOOKUPS_MAX = 256
+/** Inputs that wait for sessions that are not loaded yet, at most: in all, and for those of one part. */
+export const LOADING_LIMITS = { all: 4096, part: 256 }
 /** How long a look-up is waited for, in ms. */
 export const LOOKUP_LIFE_MS = 10_000
 /** Seconds that a refusal with code 4 tells a device to wait. wire-spec §4.3 */
@@ -78,6 +85,7 @@ export function checkedConfig(options: EndpointOptions): EndpointConfig {
     pendingHandshakesMax: 4096,
     stepsPromisedMax: 4096,
     probesMax: 4096,
+    slotsToLoad: 0,
     share: { index: 0, of: 1 },
     observer: null,
     ...options,
@@ -98,6 +106,7 @@ export function checkedConfig(options: EndpointOptions): EndpointConfig {
   expectInteger('pendingHandshakesMax', config.pendingHandshakesMax, 1, 65_536)
   expectInteger('stepsPromisedMax', config.stepsPromisedMax, 1, 65_536)
   expectInteger('probesMax', config.probesMax, 1, 65_536)
+  expectInteger('slotsToLoad', config.slotsToLoad, 0, config.slots)
   return config
 }
 

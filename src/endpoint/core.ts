@@ -8,9 +8,11 @@ import { Receiver } from '../session/receiver.js'
 import { Sender } from '../session/sender.js'
 import type { SessionSlab } from '../session/slab.js'
 import type { SessionView } from '../session/view.js'
-import type { EndpointConfig } from './config.js'
+import { type EndpointConfig, LOADING_LIMITS } from './config.js'
+import { partsBelow } from './device-handle.js'
 import { DueHeap } from './due-heap.js'
 import { IntervalHints } from './interval-hints.js'
+import { Loading } from './loading.js'
 import { Counters } from './metrics.js'
 import { Outbox } from './outbox.js'
 import { PromisedSteps } from './promised-steps.js'
@@ -33,6 +35,8 @@ export class Core implements SessionContext {
   readonly counters = new Counters()
   /** Times of sessions that prove an address or wait for an ACK. */
   readonly dueTimes = new DueHeap()
+  /** Which sessions the store has and we have not. */
+  readonly loading = new Loading(LOADING_LIMITS)
   /** Steps with keys that are promised. */
   readonly promised: PromisedSteps
   /** What devices learnt on their networks. wire-spec §9.5 */
@@ -56,6 +60,7 @@ export class Core implements SessionContext {
     this.sender = new Sender(this)
     this.receiver = new Receiver(this)
     this.cids = new CidCodec(config.cidKey)
+    this.loading.expect(partsBelow(config.worker, config.slotsToLoad))
     this.promised = new PromisedSteps(config.stepsPromisedMax)
   }
 

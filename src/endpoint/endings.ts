@@ -1,4 +1,3 @@
-import { SessionFlag } from '../session/record.js'
 import type { SessionView } from '../session/view.js'
 import type { Contact } from './contact.js'
 import type { Core } from './core.js'
@@ -51,7 +50,7 @@ export class Endings {
   /**
    * The device was removed: its session, if any, ends without an event, and its handle is dead.
    *
-   * @param view at the device's slot.
+   * @param view at the device's slot; to be moved afterwards.
    * @param code of CLOSE, which goes to the proven address once.
    */
   remove(view: SessionView, device: DeviceHandle, code: number): void {
@@ -60,9 +59,7 @@ export class Endings {
       this.#frames.drop(view)
       this.#forget(view)
     }
-    const isKnown = view.has(SessionFlag.owned)
     this.#sessions.disown(view, device)
-    if (isKnown) this.#sessions.erase(view)
   }
 
   /** Takes everything that hangs on the session with it, before another one takes its place or none. */

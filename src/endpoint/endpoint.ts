@@ -112,7 +112,7 @@ export class Endpoint {
   }
 
   /**
-   * At start: a device that is enrolled, and its session if it has one. The session is unconfirmed until the device is
+   * After a start: a device that is enrolled, and its session if it has one. The session is unconfirmed until the device is
    * heard and has answered a CHALLENGE. wire-spec §8.2
    *
    * @param saved    of `save-session` or `commit-session`, or null.
@@ -129,6 +129,12 @@ export class Endpoint {
     this.#paths.load(view)
     this.#sessions.began()
     return true
+  }
+
+  /** All devices of a part were loaded: what waited for them is handled. @param part of `partOf`. */
+  handleLoaded(part: number, now: Now): void {
+    this.#core.wallAheadMs = now.wallMs - now.monotonicMs
+    this.#core.loading.handleLoaded(part, now)
   }
 
   /** Whether a device's slot is in our range and share. */
@@ -230,10 +236,10 @@ export class Endpoint {
   /** Does everything whose time has come. */
   handleTimeout(now: Now): void {
     const nowMs = now.monotonicMs
-    const { view, dueTimes } = this.#core
+    const { view, slab, dueTimes } = this.#core
     this.#contact.expire(view, nowMs, (slot) => this.#frames.dropOwn(slot))
     for (let slot = dueTimes.take(nowMs); slot >= 0; slot = dueTimes.take(nowMs)) {
-      if (!view.at(slot).inUse) continue
+      if (!slab.has(slot) || !view.at(slot).inUse) continue
       this.#paths.handleDue(view, nowMs)
       this.#frames.handleDue(view, nowMs)
     }
@@ -280,6 +286,11 @@ export class Endpoint {
     return this.#core.out.handOvers.shift()
   }
 
+  /** The next part of devices that something waits for, or null: it is best loaded next. */
+  pollWanted(): number | null {
+    return this.#core.loading.pollWanted()
+  }
+
   /** Seconds of silence that a device promised last, as far as we allow; 0 if it was not heard in this session and start. */
   silenceS(device: DeviceHandle): number {
     const { view } = this.#core
@@ -313,6 +324,7 @@ export class Endpoint {
       probesHeld: this.#probes.count,
       lookupsPending: this.#handshakes.lookups,
       handshakesWaiting: this.#waiting.count,
+      loadsWaiting: this.#core.loading.waiting,
       pathsProving: this.#paths.count,
       framesWaiting: this.#frames.count,
       stepsPromised: this.#core.promised.count,

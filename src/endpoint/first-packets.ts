@@ -104,14 +104,15 @@ export class FirstPackets {
     this.#commits.delete(reply.request)
     this.#sessions.replaced(pending.slot)
     const isOwner = this.#sessions.find(pending.device)
-    const { view } = this.#core
+    const { view, slab } = this.#core
     if (!reply.ok) this.#core.counters.commitsFailed++
     if (reply.ok && isOwner) this.#begin(pending, nowMs)
     else {
       this.#pendings.drop(pending.slot)
-      view.at(pending.slot)
+      const isHere = slab.has(pending.slot)
+      if (isHere) view.at(pending.slot)
       if (isOwner && view.inUse) this.#sessions.save(view)
-      else this.#sessions.eraseOf(pending.device, view.rotation)
+      else this.#sessions.eraseOf(pending.device, isHere ? view.rotation : pending.rotation)
     }
     return true
   }

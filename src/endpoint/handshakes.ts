@@ -202,8 +202,13 @@ export class Handshakes {
 
   /** The device may handshake: its session is made, beside the one that it may have. [R-4.1-5] */
   #accept(lookup: Lookup, found: FoundDevice, nowMs: number): void {
-    const { counters, view } = this.#core
+    const { counters, view, loading } = this.#core
     const slot = slotOf(found.device)
+    const missing = this.#sessions.missingPart(slot)
+    if (missing >= 0) {
+      if (!loading.wait(missing, (now) => this.#accept(lookup, found, now.monotonicMs))) counters.drop('limit')
+      return
+    }
     // The store knows the device; here it may be removed by now, or not be added yet.
     if (!this.#sessions.isInRange(found.device) || !this.#sessions.own(found.device, found.rotation)) {
       counters.drop('unknown-device')

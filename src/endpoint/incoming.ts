@@ -69,6 +69,11 @@ export class Incoming {
       return
     }
     if (observer !== null) observer.addressed(id.slot, id.rotation)
+    const missing = this.#sessions.missingPart(id.slot)
+    if (missing >= 0) {
+      this.#wait(missing, packet.slice(), remote.slice())
+      return
+    }
     const pending = this.#first.pendingAt(id.slot, id.rotation)
     const isProbe = this.#header.probe
     const inSession = slab.has(id.slot) && view.at(id.slot).inUse && isLive(view.rotation, id.rotation)
@@ -82,6 +87,18 @@ export class Incoming {
     if (inSession) this.#open(view, packet, remote, nowMs)
     else if (pending !== null) counters.drop(reason)
     else this.#resets.answer(packet.length, id.slot, id.rotation, remote, nowMs)
+  }
+
+  /** Nobody knows yet whose the packet is: neither answer nor reset before its part is loaded. */
+  #wait(part: number, packet: Uint8Array, remote: Uint8Array): void {
+    const { loading, counters, observer } = this.#core
+    const waits = loading.wait(part, (now) => {
+      observer?.came(packet, remote)
+      this.handle(packet, remote, now.monotonicMs)
+      observer?.settle()
+    })
+    if (waits) observer?.postponed()
+    else counters.drop('limit')
   }
 
   /** Opens a packet of a session; it may confirm the session, take effect or end it. [R-5.2-2] [R-5.4-6] [R-7-2] */

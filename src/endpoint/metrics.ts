@@ -44,6 +44,8 @@ export interface EndpointMetrics {
   probesHeld: number
   /** Gauge: messages 1 that wait until nothing of known devices does. */
   handshakesWaiting: number
+  /** Gauge: packets and handshakes that wait for a session that is not loaded yet. */
+  loadsWaiting: number
   /** Gauge: look-ups that wait for the store. */
   lookupsPending: number
   /** Gauge: sessions with an address that waits for its proof. */

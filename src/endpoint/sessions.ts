@@ -2,7 +2,7 @@ import { SessionFlag } from '../session/record.js'
 import { saveSession } from '../session/saved.js'
 import type { SessionView } from '../session/view.js'
 import type { Core } from './core.js'
-import { deviceHandle, generationOf, slotOf, workerOf } from './device-handle.js'
+import { deviceHandle, generationOf, partOf, slotOf, workerOf } from './device-handle.js'
 import type { DeviceHandle } from './message.js'
 import { REMOVAL_STEP, rotated } from './rotation.js'
 
@@ -40,6 +40,16 @@ export class Sessions {
     return slot < slots && slot % share.of === share.index
   }
 
+  /**
+   * What to wait for before anything about a slot of ours is handled: the part that it is in, which is not loaded yet; or -1.
+   */
+  missingPart(slot: number): number {
+    const { loading, config } = this.#core
+    if (loading.parts === 0) return -1
+    const part = partOf(deviceHandle(config.worker, slot, 0))
+    return loading.has(part) ? -1 : part
+  }
+
   /** Moves the view to the owner of a handle; false, with the view anywhere, if the handle is unknown or dead. */
   find(device: DeviceHandle): boolean {
     const slot = slotOf(device)
@@ -50,9 +60,10 @@ export class Sessions {
 
   /**
    * Makes the device the owner of its slot, if the slot has none, or the last one was removed before. The view stands
-   * at the slot then.
+   * at the slot then. An owner without a session gives way to a newer one: the store knows that it was removed, and here that
+   * may be forgotten, or not told yet.
    *
-   * @param rotation of the slot, 0..1023, as the store has it; a slot that was owned since the start knows better.
+   * @param rotation of the slot, 0..1023, as the store has it; a slot whose last owner was removed here knows better.
    * @returns whether the device is the owner now.
    */
   own(device: DeviceHandle, rotation: number): boolean {
@@ -60,8 +71,10 @@ export class Sessions {
     const generation = generationOf(device)
     const wasOwned = view.has(SessionFlag.owned)
     if (wasOwned && view.generation === generation) return !view.has(SessionFlag.dead)
-    if (wasOwned && !(view.has(SessionFlag.dead) && isNewer(generation, view.generation))) return false
-    if (!wasOwned) view.rotation = rotation
+    const isDead = view.has(SessionFlag.dead)
+    if (wasOwned && (view.inUse || !isNewer(generation, view.generation))) return false
+    if (!isDead) view.rotation = rotation
+    if (!wasOwned || isDead) this.#core.slab.hold(view.slot)
     view.generation = generation
     view.raise(SessionFlag.owned)
     view.lower(SessionFlag.dead)
@@ -69,13 +82,19 @@ export class Sessions {
   }
 
   /**
-   * The device was removed: its handle is dead, and so are all connection IDs that it may know. The view stands at its
-   * slot, which holds no session any more.
+   * The device was removed: its handle is dead, and so are all connection IDs that it may know; the store is told if it
+   * was here. That is forgotten when all others of its segment are removed too.
+   *
+   * @param view at its slot, which holds no session any more; to be moved afterwards.
    */
   disown(view: SessionView, device: DeviceHandle): void {
+    const isKnown = view.has(SessionFlag.owned)
+    const isHeld = isKnown && !view.has(SessionFlag.dead)
     view.generation = generationOf(device)
     view.rotation = rotated(view.rotation, REMOVAL_STEP)
     view.raise(SessionFlag.owned | SessionFlag.dead)
+    if (isKnown) this.erase(view)
+    if (isHeld) this.#core.slab.release(view.slot)
   }
 
   /** Whether a handle is of an owner before the slot's present or last one. */

@@ -74,6 +74,11 @@ export class Watch implements SessionObserver {
     this.#slot = NOBODY
   }
 
+  /** The datagram under way waits: it comes again. */
+  postponed(): void {
+    this.#came = null
+  }
+
   /** Something was counted as dropped: the datagram under way, or what it or a timer wanted. */
   counted(reason: DropReason): void {
     const bytes = this.#came

@@ -1,6 +1,7 @@
+import { SegmentUse } from '../base/segment-use.js'
 import { generationOf } from '../endpoint/device-handle.js'
 import type { DeviceHandle } from '../endpoint/message.js'
-import { Column } from '../presence/column.js'
+import { Column, SEGMENT_BITS } from '../presence/column.js'
 import type { Presence } from '../presence/presence.js'
 
 const GENERATIONS = 65_536
@@ -9,6 +10,7 @@ const GENERATIONS = 65_536
 export class Devices {
   readonly #presence: Presence
   readonly #generation = Column.shorts()
+  readonly #rows = new SegmentUse((index) => this.#generation.drop(index))
 
   constructor(presence: Presence) {
     this.#presence = presence
@@ -19,9 +21,16 @@ export class Devices {
     return Math.floor(device / GENERATIONS)
   }
 
-  /** Notes whose row it is. */
+  /** Notes whose row it is, which is free. */
   setOwner(device: DeviceHandle): void {
-    this.#generation.set(this.rowFor(device), generationOf(device))
+    const row = this.rowFor(device)
+    this.#rows.take(row >>> SEGMENT_BITS)
+    this.#generation.set(row, generationOf(device))
+  }
+
+  /** The row is free. */
+  clearOwner(row: number): void {
+    this.#rows.give(row >>> SEGMENT_BITS)
   }
 
   /** The row of a device that is here, or -1: it was removed, or never added. */

@@ -132,16 +132,24 @@ export class Grants implements FrameOwner {
   }
 
   /** A grant from the store, at start. @returns false if it cannot be read, or is of somebody who is gone. */
-  load(row: Uint8Array, now: Now): boolean {
+  load(row: Uint8Array, areDevicesHere: boolean, now: Now): boolean {
     const record = readGrantRow(row)
     if (record === null || record.untilMs <= now.wallMs || this.#apps.get(record.app) === null) return false
     if (!this.#context.presence.hasPerson(record.person)) return false
     const waiting = this.#insert(record, now, true)
     // Who had it before our stop may still try; where there is one device only it can have no other.
-    const isAlone = this.#context.presence.devicesOf(record.person).length < 2
+    const isAlone = areDevicesHere && this.#isAlone(record.person)
     if (!isAlone) waiting.reserved = { device: -1, untilMs: now.monotonicMs + OFFER_MS }
     this.#arm(record.person, now)
     return true
+  }
+
+  /** All devices are here: it is known who has one only. */
+  handleDevicesLoaded(now: Now): void {
+    for (const [person, grants] of this.#byPerson) {
+      for (const grant of grants) if (grant.reserved?.device === -1 && this.#isAlone(person)) grant.reserved = null
+      this.#offerAll(person, now)
+    }
   }
 
   /** The store answered a put-grant. @returns whether it was one of ours. */
@@ -247,6 +255,10 @@ export class Grants implements FrameOwner {
       offer.untilMs = now.monotonicMs + OFFER_MS
     }
     this.#arm(person, now)
+  }
+
+  #isAlone(person: number): boolean {
+    return this.#context.presence.devicesOf(person).length < 2
   }
 
   #find(person: number, app: AppKey): Waiting | null {

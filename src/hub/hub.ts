@@ -1,6 +1,7 @@
 import type { Now } from '../base/time.js'
+import { partOf, partsBelow } from '../endpoint/device-handle.js'
+import { Loading } from '../endpoint/loading.js'
 import type { DeviceHandle, EndpointCommand, EndpointEvent } from '../endpoint/message.js'
-import { CloseCode } from '../packet/constants.js'
 import { Presence } from '../presence/presence.js'
 import { Rings } from '../ring/rings.js'
 import { Agenda } from './agenda.js'
@@ -22,6 +23,7 @@ import { PresenceQuestions } from './presence-questions.js'
 import { PresenceViews } from './presence-views.js'
 import { ReliableFrames } from './reliable.js'
 import { ringOutlet, ringPeople, SERVER_KEY } from './ring-links.js'
+import { Roster } from './roster.js'
 import { ServerClock } from './server-clock.js'
 import { StateFrames } from './state-frames.js'
 import { Streams } from './streams.js'
@@ -31,9 +33,9 @@ type DeviceEvent = Extract<EndpointEvent, { kind: 'frame' }>
 /**
  * The pure application: endpoint events x presence x rings. Events, requests, replies and time go in; commands, replies
  * and store requests are polled out. One hub serves all endpoints of a server: the worker stands in a device's handle.
- * At start load applications, then persons, then devices, then rings. After each `handle..` call, poll all three queues
- * until they are empty, and call `handleTimeout` when `nextTimeout` has come. Time must not go back. The same inputs
- * give the same outputs. This file only routes; each part owns its fields, timers and frames.
+ * At start load applications, then persons, then devices, or say which are to come (`expectDevices`), then grants and rings.
+ * After each `handle..` call, poll all queues until they are empty, and call `handleTimeout` when `nextTimeout` has come. Time
+ * must not go back. The same inputs give the same outputs. This file only routes; each part owns its fields, timers and frames.
  */
 export class Hub {
   readonly #config: HubConfig
@@ -55,6 +57,9 @@ export class Hub {
   readonly #listeners: Listeners
   readonly #rings: Rings
   readonly #consents: Consents
+  readonly #roster: Roster
+  /** Devices that the store knows and that are not here yet. What waits for them is bounded by what the store does. */
+  readonly #loading = new Loading({ all: Infinity, part: Infinity })
 
   /** @throws PilotlightError PL_BAD_OPTION. */
   constructor(options: HubOptions) {
@@ -90,14 +95,21 @@ export class Hub {
     this.#apps = apps
     this.#presence = presence
     this.#devices = devices
+    const commits = new ListCommits(context, states)
+    const visibility = new ListVisibility(context, states)
+    const reads = new ListReads(context)
+    const keys = new KeyTransfers(context, reliable)
+    const consents = new Consents(context, apps, reliable)
+    const lists = { commits, visibility, reads, keys, consents, ownViews }
     this.#ownViews = ownViews
     this.#reliable = reliable
     this.#states = states
-    this.#commits = new ListCommits(context, states)
-    this.#visibility = new ListVisibility(context, states)
-    this.#reads = new ListReads(context)
-    this.#keys = new KeyTransfers(context, reliable)
-    this.#consents = new Consents(context, apps, reliable)
+    this.#commits = commits
+    this.#visibility = visibility
+    this.#reads = reads
+    this.#keys = keys
+    this.#consents = consents
+    this.#roster = new Roster({ presence, devices, outbox, reliable, ...lists })
     this.#questions = new PresenceQuestions({ views, outbox, puidsMax: limits.questionPuidsMax }, timers)
     this.#streams = streams
     this.#listeners = listeners
@@ -116,9 +128,23 @@ export class Hub {
     this.#presence.addPerson(person, listVersion, true)
   }
 
-  /** A device that was there before this start. */
+  /**
+   * Slots of a worker below this may have devices that were there before this start and come later, by `addDevice` in parts, each
+   * followed by `handleLoaded`. An endpoint has nothing of them before; requests about them wait.
+   */
+  expectDevices(worker: number, slots: number): void {
+    this.#loading.expect(partsBelow(worker, slots))
+  }
+
+  /** A device that was there before this start. One whose person is not here was added since, or removed: that is told yet. */
   addDevice(device: DeviceHandle, person: PersonKey): void {
-    this.#addDevice(device, person, true)
+    if (this.#presence.hasPerson(person)) this.#roster.addDevice(device, person, true)
+  }
+
+  /** All devices of a part were added: what waited for them is handled. @param part of `partOf`. */
+  handleLoaded(part: number, now: Now): void {
+    this.#loading.handleLoaded(part, now)
+    if (this.#loading.parts === 0) this.#consents.grants.handleDevicesLoaded(now)
   }
 
   /** A ring's row, as it was put. @returns false if it cannot be read or its application is gone. */
@@ -133,7 +159,8 @@ export class Hub {
   /** A grant's row, as it was put. @returns false if it cannot be read, is past its time, or of somebody who is gone. */
   loadGrant(row: Uint8Array): boolean {
     const { bootedMs, bootedMonotonicMs } = this.#config
-    const isLoaded = this.#consents.grants.load(row, { monotonicMs: bootedMonotonicMs, wallMs: bootedMs })
+    const now = { monotonicMs: bootedMonotonicMs, wallMs: bootedMs }
+    const isLoaded = this.#consents.grants.load(row, this.#loading.parts === 0, now)
     if (!isLoaded) this.#drops.add('grantRowsIgnored')
     return isLoaded
   }
@@ -174,6 +201,11 @@ export class Hub {
 
   /** A request of the sidecar or of the operator. */
   handleRequest(request: HubRequest, now: Now): void {
+    const missing = this.#loading.parts === 0 ? undefined : namedParts(request).find((part) => !this.#loading.has(part))
+    if (missing !== undefined) {
+      this.#loading.wait(missing, (later) => this.handleRequest(request, later))
+      return
+    }
     switch (request.kind) {
       case 'presence':
         this.#questions.ask(request, now)
@@ -204,16 +236,16 @@ export class Hub {
         this.#outbox.replies.push({ kind: 'metrics', request: request.request, metrics: this.metrics() })
         break
       case 'account-added':
-        this.#addNewPerson(request.person)
+        this.#roster.addPerson(request.person)
         break
       case 'account-removed':
-        this.#removePerson(request.person, now)
+        this.#roster.removePerson(request.person, now)
         break
       case 'device-added':
-        this.#handleDeviceAdded(request, now)
+        this.#roster.handleDeviceAdded(request, now)
         break
       case 'device-removed':
-        this.#removeDevice(request.device, request.code, now)
+        this.#roster.removeDevice(request.device, request.code, now)
         break
       case 'app-added':
         this.addApp(request.app, request.appId, request.name)
@@ -268,6 +300,11 @@ export class Hub {
     return this.#outbox.requests.shift()
   }
 
+  /** The next part of devices that a request waits for, or null: it is best loaded next. */
+  pollWanted(): number | null {
+    return this.#loading.pollWanted()
+  }
+
   /** Counters and gauges at this moment, in camelCase. */
   metrics(): Record<string, number> {
     const keys = this.#keys.numbers
@@ -286,6 +323,7 @@ export class Hub {
       devicesWithFramesWaiting: this.#reliable.devices,
       ...this.#consents.numbers,
       timers: this.#agenda.armed,
+      devicePartsToLoad: this.#loading.parts,
       ...this.#drops.all(),
     }
   }
@@ -343,51 +381,6 @@ export class Hub {
     }
   }
 
-  #handleDeviceAdded(request: Extract<HubRequest, { kind: 'device-added' }>, now: Now): void {
-    const { device, person, rotation } = request
-    const before = this.#devices.rowFor(device)
-    if (this.#presence.hasDevice(before)) this.#forgetDevice(before, now)
-    this.#addNewPerson(person)
-    this.#addDevice(device, person, false)
-    this.#outbox.commands.push({ kind: 'add', device, rotation })
-  }
-
-  #addNewPerson(person: PersonKey): void {
-    if (!this.#presence.hasPerson(person)) this.#presence.addPerson(person, 0, false)
-  }
-
-  #addDevice(device: DeviceHandle, person: PersonKey, isRestored: boolean): void {
-    const row = this.#devices.rowFor(device)
-    this.#devices.setOwner(device)
-    this.#presence.addDevice(row, person, isRestored)
-  }
-
-  #removeDevice(device: DeviceHandle, code: number, now: Now): void {
-    const row = this.#devices.rowOf(device)
-    if (row >= 0) this.#forgetDevice(row, now)
-    this.#outbox.commands.push({ kind: 'remove', device, code })
-  }
-
-  #forgetDevice(row: number, now: Now): void {
-    const device = this.#devices.handleOf(row)
-    this.#keys.forget(device)
-    this.#commits.forget(row)
-    this.#visibility.forget(row)
-    this.#reliable.handleLost(device, now)
-    this.#presence.removeDevice(row, now)
-  }
-
-  #removePerson(person: PersonKey, now: Now): void {
-    if (!this.#presence.hasPerson(person)) return
-    for (const row of this.#presence.devicesOf(person)) {
-      this.#removeDevice(this.#devices.handleOf(row), CloseCode.accountRemoved, now)
-    }
-    this.#reads.forget(person)
-    this.#ownViews.reads.forget(person)
-    this.#consents.forgetPerson(person)
-    this.#presence.removePerson(person, now)
-  }
-
   #removeApp(key: AppKey, now: Now): void {
     const app = this.#apps.get(key)
     if (app === null) return
@@ -396,4 +389,10 @@ export class Hub {
     this.#consents.grants.forgetApp(key)
     this.#apps.remove(app)
   }
+}
+
+/** The parts of the devices that a request names. */
+function namedParts(request: HubRequest): number[] {
+  if (request.kind === 'device-added' || request.kind === 'device-removed') return [partOf(request.device)]
+  return request.kind === 'account-removed' || request.kind === 'person' ? request.devices.map(partOf) : []
 }

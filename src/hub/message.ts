@@ -70,7 +70,8 @@ export type HubRequest =
   /** what the server knows of a person in memory, for themselves */
   | { kind: 'person'; request: number; person: PersonKey; devices: DeviceHandle[] }
   | { kind: 'account-added'; person: PersonKey }
-  | { kind: 'account-removed'; person: PersonKey }
+  /** `devices`: all of theirs */
+  | { kind: 'account-removed'; person: PersonKey; devices: readonly DeviceHandle[] }
   | {
       kind: 'device-added'
       person: PersonKey

@@ -73,7 +73,7 @@ function accountMethods(store: Store, running: Running | null): Methods {
       const account = textOf(params, 'account')
       const removed = await store.removeAccount(account)
       if (removed === null) throw new ServerError('PL_UNKNOWN_ACCOUNT', account)
-      running?.tellHub({ kind: 'account-removed', person: removed.person })
+      running?.tellHub({ kind: 'account-removed', ...removed })
       return { account, devices: removed.devices.length }
     },
     async 'account.code'(params) {

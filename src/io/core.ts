@@ -4,16 +4,16 @@ import type { Random } from '../base/random.js'
 import type { Now } from '../base/time.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { type KeyPair, keyPair } from '../crypto/key-pair.js'
-import { SLOTS_MAX } from '../endpoint/device-handle.js'
+import { partsBelow, SLOTS_MAX } from '../endpoint/device-handle.js'
 import type { HubOptions } from '../hub/config.js'
 import { Hub } from '../hub/hub.js'
 import type { RingView } from '../hub/message.js'
 import { BOOT_BYTES } from '../packet/constants.js'
 import type { ChannelObserver } from '../session/observer.js'
-import { handleIn, partsOf } from '../store/parts.js'
+import { partsOf } from '../store/parts.js'
 import type { Boot, Store } from '../store/store.js'
 import { EndpointWorkers } from './endpoint-workers.js'
-import { type EndpointSettings, type Endpoints, type LoadedSessions, NODE, OneEndpoint } from './endpoints.js'
+import { type EndpointSettings, type Endpoints, NODE, OneEndpoint } from './endpoints.js'
 import { systemRandom } from './system-random.js'
 import { systemZones } from './zones.js'
 
@@ -27,15 +27,16 @@ export interface Core {
   bootedMs: number
   /** static keys in use, current first */
   statics: readonly KeyPair[]
-  sessions: LoadedSessions
+  /** Parts of devices, with their sessions, that are to be loaded: see `DeviceLoader`. */
+  deviceParts: readonly number[]
   ringsLoaded: number
 }
 
 /** What the core is made of. */
 export interface CoreParts {
   boot: Boot
-  /** where persons and devices are read, in parts */
-  store: Pick<Store, 'persons' | 'devices'>
+  /** where persons are read, in parts */
+  store: Pick<Store, 'persons'>
   crypto: Crypto
   /** longest silence that a device may promise, seconds */
   silenceMaxS: number
@@ -49,7 +50,7 @@ export interface CoreParts {
   workerCrypto?: 'native' | 'noble'
 }
 
-/** Makes endpoints and hub and loads what the store kept: applications, persons, devices with their sessions, rings. */
+/** Makes endpoints and hub and loads what the store kept: applications, persons, rings, consents. Devices come later. */
 export async function loadCore(parts: CoreParts): Promise<Core> {
   const { boot, store, crypto, silenceMaxS, now, observer, workers = 1, workerCrypto = 'native' } = parts
   const random = systemRandom()
@@ -58,6 +59,7 @@ export async function loadCore(parts: CoreParts): Promise<Core> {
   const settings: EndpointSettings = {
     worker: NODE,
     slots: SLOTS_MAX,
+    slotsToLoad: boot.slots,
     staticKeys: statics,
     boot: bootValue(bootSeconds, random),
     cidKey: keys.cidKey,
@@ -82,30 +84,25 @@ export async function loadCore(parts: CoreParts): Promise<Core> {
       ? new OneEndpoint(crypto, random, { ...settings, observer }, now)
       : new EndpointWorkers({ count: workers, crypto: workerCrypto, settings })
   try {
-    const loaded = await load(boot, store, endpoints, hub)
-    return { endpoints, hub, hubOptions, statics, bootedMs: now.wallMs, ...loaded }
+    const ringsLoaded = await load(boot, store, hub)
+    const deviceParts = partsBelow(NODE, boot.slots)
+    return { endpoints, hub, hubOptions, statics, bootedMs: now.wallMs, deviceParts, ringsLoaded }
   } catch (error) {
     await endpoints.stop()
     throw error
   }
 }
 
-async function load({ apps, rings, grants }: Boot, store: CoreParts['store'], endpoints: Endpoints, hub: Hub) {
-  const sessions = { loaded: 0, unreadable: 0 }
+/** @returns how many rings were loaded. */
+async function load({ apps, slots, rings, grants }: Boot, store: CoreParts['store'], hub: Hub): Promise<number> {
   for (const { app, appId, name } of apps) hub.addApp(app, appId, name)
   for await (const part of partsOf((from) => store.persons(from))) {
     const { count, persons, listVersions } = part
     for (let at = 0; at < count; at++) hub.addPerson(persons[at] as number, listVersions[at] as number)
   }
-  for await (const part of partsOf((from) => store.devices(from))) {
-    const loading = endpoints.load(part)
-    for (let at = 0; at < part.count; at++) hub.addDevice(handleIn(part, at, NODE), part.persons[at] as number)
-    const { loaded, unreadable } = await loading
-    sessions.loaded += loaded
-    sessions.unreadable += part.unreadable + unreadable
-  }
+  hub.expectDevices(NODE, slots)
   for (const row of grants) hub.loadGrant(row)
-  return { sessions, ringsLoaded: rings.filter(({ row }) => hub.loadRing(row)).length }
+  return rings.filter(({ row }) => hub.loadRing(row)).length
 }
 
 /** Tells of a ring what is no text, pseudonym or application id. */

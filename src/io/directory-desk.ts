@@ -50,7 +50,7 @@ function tellChange(ask: DirectoryAsk, answer: DirectoryAnswer, tellHub: (reques
   }
   if (answer?.kind === 'account-removed') {
     for (const { app } of answer.apps) tellHub({ kind: 'app-removed', app })
-    tellHub({ kind: 'account-removed', person: answer.person })
+    tellHub({ kind: 'account-removed', person: answer.person, devices: answer.devices })
   }
   if (answer?.kind !== 'app') return
   const { app, appId, name } = answer.app

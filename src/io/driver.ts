@@ -33,6 +33,8 @@ export interface EndpointDoors {
   /** 18 B */
   pollClose(): Uint8Array | null
   pollHandOver(): HandOver | null
+  /** a part of devices that something waits for */
+  pollWanted(): number | null
 }
 
 /** The doors of the hub that the loop uses. */
@@ -46,6 +48,8 @@ export interface HubDoors {
   pollCommand(): EndpointCommand | null
   pollReply(): HubReply | null
   pollStore(): HubStoreRequest | null
+  /** a part of devices that something waits for */
+  pollWanted(): number | null
 }
 
 /** What the loop runs and where it puts what comes out. */
@@ -64,6 +68,8 @@ export interface DriverParts {
   /** gives a message 1 to the endpoint that serves its device */
   handOver(handOver: HandOver): void
   reply(reply: HubReply): void
+  /** a part of devices is to be loaded before others */
+  want(part: number): void
   /** datagrams of one turn of the event loop after which more may wait; default `FULL_TURN` */
   fullTurn?: number
   /** a store request failed; the loop goes on */
@@ -140,9 +146,14 @@ export class Driver {
     this.#input((now) => this.#parts.endpoint.handleHandOver(handOver, now))
   }
 
-  /** Moves what waits in the core already, e.g. after it was loaded. */
+  /** Moves what waits in the core already. */
   start(): void {
     this.#input(() => {})
+  }
+
+  /** A part of what the core knows is there: `load` hands it in. */
+  load(load: (now: Now) => void): void {
+    this.#input(load)
   }
 
   /** Takes no more inputs; settles when the store has answered all that was asked. */
@@ -221,6 +232,7 @@ export class Driver {
     () => this.#moveEndpointStore(),
     () => this.#moveHubStore(),
     () => this.#moveReply(),
+    () => this.#moveWanted(),
   ]
 
   #moveTransmit(): boolean {
@@ -262,6 +274,13 @@ export class Driver {
     const reply = this.#parts.hub.pollReply()
     if (reply === null) return false
     this.#parts.reply(reply)
+    return true
+  }
+
+  #moveWanted(): boolean {
+    const part = this.#parts.endpoint.pollWanted() ?? this.#parts.hub.pollWanted()
+    if (part === null) return false
+    this.#parts.want(part)
     return true
   }
 

@@ -5,9 +5,10 @@ import { readBatch } from '../base/datagram-pipe.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointCommand, EndpointStoreRequest } from '../endpoint/message.js'
+import type { DevicePart } from '../store/parts.js'
 import { isWriteBehind } from '../store/write-behind.js'
 import { Driver } from './driver.js'
-import { loadSessions, newEndpoint } from './endpoints.js'
+import { type LoadedSessions, loadSessions, newEndpoint } from './endpoints.js'
 import { watchLoop } from './loop-delay.js'
 import { clockOf } from './system-clock.js'
 import { systemRandom } from './system-random.js'
@@ -63,6 +64,7 @@ export class EndpointWorker {
       close: (remote) => void this.#urgent().closes.push(remote),
       handOver: (handOver) => void this.#urgent().handOvers.push(handOver),
       reply: () => {},
+      want: (part) => void this.#urgent().wanted.push(part),
       onStoreError: () => {},
     })
   }
@@ -110,7 +112,7 @@ export class EndpointWorker {
   async #answerOf(question: Question): Promise<unknown> {
     switch (question.kind) {
       case 'load':
-        return loadSessions(this.#endpoint, question.part)
+        return this.#load(question.part)
       case 'open-udp':
         return await this.#openUdp(question.options)
       case 'silence':
@@ -125,6 +127,14 @@ export class EndpointWorker {
       case 'stop':
         return await this.#stop()
     }
+  }
+
+  #load(part: DevicePart): LoadedSessions {
+    let sessions: LoadedSessions = { loaded: 0, unreadable: 0 }
+    this.#driver.load((now) => {
+      sessions = loadSessions(this.#endpoint, part, now)
+    })
+    return sessions
   }
 
   async #openUdp(options: Extract<Question, { kind: 'open-udp' }>['options']): Promise<null> {
@@ -159,6 +169,7 @@ export class EndpointWorker {
       pollCommand: (): EndpointCommand | null => null,
       pollReply: () => null,
       pollStore: () => null,
+      pollWanted: () => null,
     }
   }
 
@@ -205,7 +216,7 @@ export class EndpointWorker {
 }
 
 function noNews(): News {
-  return { events: [], requests: [], transmits: [], closes: [], handOvers: [], strays: [], taken: 0 }
+  return { events: [], requests: [], transmits: [], closes: [], handOvers: [], wanted: [], strays: [], taken: 0 }
 }
 
 /** fe80::/10 */

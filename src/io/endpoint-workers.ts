@@ -46,6 +46,7 @@ export class EndpointWorkers implements Endpoints, EndpointDoors {
   readonly #transmits = new Queue<Transmit>()
   readonly #closes = new Queue<Uint8Array>()
   readonly #handOvers = new Queue<HandOver>()
+  readonly #wanted = new Queue<number>()
 
   constructor({ count, crypto, settings }: WorkersPlan) {
     this.#cids = new CidCodec(settings.cidKey)
@@ -162,12 +163,17 @@ export class EndpointWorkers implements Endpoints, EndpointDoors {
     return this.#handOvers.shift()
   }
 
+  pollWanted(): number | null {
+    return this.#wanted.shift()
+  }
+
   #take(index: number, news: News): void {
     const count = this.#links.length
     for (const event of news.events) this.#events.push(event)
     for (const transmit of news.transmits) this.#transmits.push(transmit)
     for (const close of news.closes) this.#closes.push(close)
     for (const handOver of news.handOvers) this.#handOvers.push(handOver)
+    for (const part of news.wanted) this.#wanted.push(part)
     for (const request of news.requests) {
       this.#requests.push('request' in request ? { ...request, request: request.request * count + index } : request)
     }

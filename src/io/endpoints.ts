@@ -45,8 +45,8 @@ export interface Endpoints {
   readonly doors: EndpointDoors
   /** called when something can be polled that no call of a door brought */
   onNews: () => void
-  /** Loads the sessions of a part; every endpoint takes its own. */
-  load(part: DevicePart): Promise<LoadedSessions>
+  /** Loads the sessions of a part, as an input: every endpoint takes its own, and handles what waited for them. */
+  load(part: DevicePart, now: Now): Promise<LoadedSessions>
   /** Opens the sockets. @throws ServerError, see `openUdpSockets`. */
   openUdp(options: UdpOptions): Promise<UdpSockets>
   /** Seconds of silence that a device promised last, 0 not known. */
@@ -69,8 +69,8 @@ export function newEndpoint(
   return endpoint
 }
 
-/** Loads those sessions of a part that are in the endpoint's share. */
-export function loadSessions(endpoint: Endpoint, part: DevicePart): LoadedSessions {
+/** Loads those sessions of a part that are in the endpoint's share; then what waited for the part is handled. */
+export function loadSessions(endpoint: Endpoint, part: DevicePart, now: Now): LoadedSessions {
   const sessions = { loaded: 0, unreadable: 0 }
   for (let at = 0; at < part.count; at++) {
     const device = handleIn(part, at, NODE)
@@ -79,6 +79,7 @@ export function loadSessions(endpoint: Endpoint, part: DevicePart): LoadedSessio
     if (endpoint.loadSession(device, session, part.rotations[at] as number)) sessions.loaded++
     else if (session !== null) sessions.unreadable++
   }
+  endpoint.handleLoaded(part.part, now)
   return sessions
 }
 
@@ -96,8 +97,8 @@ export class OneEndpoint implements Endpoints {
     this.doors = newEndpoint(crypto, random, settings, now)
   }
 
-  load(part: DevicePart): Promise<LoadedSessions> {
-    return Promise.resolve(loadSessions(this.doors, part))
+  load(part: DevicePart, now: Now): Promise<LoadedSessions> {
+    return Promise.resolve(loadSessions(this.doors, part, now))
   }
 
   openUdp(options: UdpOptions): Promise<UdpSockets> {

@@ -125,6 +125,7 @@ function endpointSamples(endpoint: EndpointMetrics): ValueSample[] {
     ['sessions', 'sessions', 'Sessions held'],
     ['handshakesPending', 'handshakes_pending', 'Handshakes that wait for their first packet or its commit'],
     ['handshakesWaiting', 'handshakes_waiting', 'Messages 1 that wait until nothing of known devices does'],
+    ['loadsWaiting', 'loads_waiting', 'Inputs that wait for a session that is not loaded yet'],
     ['lookupsPending', 'lookups_pending', 'Look-ups of devices that wait for the store'],
     ['recordBytes', 'session_record_bytes', 'Bytes of session records'],
   ]

@@ -35,6 +35,7 @@ export class SandboxDesk {
         // Nobody listens by webhook here: what echo persons do is told to streams of test keys only.
         if (!('app' in reply)) this.#onReply(reply)
       },
+      want: () => {},
       onStoreError: () => {},
     })
   }

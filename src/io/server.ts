@@ -18,6 +18,7 @@ import { type AdminParts, adminMethods } from './admin-methods.js'
 import { ADMIN_SOCKET, serveCalls } from './call-socket.js'
 import { ChannelDesk } from './channel-desk.js'
 import { type Core, loadCore } from './core.js'
+import { DeviceLoader } from './device-loader.js'
 import { Driver } from './driver.js'
 import { deviceEndpoints, resolveHosts } from './hosts.js'
 import { type Log, type LogLevel, serverLog } from './log.js'
@@ -173,6 +174,7 @@ class House {
   #keys: ServerKeys
   readonly #core: Core
   readonly #driver: Driver
+  readonly #loader: DeviceLoader
   readonly #desk: SidecarDesk
   readonly #channels: ChannelDesk
   readonly #sandbox: SandboxDesk
@@ -223,10 +225,14 @@ class House {
       close: (remote) => this.#channels.close(remote),
       handOver: (handOver) => this.#driver.handOver(handOver),
       reply: (reply) => ('app' in reply ? this.#webhooks.takeNews(reply) : this.#desk.reply(reply)),
-      onStoreError: (kind, error) => {
-        this.#storeErrors++
-        log.error({ err: error, kind }, 'the store failed a request')
-      },
+      want: (part) => this.#loader.want(part),
+      onStoreError: (kind, error) => this.#storeFailed(kind, error),
+    })
+    this.#loader = new DeviceLoader({
+      core,
+      store,
+      input: (load) => this.#driver.load(load),
+      onError: (error) => this.#storeFailed('devices', error),
     })
     const { webhooksToPrivate: mayBePrivate, version } = options
     const tellHub = (request: HubRequest) => this.#driver.request(request)
@@ -234,9 +240,13 @@ class House {
     this.#webhooks = new WebhookDesk({ store, log, random, now: systemNow, tellHub, mayBePrivate, version }, boot)
   }
 
-  /** Operators' socket, HTTP, UDP: whoever listens on HTTP misses nothing of what the first datagrams bring. */
+  /**
+   * Operators' socket, HTTP, UDP: whoever listens on HTTP misses nothing of what the first datagrams bring. Sessions are
+   * loaded meanwhile and go on to be: a device that pings before its own is here is served when it is, before the others.
+   */
   async open(): Promise<void> {
     const { options, hosts, log } = this.#parts
+    void this.#load()
     const { bootedMs } = this.#core
     this.#webhooks.start(bootedMs, bootedMs + options.silenceMaxS * 1000)
     this.#admin = await serveCalls(join(options.folder, ADMIN_SOCKET), () => adminMethods(this.#adminParts()))
@@ -267,10 +277,10 @@ class House {
     this.#driver.start()
     await this.#desk.serving
     const { bufferBytes: udpBufferBytes } = this.#udp
-    const { sessions, ringsLoaded } = this.#core
+    const { ringsLoaded } = this.#core
     for (const { text, ...sizes } of bufferWarnings(options.udpBufferBytes, udpBufferBytes)) log.warn(sizes, text)
     const { workers } = options
-    log.info({ crypto: this.#parts.crypto.name, workers, udpBufferBytes, sessions, ringsLoaded }, 'ready')
+    log.info({ crypto: this.#parts.crypto.name, workers, udpBufferBytes, ringsLoaded }, 'ready')
   }
 
   /** Takes nothing new, lets HTTP finish, waits for the store. */
@@ -282,6 +292,7 @@ class House {
     await this.#admin?.close()
     await this.#sandbox.stop()
     await this.#webhooks.stop()
+    await this.#loader.stop()
     await this.#core.endpoints.stop()
     await this.#driver.stop()
     await this.#udp?.close()
@@ -306,6 +317,17 @@ class House {
         this.#parts.log.info('stopped')
       },
     }
+  }
+
+  async #load(): Promise<void> {
+    await this.#loader.run()
+    const { sessions, left } = this.#loader
+    if (left === 0) this.#parts.log.info(sessions, 'all sessions are loaded')
+  }
+
+  #storeFailed(kind: string, error: unknown): void {
+    this.#storeErrors++
+    this.#parts.log.error({ err: error, kind }, 'the store failed a request')
   }
 
   #adminParts(): AdminParts {

@@ -53,6 +53,8 @@ export interface News {
   transmits: Transmit[]
   closes: Uint8Array[]
   handOvers: HandOver[]
+  /** parts of devices that something waits for */
+  wanted: number[]
   /** datagrams that came in at a socket of this worker */
   strays: Transmit[]
   /** datagrams that were taken of those that the main thread sent */

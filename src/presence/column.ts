@@ -1,14 +1,15 @@
 /** Numbers of a typed array. */
 type Numbers = Uint8Array | Uint16Array | Uint32Array
 
-/** Rows of a segment. 4-byte fields make 16 KiB. */
-const SEGMENT_BITS = 12
+/** Rows of a segment, as a power of two. 4-byte fields make 16 KiB. */
+export const SEGMENT_BITS = 12
 const SEGMENT_ROWS = 1 << SEGMENT_BITS
 const SEGMENT_MASK = SEGMENT_ROWS - 1
 
 /**
  * One field of a table of fixed-size records: a number for each row, in typed arrays, no object for any row. Memory
- * comes in segments of 4096 rows, each when its first row is written, so rows may be sparse in large steps.
+ * comes in segments of 4096 rows, each when its first row is written, so rows may be sparse in large steps. The table
+ * says when a segment may go.
  */
 export class Column {
   readonly #make: (length: number) => Numbers
@@ -57,6 +58,11 @@ export class Column {
     return -1
   }
 
+  /** Frees segment `index`: its rows read 0. */
+  drop(index: number): void {
+    this.#segments[index] = undefined
+  }
+
   /** Bytes of all segments. */
   get allocatedBytes(): number {
     let bytes = 0
@@ -89,6 +95,12 @@ export class LongColumn {
   set(row: number, value: number): void {
     this.#low.set(row, value >>> 0)
     this.#high.set(row, Math.floor(value / 2 ** 32))
+  }
+
+  /** Frees segment `index`: its rows read 0. */
+  drop(index: number): void {
+    this.#low.drop(index)
+    this.#high.drop(index)
   }
 
   /** Bytes of all segments. */

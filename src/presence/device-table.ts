@@ -1,4 +1,5 @@
-import { Column, LongColumn } from './column.js'
+import { SegmentUse } from '../base/segment-use.js'
+import { Column, LongColumn, SEGMENT_BITS } from './column.js'
 import { Thresholds } from './thresholds.js'
 
 /** Bits of a device's flags. The lowest two hold what it reported last. */
@@ -50,6 +51,10 @@ export class DeviceTable {
   readonly #thresholds = new Thresholds()
   readonly #idleSinceMs = new LongColumn()
   readonly #timer = Column.words()
+  readonly #columns = [this.#flags, this.#person, this.#next, this.#thresholds, this.#idleSinceMs, this.#timer]
+  readonly #rows = new SegmentUse((index) => {
+    for (const column of this.#columns) column.drop(index)
+  })
   #count = 0
 
   /** Rows with an owner. */
@@ -59,12 +64,12 @@ export class DeviceTable {
 
   /** Bytes of all columns. */
   get allocatedBytes(): number {
-    const columns = [this.#flags, this.#person, this.#next, this.#thresholds, this.#idleSinceMs, this.#timer]
-    return columns.reduce((bytes, column) => bytes + column.allocatedBytes, 0)
+    return this.#columns.reduce((bytes, column) => bytes + column.allocatedBytes, 0)
   }
 
   /** Takes a row for a device that was not heard yet. */
   add(row: number, person: number, isRestored: boolean): void {
+    this.#rows.take(row >>> SEGMENT_BITS)
     this.#flags.set(row, DeviceFlag.used | (isRestored ? DeviceFlag.restored : 0))
     this.#person.set(row, person)
     this.#next.set(row, 0)
@@ -77,6 +82,7 @@ export class DeviceTable {
   remove(row: number): void {
     this.#flags.set(row, 0)
     this.#thresholds.clear(row)
+    this.#rows.give(row >>> SEGMENT_BITS)
     this.#count--
   }
 

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js'
-import { Column, LongColumn } from './column.js'
+import { SegmentUse } from '../base/segment-use.js'
+import { Column, LongColumn, SEGMENT_BITS } from './column.js'
 import {
   type Choice,
   Choices,
@@ -60,6 +61,21 @@ export class PersonTable {
   readonly #block = Column.words()
   readonly #entries = Column.bytes()
   readonly #listVersion = new LongColumn()
+  readonly #columns = [
+    this.#flags,
+    this.#line,
+    this.#sinceMs,
+    this.#count,
+    this.#lastCount,
+    this.#head,
+    this.#block,
+    this.#entries,
+    this.#listVersion,
+  ]
+  /** rows with a flag: a person is here, or was and is in `SeenLines` */
+  readonly #rows = new SegmentUse((index) => {
+    for (const column of this.#columns) column.drop(index)
+  })
   #used = 0
 
   /** Rows with an owner. */
@@ -69,24 +85,13 @@ export class PersonTable {
 
   /** Bytes of all columns. */
   get allocatedBytes(): number {
-    const columns = [
-      this.#flags,
-      this.#line,
-      this.#sinceMs,
-      this.#count,
-      this.#lastCount,
-      this.#head,
-      this.#block,
-      this.#entries,
-      this.#listVersion,
-    ]
-    return columns.reduce((bytes, column) => bytes + column.allocatedBytes, 0)
+    return this.#columns.reduce((bytes, column) => bytes + column.allocatedBytes, 0)
   }
 
   /** Takes a row, 1 to 2^31 - 1. */
   add(person: number, listVersion: number, isRestored: boolean): void {
     assert(Number.isInteger(person) && person > 0 && person < 2 ** 31, `key of a person: ${person}`)
-    this.#flags.set(person, PersonFlag.used | (isRestored ? PersonFlag.restored : 0))
+    this.#setFlags(person, PersonFlag.used | (isRestored ? PersonFlag.restored : 0))
     this.setChoice(person, Choices.available)
     this.#lastCount.set(person, 0)
     this.#head.set(person, 0)
@@ -97,7 +102,7 @@ export class PersonTable {
 
   /** Frees a row. What applications saw last stays. */
   remove(person: number): void {
-    this.#flags.set(person, this.#flags.get(person) & PersonFlag.seen)
+    this.#setFlags(person, this.#flags.get(person) & PersonFlag.seen)
     this.#used--
   }
 
@@ -119,7 +124,7 @@ export class PersonTable {
   /** Sets or clears a flag. */
   put(person: number, flag: number, value: boolean): void {
     const flags = this.#flags.get(person)
-    this.#flags.set(person, value ? flags | flag : flags & ~flag)
+    this.#setFlags(person, value ? flags | flag : flags & ~flag)
   }
 
   /** The person's choice. */
@@ -205,5 +210,12 @@ export class PersonTable {
   setListVersion(person: number, version: number): void {
     this.#listVersion.set(person, version)
     this.put(person, PersonFlag.current, false)
+  }
+
+  #setFlags(person: number, flags: number): void {
+    const before = this.#flags.get(person)
+    if (before === 0 && flags !== 0) this.#rows.take(person >>> SEGMENT_BITS)
+    this.#flags.set(person, flags)
+    if (before !== 0 && flags === 0) this.#rows.give(person >>> SEGMENT_BITS)
   }
 }

@@ -37,6 +37,11 @@ export class Thresholds {
     this.#pairsMax = pairsMax
   }
 
+  /** Frees segment `index` of the column; its devices have the default. */
+  drop(index: number): void {
+    this.#number.drop(index)
+  }
+
   /** Bytes of the column. */
   get allocatedBytes(): number {
     return this.#number.allocatedBytes

@@ -84,7 +84,7 @@ export class Sandbox {
 
   /** The application is gone. */
   remove(app: AppKey, tell: (request: HubRequest) => void): void {
-    for (const { person } of this.#echoes.get(app) ?? []) tell({ kind: 'account-removed', person })
+    for (const { person } of this.#echoes.get(app) ?? []) tell({ kind: 'account-removed', person, devices: [] })
     if (this.#echoes.delete(app)) tell({ kind: 'app-removed', app })
   }
 
@@ -143,6 +143,9 @@ export class Sandbox {
     return null
   }
   pollHandOver(): null {
+    return null
+  }
+  pollWanted(): null {
     return null
   }
 

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js'
+import { SegmentUse } from '../base/segment-use.js'
 import { RECORD_BYTES, type Role } from './record.js'
 import { type Records, type Segment, SessionView } from './view.js'
 
@@ -7,7 +8,7 @@ const SLOTS_PER_SEGMENT = 4096
 
 /**
  * Sessions at rest, one record for each slot. Memory comes in segments, each when its first slot is
- * written. A device has a slab of one slot (two while it handshakes anew).
+ * written, and goes with the last record that was `hold`. A device has a slab of one slot (two while it handshakes anew).
  */
 export class SessionSlab implements Records {
   readonly role: Role
@@ -19,6 +20,9 @@ export class SessionSlab implements Records {
   readonly #slotsPerSegment: number
   readonly #stride: number
   readonly #segments: (Segment | undefined)[] = []
+  readonly #held = new SegmentUse((index) => {
+    this.#segments[index] = undefined
+  })
 
   /**
    * @param role  whose records these are; decides their length.
@@ -48,8 +52,20 @@ export class SessionSlab implements Records {
 
   /** Whether a record of this slot was ever written; false for slots out of range. Never allocates. */
   has(slot: number): boolean {
-    const place = Math.floor(slot / this.#stride)
-    return this.#segments[Math.floor(place / this.#slotsPerSegment)] !== undefined && slot < this.slots
+    return this.#segments[this.#indexOf(slot)] !== undefined && slot < this.slots
+  }
+
+  /** The slot's record is needed until `release`. Not to be said twice. */
+  hold(slot: number): void {
+    this.#held.take(this.#indexOf(slot))
+  }
+
+  /**
+   * The slot's record, which was held, is needed no more. It may be gone from here on, with all others of its segment,
+   * now or later: views at one of them stand at bytes that are nobody's, until they are moved.
+   */
+  release(slot: number): void {
+    this.#held.give(this.#indexOf(slot))
   }
 
   /**
@@ -58,13 +74,17 @@ export class SessionSlab implements Records {
    * @param slot 0 to slots - 1.
    */
   segmentOf(slot: number): Segment {
-    const index = Math.floor(Math.floor(slot / this.#stride) / this.#slotsPerSegment)
+    const index = this.#indexOf(slot)
     return this.#segments[index] ?? this.#allocate(slot, index)
   }
 
   /** Offset in bytes of a slot's record in its segment. */
   offsetOf(slot: number): number {
     return (Math.floor(slot / this.#stride) % this.#slotsPerSegment) * this.recordBytes
+  }
+
+  #indexOf(slot: number): number {
+    return Math.floor(Math.floor(slot / this.#stride) / this.#slotsPerSegment)
   }
 
   #allocate(slot: number, index: number): Segment {

@@ -5,7 +5,7 @@ import type { Now } from '../base/time.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { KeyPair } from '../crypto/key-pair.js'
 import type { EndpointOptions } from '../endpoint/config.js'
-import { workerOf } from '../endpoint/device-handle.js'
+import { partsBelow, workerOf } from '../endpoint/device-handle.js'
 import { Endpoint } from '../endpoint/endpoint.js'
 import type { DeviceHandle, EndpointEvent } from '../endpoint/message.js'
 import { Hub } from '../hub/hub.js'
@@ -15,9 +15,10 @@ import type { Send } from '../webhook/message.js'
 import type { EventQueue } from './event-queue.js'
 import type { Connection, ConnectionEnd, Network, ServerPort } from './network.js'
 import { ServerChannels } from './server-channels.js'
+import { ServerLoading } from './server-loading.js'
 import type { ServerWatch } from './server-watch.js'
 import { type Answer, ServerWebhooks } from './server-webhooks.js'
-import { type Disk, SimStore } from './sim-store.js'
+import { type Disk, SimStore, type StoredDevice } from './sim-store.js'
 
 /** Virtual ms that a commit takes at most. */
 const COMMIT_MS_MAX = 30
@@ -62,6 +63,7 @@ export class ServerNode {
   #endpoints: Endpoint[] = []
   #hub: Hub | null = null
   #webhooks: ServerWebhooks | null = null
+  #loading: ServerLoading | null = null
   #life = 0
   #timerMs = Number.POSITIVE_INFINITY
   /** commits that were asked for and are not done */
@@ -109,7 +111,7 @@ export class ServerNode {
     const boot = life.fill(new Uint8Array(12))
     new DataView(boot.buffer).setUint32(0, this.disk.bootSeconds)
     this.#endpoints = watch.start(workers, slots).map((slab, worker) => {
-      const options = { worker, slots, staticKeys, boot, cidKey, resetKey, ...this.limits() }
+      const options = { worker, slots, slotsToLoad: slots, staticKeys, boot, cidKey, resetKey, ...this.limits() }
       return new Endpoint(crypto, life.fork(`endpoint-${worker}`), options, now, slab)
     })
     const { bootSeconds, clockSeconds } = this.disk
@@ -124,7 +126,7 @@ export class ServerNode {
       zones: { offsetAt: () => ({ offsetMinutes: 0, untilMs: Number.POSITIVE_INFINITY }) },
     })
     for (const [app, appId] of apps) this.#hub.addApp(app, appId, `app ${app}`)
-    this.#load(this.#hub)
+    this.#loading = this.#newLoading(this.#hub, life)
     this.#webhooks = this.#newWebhooks(life)
     this.ports = Array.from({ length: workers }, (_, port) => this.#port(port))
     this.setting.attach(this.ports)
@@ -201,18 +203,30 @@ export class ServerNode {
     })
   }
 
-  #load(hub: Hub): void {
-    const persons = new Set<PersonKey>()
-    const now = this.#now()
-    for (const row of this.disk.devices.values()) {
-      if (!persons.has(row.person)) hub.addPerson(row.person, this.disk.lists.get(row.person)?.version ?? 0)
-      persons.add(row.person)
-      this.#endpointOf(row.device).loadSession(row.device, row.session, row.rotation)
-      this.setting.watch.look(row.device, now)
-      hub.addDevice(row.device, row.person)
-    }
+  /** Persons and what waits for them are there at once; devices come later. */
+  #newLoading(hub: Hub, life: SeededRandom): ServerLoading {
+    const { workers, slots } = this.setting
+    const persons = new Set<PersonKey>([...this.disk.devices.values()].map(({ person }) => person))
+    for (const person of persons) hub.addPerson(person, this.disk.lists.get(person)?.version ?? 0)
+    for (let worker = 0; worker < workers; worker++) hub.expectDevices(worker, slots)
     for (const { row } of this.disk.rings.values()) hub.loadRing(row)
     for (const row of this.disk.grants.values()) hub.loadGrant(row)
+    const load = (part: number, rows: readonly StoredDevice[]) => this.#load(hub, part, rows)
+    const parts = Array.from({ length: workers }, (_, worker) => partsBelow(worker, slots)).flat()
+    return new ServerLoading({ queue: this.#queue, random: life.fork('loading'), disk: this.disk, parts, load })
+  }
+
+  #load(hub: Hub, part: number, rows: readonly StoredDevice[]): void {
+    if (this.#hub !== hub) return
+    const now = this.#now()
+    for (const row of rows) {
+      hub.addDevice(row.device, row.person)
+      this.#endpointOf(row.device).loadSession(row.device, row.session, row.rotation)
+    }
+    for (const endpoint of this.#endpoints) endpoint.handleLoaded(part, now)
+    hub.handleLoaded(part, now)
+    for (const { device } of rows) this.setting.watch.look(device, now)
+    this.#drain()
   }
 
   #port(port: number): ServerPort {
@@ -250,6 +264,7 @@ export class ServerNode {
       moved = this.#drainHub(hub) || moved
       moved = this.#webhooks?.drain() === true || moved
     }
+    this.#loading?.poll([...this.#endpoints, hub])
     if (this.#hub === hub) this.#arm(hub)
   }
 

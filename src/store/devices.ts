@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import type Database from 'better-sqlite3'
 import { hex, writeU48 } from '../base/bytes.js'
 import { PilotlightError } from '../base/errors.js'
-import { deviceHandle, generationOf, SLOTS_MAX, slotOf, workerOf } from '../endpoint/device-handle.js'
+import { deviceHandle, generationOf, SLOTS_MAX, SLOTS_PER_PART, slotOf, workerOf } from '../endpoint/device-handle.js'
 import type { DeviceHandle, FoundDevice } from '../endpoint/message.js'
 import type { DevicePapers, PersonKey } from '../hub/message.js'
 import type { OwnDevice } from './directory-message.js'
 import { PackedReader, packedRows } from './packed-rows.js'
-import { type DevicePart, ROWS_PER_PART } from './parts.js'
+import type { DevicePart } from './parts.js'
 import { type RowSealer, randomRowKey, rowPlace } from './row-sealer.js'
 import type { DeviceRow, Enrolment } from './store.js'
 
@@ -107,7 +107,7 @@ export class Devices {
     this.#ofAccount = database.prepare(`SELECT ${DEVICE_COLUMNS} WHERE a.account = ? ORDER BY d.slot`)
     this.#byId = database.prepare(`SELECT ${DEVICE_COLUMNS} WHERE d.device_id = ?`)
     this.#delete = database.prepare('DELETE FROM devices WHERE slot = ?')
-    this.#packed = packedRows(database, PACKED, `devices WHERE slot >= ? ORDER BY slot LIMIT ${ROWS_PER_PART}`)
+    this.#packed = packedRows(database, PACKED, 'devices WHERE slot >= ? AND slot < ? ORDER BY slot')
   }
 
   /**
@@ -173,11 +173,17 @@ export class Devices {
     for (const record of this.#all.iterate()) yield this.#row(record)
   }
 
-  /** What a start needs of the devices from a slot on. */
-  part(from: number): DevicePart {
-    const packed = this.#packed.get(from) ?? null
+  /** All devices have slots below this. */
+  get slots(): number {
+    return this.#freshSlot.get() as number
+  }
+
+  /** What a start needs of the devices of a part. */
+  part(number: number): DevicePart {
+    const from = number * SLOTS_PER_PART
+    const packed = this.#packed.get(from, from + SLOTS_PER_PART) ?? null
     const reader = new PackedReader(packed)
-    const part = emptyPart(packed?.length ?? 0)
+    const part = emptyPart(number, packed?.length ?? 0)
     let sessionBytes = 0
     while (reader.hasMore) {
       const at = part.count++
@@ -193,7 +199,6 @@ export class Devices {
       sessionBytes += session?.length ?? 0
       part.sessionEnds[at] = sessionBytes
     }
-    if (part.count === ROWS_PER_PART) part.next = (part.slots[ROWS_PER_PART - 1] as number) + 1
     return part
   }
 
@@ -261,17 +266,17 @@ function sessionPlaceOf(slot: number, generation: number): Uint8Array {
 }
 
 /** @param packedBytes of all rows: no session in the clear is longer than a sealed one. */
-function emptyPart(packedBytes: number): DevicePart {
+function emptyPart(part: number, packedBytes: number): DevicePart {
   return {
+    part,
     count: 0,
-    slots: new Uint32Array(ROWS_PER_PART),
-    generations: new Uint16Array(ROWS_PER_PART),
-    rotations: new Uint16Array(ROWS_PER_PART),
-    persons: new Uint32Array(ROWS_PER_PART),
-    sessionEnds: new Uint32Array(ROWS_PER_PART),
+    slots: new Uint32Array(SLOTS_PER_PART),
+    generations: new Uint16Array(SLOTS_PER_PART),
+    rotations: new Uint16Array(SLOTS_PER_PART),
+    persons: new Uint32Array(SLOTS_PER_PART),
+    sessionEnds: new Uint32Array(SLOTS_PER_PART),
     sessions: new Uint8Array(packedBytes),
     unreadable: 0,
-    next: -1,
   }
 }
 

@@ -81,7 +81,7 @@ export type DirectoryAnswer =
   | { kind: 'devices'; devices: OwnDevice[] }
   | { kind: 'device-removed'; device: DeviceHandle }
   | { kind: 'code'; code: string; untilMs: number }
-  | { kind: 'account-removed'; person: PersonKey; apps: AppRow[] }
+  | { kind: 'account-removed'; person: PersonKey; devices: DeviceHandle[]; apps: AppRow[] }
   | { kind: 'passkeys'; passkeys: PasskeyRow[] }
   | { kind: 'done' }
   | { kind: 'full' }

@@ -95,8 +95,8 @@ function accountRemoved(tables: DirectoryTables, account: string): DirectoryAnsw
   if (person === null) return null
   const apps = tables.apps.page(person, 0, APPS_PER_OWNER)
   for (const { appId } of apps) tables.apps.remove(`app_${hex(appId)}`)
-  removeAccount(tables, account)
-  return { kind: 'account-removed', person, apps }
+  const devices = removeAccount(tables, account)?.devices ?? []
+  return { kind: 'account-removed', person, devices, apps }
 }
 
 type PasskeyAsk = Extract<

@@ -4,6 +4,7 @@ import type Database from 'better-sqlite3'
 import { PilotlightError } from '../base/errors.js'
 import { ascii } from '../base/text.js'
 import type { Crypto } from '../crypto/crypto.js'
+import { SLOTS_PER_PART } from '../endpoint/device-handle.js'
 import { writeBackup } from './backup.js'
 import type { Call } from './call.js'
 import { storeCalls } from './calls.js'
@@ -97,6 +98,8 @@ export class Engine {
   #toldWallMs = Date.now()
   #toldAtMs: number
   #keys: KeyFile
+  /** of devices, that were not read since `boot` */
+  #partsToLoad = 0
   #closed = false
 
   constructor(options: EngineOptions, lock: FolderLock, database: Database.Database, keys: KeyFile) {
@@ -145,7 +148,7 @@ export class Engine {
   boot(wallMs: number): Boot {
     this.#toldWallMs = wallMs
     this.#toldAtMs = this.#monotonicMs()
-    const { apps, rings, grants, webhooks, clockSeconds } = this.#tables
+    const { apps, devices, rings, grants, webhooks, clockSeconds } = this.#tables
     this.#keepKeys(withoutOldKeys(this.#keys, wallMs))
     const bootSeconds = this.#alone(() => {
       this.#expire(wallMs)
@@ -158,10 +161,13 @@ export class Engine {
     const keys = serverKeys(this.#keys)
     const known = { apps: apps.all(), webhooks: webhooks.all(() => unreadable++) }
     const { rings: inFlight, outcomes } = loaded
+    const { slots } = devices
+    this.#partsToLoad = Math.ceil(slots / SLOTS_PER_PART)
     return {
       bootSeconds,
       clockSeconds: clockSeconds(),
       keys,
+      slots,
       ...known,
       rings: inFlight,
       outcomes,
@@ -176,12 +182,12 @@ export class Engine {
   }
 
   /** See `Store.devices`. */
-  devices(from: number): DevicePart {
+  devices(part: number): DevicePart {
     const { database, devices } = this.#tables
-    const part = devices.part(from)
+    const read = devices.part(part)
     // All pages of the table have been in the cache once; what comes now are single rows.
-    if (part.next < 0) database.pragma('shrink_memory')
-    return part
+    if (--this.#partsToLoad === 0) database.pragma('shrink_memory')
+    return read
   }
 
   /** See `Store.rotateKeys`. */

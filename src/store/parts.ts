@@ -1,10 +1,10 @@
 /**
- * What a server loads for each of its persons and devices at a start: some thousand rows at a time, as a few typed arrays
+ * What a server loads for each of its persons and devices after a start: about a thousand rows at a time, as a few typed arrays
  * that cross to another thread without a copy. No row is an object on either side.
  */
 import { deviceHandle } from '../endpoint/device-handle.js'
 
-/** Rows of a part: enough that a part costs little, few enough that it is a short step for who takes it. */
+/** Rows of a part of persons: enough that a part costs little, few enough that it is a short step for who takes it. */
 export const ROWS_PER_PART = 4096
 
 /** Persons with the versions of their lists. */
@@ -18,8 +18,10 @@ export interface PersonPart {
   next: number
 }
 
-/** Devices with their saved sessions. */
+/** Devices with their saved sessions: those of `SLOTS_PER_PART` slots. */
 export interface DevicePart {
+  /** number of the part: `partOf` of each device */
+  part: number
   count: number
   /** ascending */
   slots: Uint32Array
@@ -32,8 +34,6 @@ export interface DevicePart {
   sessions: Uint8Array
   /** devices whose sealed session did not open; they have none here */
   unreadable: number
-  /** first slot of the next part, -1 after the last one */
-  next: number
 }
 
 /** The saved session of one device of a part, borrowed; null if it has none. */

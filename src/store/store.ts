@@ -73,6 +73,8 @@ export interface Boot {
   /** of lists and grants; 0 none */
   clockSeconds: number
   keys: ServerKeys
+  /** all devices have slots below this */
+  slots: number
   apps: AppRow[]
   rings: StoredRing[]
   /** ends of rings that webhooks are still to tell */
@@ -91,8 +93,8 @@ export interface Store {
   boot(wallMs: number): Promise<Boot>
   /** After `boot`: persons by key, from `from` on, in parts; see `partsOf`. */
   persons(from: PersonKey): Promise<PersonPart>
-  /** After `boot`: devices by slot, from `from` on, in parts; see `partsOf`. */
-  devices(from: number): Promise<DevicePart>
+  /** After `boot`: the devices of a part, see `partOf`. In any order; what was asked before is in it. */
+  devices(part: number): Promise<DevicePart>
   /** Endpoint and hub requests; resolves with null for those without a reply. */
   endpoint(request: EndpointStoreRequest): Promise<EndpointStoreReply | null>
   hub(request: HubStoreRequest): Promise<HubStoreReply | null>

@@ -293,3 +293,22 @@ t.test('a slot costs 16 bytes, or 8 where its owner keeps the time', async (t) =
     t.equal(wheel.allocatedBytes, 2 * 4096 * bytes)
   }
 })
+
+t.test('memory goes with the last slot of a segment that is armed, and what is armed elsewhere fires', async (t) => {
+  const wheel = new TimerWheel()
+  for (const slot of [1, 5000, 10_000, 10_001]) wheel.arm(slot, 100 + slot)
+  t.equal(wheel.allocatedBytes, 3 * 4096 * 16)
+  wheel.cancel(1)
+  wheel.cancel(5000)
+  t.equal(wheel.allocatedBytes, 2 * 4096 * 16)
+  t.equal(wheel.isArmed(1), false)
+  t.equal(wheel.dueOf(1), Number.POSITIVE_INFINITY)
+  for (let times = 0; times < 10; times++) wheel.arm(10_001, 20_000)
+  t.equal(wheel.allocatedBytes, 2 * 4096 * 16, 'arming anew frees nothing')
+  wheel.arm(2, 7)
+  const fired: number[] = []
+  wheel.expire(50_000, (slot) => fired.push(slot))
+  t.same(fired, [2, 10_000, 10_001])
+  t.equal(wheel.nextDue(), Number.POSITIVE_INFINITY)
+  t.ok(wheel.allocatedBytes <= 4096 * 16)
+})

@@ -11,6 +11,7 @@ import { addressFrom } from '../../src/base/address.js'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import type { EndpointMetrics } from '../../src/endpoint/metrics.js'
 import { type Core, loadCore } from '../../src/io/core.js'
+import { DeviceLoader } from '../../src/io/device-loader.js'
 import { Driver } from '../../src/io/driver.js'
 import { nativeCrypto } from '../../src/native/crypto-native.js'
 import { openEngine } from '../../src/store/engine.js'
@@ -30,7 +31,7 @@ function stored(t: Test, plan: { devices: number; live?: number; apps?: number; 
   t.teardown(() => engine.close())
   const store = {
     persons: async (from: number) => engine.persons(from),
-    devices: async (from: number) => engine.devices(from),
+    devices: async (part: number) => engine.devices(part),
   }
   return { facts, engine, store, boot: engine.boot(WALL_MS + 60_000) }
 }
@@ -58,6 +59,7 @@ function joined(facts: StoreFacts, core: Core, lossOf: (nth: number) => boolean 
     close: () => {},
     handOver: () => {},
     reply: () => {},
+    want: () => {},
     onStoreError: (kind, error) => {
       throw new Error(`${kind}: ${error}`)
     },
@@ -107,9 +109,12 @@ t.test('a server starts on a generated store: its devices ping, and are in conta
     now: { monotonicMs: 0, wallMs: WALL_MS },
     observer: null,
   })
-  t.match(core.sessions, { loaded: DEVICES, unreadable: 0 })
   // Its first answer is lost: the device repeats, and gets there.
   const { fleet, driver, ping, sizes, clock } = joined(facts, core, (nth) => nth === 0)
+  const onError = (error: unknown) => t.fail(String(error))
+  const loader = new DeviceLoader({ core, store, input: (load) => driver.load(load), onError })
+  await loader.run()
+  t.match(loader, { left: 0, sessions: { loaded: DEVICES, unreadable: 0 } })
   ping(0)
   t.equal(fleet.stage(0), Stage.open)
   clock.ms += 2_000

@@ -150,6 +150,57 @@ t.test('a handle of a newer owner than ours waits for `add` and `remove`', async
   t.equal(device.exchange([PING], A)[0]?.kind, 'pong')
 })
 
+t.test('records of devices that were removed are given back', async (t) => {
+  const pair = new Pair(crypto)
+  const segment = pair.slab.allocatedBytes
+  const far = pair.enrol(9000)
+  const { handle } = far
+  pair.command({ kind: 'add', device: handle, rotation: 0 })
+  far.handshake(A)
+  const others = [4096, 4097, 12_288].map((slot) => deviceHandle(WORKER, slot, 1))
+  for (const device of others) pair.command({ kind: 'add', device, rotation: 0 })
+  t.equal(pair.endpoint.metrics().recordBytes, 4 * segment)
+  const late = far.ping()
+  pair.command({ kind: 'send', device: handle, frames: [outcome(300)], untilMonotonicMs: Infinity })
+  for (const device of [handle, ...others]) pair.command({ kind: 'remove', device, code: 2 })
+  t.equal(pair.endpoint.metrics().recordBytes, 2 * segment, 'the first, which nobody was in, and the last')
+  t.same(pair.deliver(late, A), [], 'its slot has no record any more')
+  t.same(pair.advance(100_000), [], 'and nothing of it is left to be done')
+  t.same(pair.command({ kind: 'cancel', device: handle, id: 300 }), [])
+  t.equal(pair.endpoint.silenceS(handle), 0)
+  t.equal(pair.endpoint.metrics().recordBytes, 2 * segment, 'looking allocates nothing')
+  pair.store.rows.delete(handle)
+  const heir = pair.enrol(9000, 2)
+  pair.command({ kind: 'add', device: heir.handle, rotation: 6 })
+  heir.handshake(A)
+  t.equal(pair.store.rows.get(heir.handle)?.rotation, 8, 'from that of the store')
+})
+
+t.test('a removal after which the store still finds the device, and nobody knows it any more', async (t) => {
+  const pair = new Pair(crypto)
+  const [gone, other] = [pair.enrol(4096), pair.enrol(8192)]
+  for (const { handle } of [gone, other]) pair.command({ kind: 'add', device: handle, rotation: 0 })
+  pair.store.holds = true
+  pair.deliver(gone.message1(), A)
+  const [late] = pair.store.held.splice(0)
+  t.equal(late?.kind, 'find-device')
+  for (const { handle } of [gone, other]) pair.command({ kind: 'remove', device: handle, code: 2 })
+  pair.endpoint.handleStored(pair.store.answer(late!)!, pair.now)
+  const [message2] = pair.drain()
+  gone.readMessage2(message2!.bytes)
+  pair.store.rows.delete(gone.handle)
+  pair.store.holds = false
+  t.same(pair.deliver(gone.ping(), A), [], 'the store does not commit')
+  t.equal(pair.endpoint.metrics().commitsFailed, 1)
+  const heir = pair.enrol(4096, 2)
+  pair.command({ kind: 'add', device: heir.handle, rotation: 4 })
+  pair.command({ kind: 'remove', device: gone.handle, code: 2 })
+  pair.advance(1000)
+  heir.handshake(A)
+  t.equal(pair.store.rows.get(heir.handle)?.rotation, 6)
+  t.match(pair.takeEvents(), [{ kind: 'contact', device: heir.handle }])
+})
+
 t.test('a slot is loaded once', async (t) => {
   const pair = new Pair(crypto)
   const device = pair.join()

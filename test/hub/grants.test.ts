@@ -218,6 +218,21 @@ t.test(
   },
 )
 
+t.test('which person has one device only is known when all devices are loaded', async (t) => {
+  const { house, phone } = alone()
+  exchange(house, consent(house))
+  t.equal(grantsOf(phone).length, 1)
+  house.slotsToLoad = 2000
+  house.crash()
+  house.load(0)
+  phone.contact('active', true)
+  house.advance(5_000)
+  t.equal(grantsOf(phone).length, 1, 'another device may have it')
+  house.load(1)
+  t.equal(grantsOf(phone).length, 2)
+  t.same(grantsOf(phone)[1]?.grant, grantsOf(phone)[0]?.grant)
+})
+
 t.test('a consent whose GRANTED was lost does not undo that the person hid or blocked since', async (t) => {
   for (const flags of [0, 8, 16]) {
     const { house, phone } = alone()
@@ -289,7 +304,7 @@ t.test('strangers: grants of others, of removed persons and applications', async
   t.equal(consent(house, 77), '')
   t.equal(consent(house, APP, 99), '')
   const code = consent(house, OTHER_APP, 2)
-  house.ask({ kind: 'account-removed', person: 2 })
+  house.ask({ kind: 'account-removed', person: 2, devices: [] })
   t.equal(house.metrics()['consentCodes'], 1, 'their codes are gone, and not those of others')
   t.equal(exchange(house, code, { app: OTHER_APP }), '')
   house.ask({ kind: 'app-removed', app: APP })

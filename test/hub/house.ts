@@ -2,7 +2,7 @@
 import { hex } from '../../src/base/bytes.js'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import { nobleCrypto } from '../../src/crypto/noble.js'
-import { deviceHandle } from '../../src/endpoint/device-handle.js'
+import { deviceHandle, partOf } from '../../src/endpoint/device-handle.js'
 import type { EndpointCommand, EndpointEvent } from '../../src/endpoint/message.js'
 import type { NotifyFrame, OutcomeFrame, PingState, ServerFrame, StateFrame } from '../../src/frame/frame.js'
 import { encodeFrames } from '../../src/frame/frame-codec.js'
@@ -166,6 +166,8 @@ export class House {
   isStoreHeld = false
   /** the store says no */
   isStoreBroken = false
+  /** slots of worker 0 of which the next start loads nothing by itself: `load` does */
+  slotsToLoad = 0
   /** told of each reply and each packet at the moment it comes out */
   onReply: (reply: HubReply) => void = () => {}
   onSend: (phone: Phone, frames: readonly ServerFrame[]) => void = () => {}
@@ -206,7 +208,8 @@ export class House {
     })
     for (const [app, id] of APP_IDS) hub.addApp(app, id, `app ${app}`)
     for (const [person, { version }] of this.disk.persons) hub.addPerson(person, version)
-    for (const [device, { person }] of this.disk.devices) hub.addDevice(device, person)
+    if (this.slotsToLoad > 0) hub.expectDevices(0, this.slotsToLoad)
+    else for (const [device, { person }] of this.disk.devices) hub.addDevice(device, person)
     for (const row of this.disk.rings.values()) hub.loadRing(row)
     for (const row of this.disk.grants.values()) hub.loadGrant(row)
     return hub
@@ -278,6 +281,14 @@ export class House {
     this.#setTime(this.monotonicMs + downMs)
     this.disk.bootSeconds = Math.max(this.disk.bootSeconds + 1, Math.floor(this.wallMs / 1000))
     this.hub = this.#boot()
+    this.drain()
+  }
+
+  /** Loads a part of the devices, after a start that did not. */
+  load(part: number): void {
+    for (const [device, { person }] of this.disk.devices)
+      if (partOf(device) === part) this.hub.addDevice(device, person)
+    this.hub.handleLoaded(part, this.now)
     this.drain()
   }
 

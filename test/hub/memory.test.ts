@@ -78,6 +78,39 @@ t.test('bytes of the tables stay within what their docstrings say', (t) => {
   t.end()
 })
 
+t.test('tables shrink when persons and devices go, and take newcomers', (t) => {
+  const { hub, now } = idleHub()
+  const bytes = () => (hub.metrics() as { tableBytes: number }).tableBytes
+  for (let person = 1; person <= PERSONS; person++)
+    hub.handleRequest({ kind: 'account-removed', person, devices: [] }, now)
+  const removed: number[] = []
+  for (let command = hub.pollCommand(); command !== null; command = hub.pollCommand()) {
+    if (command.kind === 'remove') removed.push(command.device)
+  }
+  t.equal(removed.length, PERSONS)
+  // One segment of devices, the pool of visibility entries, and the persons: applications saw them, and read that they went.
+  t.ok(bytes() <= 4096 * 24 + 3 * 4096 * 32 + PERSONS * 2 * 8 + 65_536, `${bytes()} B`)
+  const device = deviceHandle(1, 5001, 2)
+  hub.handleRequest({ kind: 'device-added', device, person: PERSONS + 1, rotation: 5 }, now)
+  hub.handleEvent({ kind: 'contact', device, state: 'active', fresh: true }, now)
+  t.equal(hub.metrics()['devicesInContact'], 1)
+  hub.handleEvent({ kind: 'contact', device: deviceHandle(1, 5001, 1), state: 'active', fresh: true }, now)
+  t.equal(hub.metrics()['eventsOfStrangers'], 1, 'the one before is not here')
+  t.end()
+})
+
+t.test('persons whom nobody saw leave nothing', (t) => {
+  const { hub, now } = idleHub()
+  const bytes = () => (hub.metrics() as { tableBytes: number }).tableBytes
+  const before = bytes()
+  for (let person = 20_000; person < 30_000; person++) hub.handleRequest({ kind: 'account-added', person }, now)
+  t.ok(bytes() >= before + 10_000 * 31)
+  for (let person = 20_000; person < 30_000; person++)
+    hub.handleRequest({ kind: 'account-removed', person, devices: [] }, now)
+  t.ok(bytes() <= before + 4096 * 32)
+  t.end()
+})
+
 t.test('who reports the same again makes no event and no timer', (t) => {
   const { hub, now } = idleHub()
   hub.handleRequest({ kind: 'subscribe', stream: 1, app: 1, puids: [], heardBootMs: null }, now)

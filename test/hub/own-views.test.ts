@@ -28,7 +28,7 @@ t.test('devices say what they said last; who asked is counted; other persons are
   for (let i = 0; i < 3; i++) house.ask({ kind: 'presence', request: house.nextRequest(), app: APP, puids })
   house.ask({ kind: 'presence', request: house.nextRequest(), app: OTHER_APP, puids: [house.puid(1, OTHER_APP)] })
   t.match(view()?.reads, [{ count: 1 }, { count: 3, appId: APP_ID, lastMs: house.now.wallMs }], 'the latest first')
-  house.ask({ kind: 'account-removed', person: 1 })
+  house.ask({ kind: 'account-removed', person: 1, devices: [] })
   t.same(view()?.reads, [])
   t.end()
 })

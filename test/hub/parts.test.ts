@@ -103,8 +103,8 @@ t.test('rows of devices and persons are used again by others', (t) => {
   t.equal(house.metrics()['devicesInContact'], 1)
   house.ask({ kind: 'device-added', person: 2, device: phone.handle + 2, rotation: 5 })
   t.match(house.metrics(), { devices: 1, devicesInContact: 0 })
-  house.ask({ kind: 'account-removed', person: 77 })
-  house.ask({ kind: 'account-removed', person: 2 })
+  house.ask({ kind: 'account-removed', person: 77, devices: [] })
+  house.ask({ kind: 'account-removed', person: 2, devices: [] })
   house.ask({ kind: 'account-added', person: 2 })
   house.ask({ kind: 'account-added', person: 2 })
   t.match(house.metrics(), { devices: 0, persons: 2 })
@@ -142,7 +142,7 @@ t.test('an account that is removed while its list is on the way', (t) => {
   const phone = house.person(1)[0]?.contact('active', true) as Phone
   house.isStoreHeld = true
   phone.commitList(listFor([]), 0, 1).frame({ kind: 'want-list', index: 0 })
-  house.ask({ kind: 'account-removed', person: 1 })
+  house.ask({ kind: 'account-removed', person: 1, devices: [] })
   house.releaseStore()
   t.equal(phone.of('list-result').length, 0)
   t.equal(house.metrics()['listTransfers'], 0)

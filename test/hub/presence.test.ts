@@ -240,7 +240,7 @@ t.test('removing a device or the account reads like contact lost', (t) => {
   t.same(house.changes(), [])
   phones[0]?.contact()
   t.equal(house.metrics()['eventsOfStrangers'], 1)
-  house.ask({ kind: 'account-removed', person: 1 })
+  house.ask({ kind: 'account-removed', person: 1, devices: [] })
   t.same(house.changes(), ['offline/contact-lost'])
   t.equal(house.view(1).state, 'offline')
   t.equal(house.view(1).cause, 'contact-lost')

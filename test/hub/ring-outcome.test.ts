@@ -57,7 +57,7 @@ const table: Record<string, Row> = {
     ...held,
   },
   'out of contact': { enter: (phone) => phone.lose(), ...held },
-  'gone for good': { enter: (_, house) => house.ask({ kind: 'account-removed', person: 1 }), ...held },
+  'gone for good': { enter: (_, house) => house.ask({ kind: 'account-removed', person: 1, devices: [] }), ...held },
   'unknown, after a restart': { enter: (_, house) => house.crash(), ...held },
 }
 

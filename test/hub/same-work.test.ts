@@ -82,7 +82,7 @@ function crowd(house: House): void {
     phone.putList(listFor(entries))
     if (i === 3) phone.lose()
   })
-  house.ask({ kind: 'account-removed', person: 5 })
+  house.ask({ kind: 'account-removed', person: 5, devices: [] })
   house.advance(60_000)
 }
 

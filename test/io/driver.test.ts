@@ -43,6 +43,7 @@ function fakes(
   const closes: Uint8Array[] = []
   const handOvers: HandOver[] = []
   const replies: HubReply[] = []
+  const wanted: { endpoint: number[]; hub: number[] } = { endpoint: [], hub: [] }
   const timers = { endpoint: Number.POSITIVE_INFINITY, hub: Number.POSITIVE_INFINITY }
   const settled: (() => void)[] = []
   let postponed = 0
@@ -80,6 +81,7 @@ function fakes(
       pollClose: () => closes.shift() ?? null,
       handleHandOver: () => void seen.push('hand-over'),
       pollHandOver: () => handOvers.shift() ?? null,
+      pollWanted: () => wanted.endpoint.shift() ?? null,
     },
     hub: {
       handleEvent: (event) => {
@@ -100,6 +102,7 @@ function fakes(
       pollCommand: () => null,
       pollReply: () => replies.shift() ?? null,
       pollStore: () => hubRequests.shift() ?? null,
+      pollWanted: () => wanted.hub.shift() ?? null,
     },
     store: { endpoint: answer.endpoint ?? (async () => null), hub: answer.hub ?? (async () => null) },
     now: systemNow,
@@ -107,13 +110,14 @@ function fakes(
     close: (remote) => void seen.push(`close ${remote.length}`),
     handOver: ({ message }) => void seen.push(`handed over ${message.length}`),
     reply: (reply) => void seen.push(`reply ${reply.kind}`),
+    want: (part) => void seen.push(`want ${part}`),
     onStoreError: (kind) => {
       seen.push(`failed ${kind}`)
       for (const settle of settled.splice(0)) settle()
     },
   }
   const next = () => new Promise<void>((resolve) => settled.push(resolve))
-  return { parts, seen, closes, handOvers, endpointRequests, hubRequests, timers, transmits, next }
+  return { parts, seen, closes, handOvers, wanted, endpointRequests, hubRequests, timers, transmits, next }
 }
 
 t.test('datagrams of one turn are drained together, the answers first; any other input at once', async (t) => {
@@ -267,3 +271,18 @@ t.test('a message 1 of another endpoint’s device is handed over, and one from 
   t.same(seen.splice(0), ['stored committed true'])
   await driver.stop()
 })
+
+t.test(
+  'parts that something waits for are told, those of the endpoint first; a part that is loaded is an input',
+  async (t) => {
+    const { parts, seen, wanted } = fakes()
+    const driver = new Driver(parts)
+    wanted.hub.push(7)
+    wanted.endpoint.push(3, 4)
+    driver.load(({ monotonicMs }) => void seen.push(`load ${Number.isFinite(monotonicMs)}`))
+    t.same(seen, ['load true', 'want 3', 'want 4', 'want 7'])
+    await driver.stop()
+    driver.load(() => void seen.push('late'))
+    t.same(seen.length, 4)
+  },
+)

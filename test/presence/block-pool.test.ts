@@ -73,6 +73,10 @@ t.test('columns: zero until written, sparse rows, the next that is used', (t) =>
   t.equal(column.nextUsed(0), 5)
   t.equal(column.nextUsed(6), 2 ** 30 - 1)
   t.equal(column.nextUsed(2 ** 30), -1)
+  column.drop(0)
+  t.equal(column.get(5), 0)
+  t.equal(column.nextUsed(0), 2 ** 30 - 1)
+  t.equal(column.allocatedBytes, 4096 * 4)
   t.end()
 })
 

@@ -109,6 +109,44 @@ t.test('memory comes by segments of 4096 slots, and only for slots that are writ
   t.equal(small.has(5000), false, 'beyond the last slot, though its segment is there')
 })
 
+t.test('a segment goes when none of its records is needed, and comes back empty', async (t) => {
+  const segment = 4096 * 176
+  const slab = new SessionSlab('server', 20_000)
+  const view = slab.view()
+  for (const slot of [4096, 8191, 8192, 12_288]) {
+    view.at(slot).ping = 9
+    slab.hold(slot)
+  }
+  t.equal(slab.allocatedBytes, 4 * segment)
+  slab.release(4096)
+  slab.release(8192)
+  t.equal(slab.allocatedBytes, 4 * segment, 'the last that is empty stays')
+  slab.release(8191)
+  t.equal(slab.allocatedBytes, 3 * segment)
+  t.equal(slab.has(8192), false)
+  t.equal(view.at(8191).ping, 9, 'not yet given back')
+  slab.hold(8191)
+  slab.release(12_288)
+  t.equal(view.at(8191).ping, 9, 'in use again')
+  slab.release(8191)
+  t.equal(slab.has(12_288), false)
+  view.at(8192).high = 1
+  t.equal(view.ping, 0)
+  t.equal(slab.allocatedBytes, 3 * segment)
+})
+
+t.test('with a stride too', async (t) => {
+  const slab = new SessionSlab('server', 1 << 20, 4)
+  const view = slab.view()
+  for (const slot of [4 * 4096 + 1, 8 * 4096 + 1]) {
+    view.at(slot).ping = 1
+    slab.hold(slot)
+  }
+  for (const slot of [4 * 4096 + 1, 8 * 4096 + 1]) slab.release(slot)
+  t.equal(slab.has(4 * 4096 + 1), false)
+  t.equal(slab.has(8 * 4096 + 1), true)
+})
+
 t.test('records agree with a naive model', async (t) => {
   const random = new SeededRandom('slab')
   const slab = new SessionSlab('server', 9000)

@@ -278,7 +278,7 @@ export function usualDirectory(ask: DirectoryAsk): DirectoryAnswer {
   }
   if (ask.kind === 'device-remove') return ask.deviceId === 'dev_1' ? { kind: 'device-removed', device: 65_536 } : null
   if (ask.kind === 'code-add') return { kind: 'code', code: 'K7QX-3MPA-9TZC', untilMs: NOW_MS }
-  if (ask.kind === 'account-remove') return { kind: 'account-removed', person: 3, apps: [] }
+  if (ask.kind === 'account-remove') return { kind: 'account-removed', person: 3, devices: [], apps: [] }
   if (ask.kind === 'app-add') return { ...app, apiKey: API_KEY }
   if (ask.kind === 'apps') return { kind: 'apps', apps: Array.from({ length: Math.min(ask.limit, 2) }, () => APP_ROW) }
   if (ask.appId !== APP_ID) return null

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { nobleCrypto } from '../../src/crypto/noble.js'
+import { partsBelow } from '../../src/endpoint/device-handle.js'
 import type { Call } from '../../src/store/call.js'
 import { type Engine, openEngine } from '../../src/store/engine.js'
 import { openStore, type StoreOptions } from '../../src/store/open.js'
@@ -66,7 +67,7 @@ export function localStore(t: Test, folder = newFolder(t)): Store {
   const alone = {
     boot: async (wallMs: number) => engine.boot(wallMs),
     persons: async (from: number) => engine.persons(from),
-    devices: async (from: number) => engine.devices(from),
+    devices: async (part: number) => engine.devices(part),
     rotateKeys: async (wallMs: number) => engine.rotateKeys(wallMs),
     backup: (file: string) => engine.backup(file),
     close: async () => engine.close(),
@@ -99,25 +100,22 @@ export async function loaded(
   }
   let { unreadable } = boot
   let parts = 0
-  const devices = await devicesIn(async (from) => {
-    const part = await store.devices(from)
+  const devices: LoadedDevice[] = []
+  for (const number of partsBelow(0, boot.slots)) {
+    const part = await store.devices(number)
     parts++
     unreadable += part.unreadable
-    return part
-  })
+    devices.push(...devicesIn(part))
+  }
   return { ...boot, unreadable, devices, persons, parts }
 }
 
-/** The devices of all parts. */
-export async function devicesIn(read: (from: number) => Promise<DevicePart>): Promise<LoadedDevice[]> {
-  const devices: LoadedDevice[] = []
-  for await (const part of partsOf(read)) {
-    for (let at = 0; at < part.count; at++) {
-      const [person, rotation] = [part.persons[at] as number, part.rotations[at] as number]
-      devices.push({ device: handleIn(part, at, 0), person, rotation, session: sessionIn(part, at)?.slice() ?? null })
-    }
-  }
-  return devices
+/** The devices of a part. */
+export function devicesIn(part: DevicePart): LoadedDevice[] {
+  return Array.from({ length: part.count }, (_, at) => {
+    const [person, rotation] = [part.persons[at] as number, part.rotations[at] as number]
+    return { device: handleIn(part, at, 0), person, rotation, session: sessionIn(part, at)?.slice() ?? null }
+  })
 }
 
 /** Bytes that a test recognises again. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
 import { nobleCrypto } from '../../src/crypto/noble.js'
+import { partsBelow, SLOTS_PER_PART } from '../../src/endpoint/device-handle.js'
 import { openDatabase } from '../../src/store/database.js'
 import { ROWS_PER_PART } from '../../src/store/parts.js'
 import type { Enrolment } from '../../src/store/store.js'
@@ -60,25 +61,29 @@ t.test('a start loads sessions of both lengths and none, in parts, across gaps o
   const { accounts, devices } = openTables(database, nobleCrypto, new Uint8Array(32))
   const key = (i: number) => Uint8Array.from([i & 255, i >> 8, ...new Uint8Array(30)])
   const expected: LoadedDevice[] = []
+  const removed: string[] = []
   database.transaction(() => {
     accounts.add('Ann', NOW)
-    for (let i = 0; i < ROWS_PER_PART + 9; i++) {
+    for (let i = 0; i < 4 * SLOTS_PER_PART + 9; i++) {
       const { device, deviceId } = devices.add(1, key(i), 'phone', NOW) as Enrolment
       const session = i % 3 === 0 ? null : bytes(i % 3 === 1 ? PLAIN : PROMISED, i % 200)
       devices.saveSession(device, i % 1024, session)
-      if (i % 1000 === 5) devices.remove(deviceId)
+      if (i % 1000 === 5 || Math.floor(i / SLOTS_PER_PART) === 2) removed.push(deviceId)
       else expected.push({ device, person: 1, rotation: i % 1024, session })
     }
+    for (const deviceId of removed) devices.remove(deviceId)
   })()
-  const sizes: number[] = []
-  const rows = await devicesIn(async (from) => {
-    const part = devices.part(from)
-    sizes.push(part.count)
-    return part
-  })
-  t.same(sizes, [ROWS_PER_PART, 4])
-  t.strictSame(rows, expected)
-  t.same(devices.part(2 ** 24), { ...devices.part(2 ** 24), count: 0, next: -1 }, 'nothing is a part too')
+  t.equal(devices.slots, 4 * SLOTS_PER_PART + 9)
+  const numbers = partsBelow(0, devices.slots)
+  // In another order than that of the slots: a part says all of itself.
+  const parts = [...numbers].reverse().map((number) => devices.part(number))
+  parts.reverse()
+  t.same(
+    parts.map(({ part, count }) => [part, count]),
+    [1022, 1023, 0, 1023, 9].map((count, part) => [part, count]),
+  )
+  t.strictSame(parts.flatMap(devicesIn), expected)
+  t.match(devices.part(16_383), { part: 16_383, count: 0, unreadable: 0 }, 'nothing is a part too')
 })
 
 t.test('persons come with the versions of their lists, and the lists stay where they are', (t) => {
