@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import { pino } from 'pino'
+import { Nicer, yieldToMainThread } from '../native/thread-priority.js'
 import { type AppSurroundings, buildApp } from './app.js'
 import { Channels } from './channel/channels.js'
 import { Link } from './link.js'
@@ -28,6 +29,7 @@ export async function runSidecar(
   { options, firstNumber }: WorkerInput,
   addPages: AppSurroundings['addPages'] = async () => {},
 ): Promise<void> {
+  yieldToMainThread(Nicer.http)
   const settings = sidecarSettings(options)
   const post = (message: FromSidecar) => port.postMessage(message)
   const link = new Link({ post, firstNumber, answerTimeoutMs: settings.answerTimeoutMs })
