@@ -5,7 +5,7 @@ import type { CpuProfile } from '../profile/cpu-profiler.js'
 import type { FlameGraph, Outcome, Request, Scenario, Table } from '../scenario.js'
 import { profileRings, RING_APPS, type ThreadUse } from './profile/rings.js'
 
-const DEFAULTS = { devices: 10_000, seconds: 8, rate: 200 }
+const DEFAULTS = { devices: 10_000, seconds: 8, rate: 200, warm: 6_000 }
 const SAMPLE_MICROS = 300
 /** Pings before anything is measured, so that the code is compiled; handshakes likewise, for so long. */
 const WARM_PINGS = 30_000
@@ -29,11 +29,16 @@ export const profile: Scenario = {
     devices: { type: 'string', placeholder: 'N', help: `devices; ${DEFAULTS.devices}` },
     seconds: { type: 'string', placeholder: 'S', help: `so long, when it is warm; ${DEFAULTS.seconds}` },
     rate: { type: 'string', placeholder: 'N', help: `rings a second, of \`rings\`; ${DEFAULTS.rate}` },
+    warm: {
+      type: 'string',
+      placeholder: 'N',
+      help: `rings before, so that the code is compiled; ${DEFAULTS.warm}`,
+    },
   },
   wordsInAll: [['pings'], ['handshakes'], ['rings']],
   wordsInSmoke: [
     ['pings', '--devices', '100', '--seconds', '1'],
-    ['rings', '--devices', '60', '--seconds', '1', '--rate', '20'],
+    ['rings', '--devices', '60', '--seconds', '1', '--rate', '20', '--warm', '20'],
   ],
   checkSmoke: ({ result }, action) => {
     const { samples, parts, threads } = result as { samples: number; parts: Record<string, number>; threads: object[] }
@@ -55,6 +60,7 @@ async function run({ action, values, seed, progress }: Request): Promise<Outcome
   const devices = wholeNumber(values['devices'], 'devices', 1, DEFAULTS.devices)
   const seconds = wholeNumber(values['seconds'], 'seconds', 1, DEFAULTS.seconds)
   const rate = wholeNumber(values['rate'], 'rate', 1, DEFAULTS.rate)
+  const warm = wholeNumber(values['warm'], 'warm', 1, DEFAULTS.warm)
   const plan = {
     seed,
     devices,
@@ -69,7 +75,7 @@ async function run({ action, values, seed, progress }: Request): Promise<Outcome
     ...(action === 'rings' ? { apps: RING_APPS } : {}),
   }
   const { profiles, threads } = await onStage(staged, (stage): Promise<Sampled> => {
-    if (action === 'rings') return profileRings(stage, { perSecond: rate, seconds, sampleMicros: SAMPLE_MICROS })
+    if (action === 'rings') return profileRings(stage, { perSecond: rate, seconds, warm, sampleMicros: SAMPLE_MICROS })
     return action === 'handshakes' ? handshakes(stage, seconds) : pings(stage, seconds)
   })
   const trees = [...profiles].map(([name, sampled]) => [name, new CallTree(sampled, `${name} thread`)] as const)
@@ -84,7 +90,7 @@ async function run({ action, values, seed, progress }: Request): Promise<Outcome
       hottest: main.hottest(HOTTEST),
       ...(threads.length > 0 && { threads }),
     },
-    parameters: { devices, seconds, sampleMicros: SAMPLE_MICROS, action, ...(action === 'rings' && { rate }) },
+    parameters: { devices, seconds, sampleMicros: SAMPLE_MICROS, action, ...(action === 'rings' && { rate, warm }) },
     tables: [
       ...(threads.length > 0 ? [threadTable(threads, rate, seconds)] : []),
       partTable(trees, what),

@@ -7,8 +7,8 @@ import { RingingApps } from '../ring/ours.js'
 
 /** Applications: each may ask 100 times a second. */
 export const RING_APPS = 40
-/** Before anything is measured, s: code is compiled, connections are opened. */
-const WARM_S = 4
+/** Of the rings that come before. */
+const WARM_PER_SECOND = 400
 const OTHERS = 'others'
 
 /** CPU time of one thread. */
@@ -23,30 +23,32 @@ export interface ThreadUse {
 export interface RingsPlan {
   perSecond: number
   seconds: number
+  /** rings before, which are not looked at */
+  warm: number
   sampleMicros: number
 }
 
 /** Rings twice for so long: once to read CPU times, once with profiles of all threads that run JavaScript. */
 export async function profileRings(
   { facts, server, load, ...stage }: Stage,
-  { perSecond, seconds, sampleMicros }: RingsPlan,
+  { perSecond, seconds, warm, sampleMicros }: RingsPlan,
 ): Promise<{ profiles: Map<string, CpuProfile>; threads: ThreadUse[] }> {
   if (canPin()) pinProcess(load.pid, 1)
   await settleAll(load, 0, facts.devices)
   await load.call('setRings', 'accept')
   const apps = new RingingApps({ facts, server, load, ...stage })
   const profiler = await server.profiler()
-  const ring = (forSeconds: number) => apps.run({ perSecond, calls: perSecond * forSeconds })
+  const ring = () => apps.run({ perSecond, calls: perSecond * seconds })
   try {
     await profiler.addWorkers()
     await apps.listen()
-    await ring(WARM_S)
+    await apps.run({ perSecond: WARM_PER_SECOND, calls: warm })
     const names = new Map([...(await profiler.threadIds())].map(([name, id]) => [id, name]))
     const [before, startMs] = [threadCpuMicros(server.pid), performance.now()]
-    const { calls } = await ring(seconds)
+    const { calls } = await ring()
     const [after, passedMs] = [threadCpuMicros(server.pid), performance.now() - startMs]
     await profiler.start(sampleMicros)
-    await ring(seconds)
+    await ring()
     const profiles = await profiler.stop()
     const micros = new Map([...names.values(), OTHERS].map((name) => [name, 0]))
     for (const [id, us] of after ?? []) {
