@@ -2,13 +2,14 @@ import { constants, getPriority, setPriority } from 'node:os'
 
 /**
  * How much nicer threads are than the main thread. Where both want one core all the time, Linux gives a thread that is nicer
- * by 5 a third of what the main thread has, and by 10 a tenth (sched(7)).
+ * by 5 a third of what the main thread has, and by 10 a tenth (sched(7)): much more than 5, and any other program on the machine
+ * would shut applications out.
  */
 export const Nicer = {
   /** Handshakes and accepted rings wait for its commits; it is seldom busy for long. */
-  store: 5,
+  store: 3,
   /** HTTP for applications, webhooks: they wait when packets need the core. */
-  http: 10,
+  http: 5,
 } as const
 
 /**

@@ -35,8 +35,8 @@ const skip = process.platform !== 'linux' && 'threads have priorities on Linux o
 
 t.test('a thread that yields is nicer than the main thread, which stays as it was', { skip }, async (t) => {
   const ours = niceOfThisThread()
-  t.equal(await niceOfThreadThatYields(Nicer.store, 1), Math.min(19, ours + 5))
-  t.equal(await niceOfThreadThatYields(Nicer.http, 1), Math.min(19, ours + 10))
-  t.equal(await niceOfThreadThatYields(Nicer.http, 3), 19, 'there is nothing above 19')
+  t.equal(await niceOfThreadThatYields(Nicer.store, 1), Math.min(19, ours + Nicer.store))
+  t.equal(await niceOfThreadThatYields(Nicer.http, 1), Math.min(19, ours + Nicer.http))
+  t.equal(await niceOfThreadThatYields(Nicer.http, 8), 19, 'there is nothing above 19')
   t.equal(niceOfThisThread(), ours)
 })
