@@ -78,6 +78,11 @@ export interface DriverParts {
 const SLICE_MS = 3
 /** The same in a turn after which more datagrams wait: half of what 32 pings with a pong take here (docs/performance.md). */
 const FULL_SLICE_MS = 0.5
+/**
+ * While turns end before all is moved that datagrams brought, each has this share of its slice more than the one before: what
+ * waits in the core is bounded only if no more is read than can be handled.
+ */
+const GROWTH = 1 / 8
 /** Datagrams sent in a turn before its slice begins: pongs to all that a turn can read, and as many again. */
 const TRANSMITS_FIRST = 64
 /**
@@ -112,6 +117,8 @@ export class Driver {
   #fullTurns = 0
   /** of the slice */
   #leftMs = SLICE_MS
+  /** turns in a row that ended before all was moved */
+  #lateTurns = 0
   #handshakesWait = false
   #stopped = false
   #draining = false
@@ -180,7 +187,7 @@ export class Driver {
     for (let nth = 0; nth < TRANSMITS_FIRST && this.#moveTransmit(); nth++) {}
     let handshakes = isFull ? 0 : POSTPONED_AT_A_TIME
     if (isFull && this.#fullTurns % FULL_TURNS === 0) handshakes = 1
-    this.#leftMs = isFull ? FULL_SLICE_MS : SLICE_MS
+    this.#leftMs = (isFull ? FULL_SLICE_MS : SLICE_MS) * (1 + this.#lateTurns * GROWTH)
     this.#inSlice((untilMs) => {
       do {
         this.#drain(untilMs)
@@ -189,7 +196,7 @@ export class Driver {
           this.#handshakesWait = this.#parts.endpoint.handlePostponed(this.#parts.now())
         } else if (!isMore) break
       } while (this.#clockMs() < untilMs)
-      this.#drain(untilMs)
+      this.#lateTurns = this.#drain(untilMs) ? 0 : this.#lateTurns + 1
     })
     if (this.#handshakesWait || this.#replies.length + this.#requests.length > 0) this.#endTurnSoon()
   }
@@ -233,8 +240,8 @@ export class Driver {
     return mutate !== null
   }
 
-  /** Moves things until nothing is left, or until that moment. */
-  #drain(untilMs: number): void {
+  /** Moves things until nothing is left, or until that moment. @returns whether it came to the end. */
+  #drain(untilMs: number): boolean {
     this.#draining = true
     let isLate = this.#clockMs() >= untilMs
     for (let moved = true; moved && !isLate; ) {
@@ -249,6 +256,7 @@ export class Driver {
     this.#draining = false
     if (isLate) this.#endTurnSoon()
     this.#arm()
+    return !isLate
   }
 
   /** In this order: datagrams first, since the peer waits; each says whether it moved something. */

@@ -260,6 +260,29 @@ t.test('answers to datagrams go out in their turn, whatever else there is', asyn
   await driver.stop()
 })
 
+t.test('what datagrams bring is never more than can be handled, however much of it there is', async (t) => {
+  const { driver, turn, count, seen, clock } = busyDriver()
+  let [asked, waiting, most] = [0, 0, 0]
+  for (let round = 0; round < 400; round++) {
+    // As many datagrams as a turn can read, each with an event: 8 ms of work.
+    for (let nth = 0; nth < 32; nth++) driver.datagram(PING, REMOTE)
+    asked += 32
+    await turn()
+    waiting = asked - count('event contact')
+    most = Math.max(most, waiting)
+  }
+  const late = clock.ms
+  t.ok(most < 32 * 128, `at most ${most} waited`)
+  t.ok(count('event contact') > 400 * 32 - 32 * 128)
+  for (let rest = waiting; rest > 0; rest = asked - count('event contact')) await turn()
+  t.ok(clock.ms - late <= waiting * PIECE_MS + 1)
+  seen.length = 0
+  for (let nth = 0; nth < 40; nth++) driver.request(ASK)
+  await turn()
+  t.ok(count('request presence') <= 12 + 12, 'and then turns are short again')
+  await driver.stop()
+})
+
 t.test('what does not fit a turn goes on in the next ones, in order', async (t) => {
   const { parts, clock } = busyDriver()
   const handled: number[] = []
