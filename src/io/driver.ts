@@ -79,8 +79,8 @@ const SLICE_MS = 3
 /** The same in a turn after which more datagrams wait: half of what 32 pings with a pong take here (docs/performance.md). */
 const FULL_SLICE_MS = 0.5
 /**
- * While turns end before all is moved that datagrams brought, each has this share of its slice more than the one before: what
- * waits in the core is bounded only if no more is read than can be handled.
+ * While a slice is too short for what datagrams brought, each has this share more than the one before: what waits in the core
+ * is bounded only if no more is read than can be handled.
  */
 const GROWTH = 1 / 8
 /** Datagrams sent in a turn before its slice begins: pongs to all that a turn can read, and as many again. */
@@ -117,7 +117,7 @@ export class Driver {
   #fullTurns = 0
   /** of the slice */
   #leftMs = SLICE_MS
-  /** turns in a row that ended before all was moved */
+  /** turns in a row whose slice was too short for what datagrams brought */
   #lateTurns = 0
   #handshakesWait = false
   #stopped = false
@@ -189,15 +189,16 @@ export class Driver {
     if (isFull && this.#fullTurns % FULL_TURNS === 0) handshakes = 1
     this.#leftMs = (isFull ? FULL_SLICE_MS : SLICE_MS) * (1 + this.#lateTurns * GROWTH)
     this.#inSlice((untilMs) => {
+      this.#lateTurns = this.#drain(untilMs) ? 0 : this.#lateTurns + 1
       do {
-        this.#drain(untilMs)
         const isMore = this.#handleNext()
         if (this.#handshakesWait && handshakes-- > 0) {
           this.#handshakesWait = this.#parts.endpoint.handlePostponed(this.#parts.now())
         } else if (!isMore) break
+        this.#drain(untilMs)
       } while (this.#clockMs() < untilMs)
-      this.#lateTurns = this.#drain(untilMs) ? 0 : this.#lateTurns + 1
     })
+    this.#leftMs = Math.min(this.#leftMs, SLICE_MS)
     if (this.#handshakesWait || this.#replies.length + this.#requests.length > 0) this.#endTurnSoon()
   }
 
