@@ -15,9 +15,9 @@ const allowed = {
   native: ['base', 'crypto'],
   sandbox: ['base', 'crypto', 'frame', 'packet', 'endpoint', 'presence', 'ring', 'hub'],
   store: ['base', 'crypto', 'native', 'endpoint', 'hub'],
-  sidecar: ['base', 'packet', 'hub', 'sandbox', 'webhook', 'store'],
+  sidecar: ['base', 'native', 'packet', 'hub', 'sandbox', 'webhook', 'store'],
   pages: ['base', 'frame', 'hub', 'sandbox', 'webhook', 'store', 'sidecar'],
-  delivery: ['base', 'webhook'],
+  delivery: ['base', 'native', 'webhook'],
   appservice: ['base', 'webhook'],
   io: [
     'base',

@@ -15,7 +15,7 @@ const NAME_LEAST = 3
 const CHARACTER_PX = FONT_PX * 0.62
 const FILL_OPACITY = 0.55
 /** Black would hide its names. */
-const COLOURS = [...PALETTE.filter((colour) => colour !== '#000000'), OURS, '#999933']
+const COLOURS = [...PALETTE.filter((colour) => colour !== '#000000'), OURS, '#999933', '#332288', '#aa4499']
 
 /** The same graph gives the same bytes. */
 export function flameSvg({ title, parts, frames }: FlameGraph): string {

@@ -7,19 +7,29 @@ export function hasUsage(): boolean {
 }
 
 /**
+ * CPU time of each thread of a process so far, us, by the kernel's number of the thread.
+ *
+ * @returns null if there is no such process, or no /proc.
+ */
+export function threadCpuMicros(pid: number): Map<number, number> | null {
+  try {
+    return new Map(readdirSync(`/proc/${pid}/task`).map((thread) => [Number(thread), cpuOf(pid, thread)]))
+  } catch {
+    return null
+  }
+}
+
+/**
  * User and system time of a process so far, of all its threads, in microseconds. Threads that have ended are missing;
  * the difference of two readings is right where none ended between them.
  *
  * @returns null if there is no such process, or no /proc.
  */
 export function cpuMicros(pid: number): number | null {
-  try {
-    let nanoseconds = 0
-    for (const thread of readdirSync(`/proc/${pid}/task`)) {
-      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
-    }
-    return nanoseconds / 1000
-  } catch {
-    return null
-  }
+  const threads = threadCpuMicros(pid)
+  return threads === null ? null : [...threads.values()].reduce((sum, micros) => sum + micros, 0)
+}
+
+function cpuOf(pid: number, thread: string): number {
+  return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1000
 }

@@ -13,7 +13,12 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
   [/\/dist\/(packet|frame|session)\/|cbor-x/, 'packets, frames, sessions'],
   [/\/dist\/(endpoint|base)\//, 'endpoint, timers'],
   [/\/dist\/(hub|presence|ring|delivery|webhook)\//, 'hub'],
-  [/\/dist\/(io|cli|sidecar|store|trace)\//, 'loop, sockets, threads'],
+  [/better-sqlite3|\/dist\/store\//, 'store, SQLite'],
+  [
+    /\/dist\/(sidecar|pages)\/|fastify|find-my-way|pino|ajv|light-my-request|node:_http|node:internal\/http/,
+    'HTTP, JSON',
+  ],
+  [/\/dist\/(io|cli|trace)\//, 'loop, sockets, threads'],
   [/^node:/, 'Node, libuv, kernel'],
 ]
 /** What V8 samples outside of any function: libuv's loop, system calls of it, its own work. */
@@ -34,9 +39,11 @@ interface Call {
 
 /** The calls of a profile, idle time left out. */
 export class CallTree {
-  readonly #root: Call = { name: 'main thread', part: OUTSIDE, micros: 0, ownMicros: 0, calls: new Map() }
+  readonly #root: Call
 
-  constructor({ nodes, samples, timeDeltas }: CpuProfile) {
+  /** @param name of what all calls stand on. */
+  constructor({ nodes, samples, timeDeltas }: CpuProfile, name = 'main thread') {
+    this.#root = { name, part: OUTSIDE, micros: 0, ownMicros: 0, calls: new Map() }
     const parents = new Map<number, ProfileNode>()
     const byId = new Map(nodes.map((node) => [node.id, node]))
     for (const node of nodes) for (const child of node.children ?? []) parents.set(child, node)

@@ -12,11 +12,11 @@ import { cpuMicros } from '../process-usage.js'
 import type { Outcome, Plot, Request, Scenario, Table } from '../scenario.js'
 import { RingingApps } from './ring/ours.js'
 
-const DEFAULTS = { devices: 1_000, apps: 40, seconds: 10, rates: '50,100,200,400,800' }
+const DEFAULTS = { devices: 1_000, apps: 40, seconds: 10, rates: '50,100,200,400,800', warm: 6_000 }
 /** A rate is sustained when all rings were answered, and as fast as they were sent but for this share. */
 const SLOWER = 0.05
-/** The first rings of a process are not measured: code is compiled, connections are opened. */
-const WARM_UP = { perSecond: 100, callsMax: 100 }
+/** The first rings of a process are not measured: connections are opened, and V8 compiles what ran some thousand times. */
+const WARM_PER_SECOND = 400
 const NAME = 'pilotlight'
 
 /** One rate, with the server's CPU time. */
@@ -37,10 +37,13 @@ export const ring: Scenario = {
     devices: { type: 'string', placeholder: 'N', help: `devices; ${DEFAULTS.devices}` },
     rates: { type: 'string', placeholder: 'A,B', help: `rings a second; ${DEFAULTS.rates}` },
     seconds: { type: 'string', placeholder: 'S', help: `at each rate; ${DEFAULTS.seconds}` },
+    warm: { type: 'string', placeholder: 'N', help: `rings before, of each server; ${DEFAULTS.warm}` },
     peers: { type: 'string', placeholder: 'A,B', help: 'peers beside, or none; all that have messages' },
   },
   wordsInAll: [[]],
-  wordsInSmoke: [['--devices', '60', '--rates', '20', '--seconds', '1', '--peers', 'mosquitto-tls,nats-tls,ws-tls']],
+  wordsInSmoke: [
+    ['--devices', '60', '--rates', '20', '--seconds', '1', '--warm', '40', '--peers', 'mosquitto-tls,nats-tls,ws-tls'],
+  ],
   checkSmoke: ({ result }) => {
     const { rates } = result as { rates: Rung[] }
     return rates.every(({ lost, calls }) => lost === 0 && calls === 20) ? [] : [`ring: ${JSON.stringify(rates)}`]
@@ -52,6 +55,8 @@ interface RingRequest {
   devices: number
   rates: readonly number[]
   seconds: number
+  /** rings before the first rate */
+  warm: number
   peers: readonly Peer[]
   seed: string
   /** kept cores: of servers, and of generators and load processes; null where they cannot be kept */
@@ -64,6 +69,7 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
     devices: wholeNumber(values['devices'], 'devices', 2, DEFAULTS.devices),
     rates: readRates(values['rates']),
     seconds: wholeNumber(values['seconds'], 'seconds', 1, DEFAULTS.seconds),
+    warm: wholeNumber(values['warm'], 'warm', 1, DEFAULTS.warm),
     peers: chosenPeers(
       values['peers'],
       PEERS.filter(({ speech }) => speech.calls !== undefined),
@@ -137,10 +143,10 @@ async function ofPeer(peer: Peer, asked: RingRequest): Promise<Rung[]> {
 async function climb(
   name: string,
   pid: number,
-  { rates, seconds, progress }: RingRequest,
+  { rates, seconds, warm, progress }: RingRequest,
   call: (plan: { perSecond: number; calls: number }) => Promise<CallFacts>,
 ): Promise<Rung[]> {
-  await call({ perSecond: WARM_UP.perSecond, calls: Math.min(WARM_UP.callsMax, 2 * rates[0]!) })
+  await call({ perSecond: WARM_PER_SECOND, calls: warm })
   const rungs: Rung[] = []
   for (const perSecond of rates) {
     const atFirst = cpuMicros(pid)
@@ -155,7 +161,7 @@ async function climb(
   return rungs
 }
 
-function table(rows: readonly (readonly [string, Row])[], { devices, seconds, cores }: RingRequest): Table {
+function table(rows: readonly (readonly [string, Row])[], { devices, seconds, warm, cores }: RingRequest): Table {
   return {
     title: `Rings to ${devices} devices: from the request to the answer at the application`,
     columns: [
@@ -187,7 +193,7 @@ function table(rows: readonly (readonly [string, Row])[], { devices, seconds, co
           ]),
     ),
     notes: [
-      `${seconds} s at each rate. Each latency counts from the moment at which the ring was due, however late it could be sent: a stall counts for all ` +
+      `${seconds} s at each rate, after ${warm} rings at ${WARM_PER_SECOND}/s. Each latency counts from the moment at which the ring was due, however late it could be sent: a stall counts for all ` +
         'that wait behind it (no coordinated omission). HdrHistogram, three digits. What was lost is in no percentile. After a rate that was not sustained ' +
         '(rings lost, or answered more than 5 % slower than sent) no higher one is tried.',
       `Ours: POST /v1/rings of ${DEFAULTS.apps} applications, the device accepts at once, and the sender reads the outcome in its stream; the ring and ` +

@@ -1,5 +1,6 @@
 /** Entry of the thread that sends webhooks. It shares nothing with the main thread but messages. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { Nicer, yieldToMainThread } from '../native/thread-priority.js'
 import type { Send, SendResult } from '../webhook/message.js'
 import { systemResolve } from './resolve.js'
 import { Sender } from './sender.js'
@@ -19,6 +20,7 @@ export type FromDelivery = SendResult[]
 if (!isMainThread && parentPort !== null) run(parentPort, workerData as WorkerInput)
 
 function run(port: NonNullable<typeof parentPort>, input: WorkerInput): void {
+  yieldToMainThread(Nicer.http)
   const sender = new Sender({
     ...input,
     resolve: systemResolve(),

@@ -1,6 +1,6 @@
 import { ADDRESS_BYTES } from '../base/address.js'
+import { Queue } from '../base/queue.js'
 import type { EndpointEvent, EndpointStoreRequest, HandOver, Transmit } from './message.js'
-import { Queue } from './queue.js'
 import type { Watch } from './watch.js'
 
 /** What the endpoint wants done, in order, until the driver polls it. */

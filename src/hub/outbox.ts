@@ -1,33 +1,6 @@
+import { Queue } from '../base/queue.js'
 import type { EndpointCommand } from '../endpoint/message.js'
 import type { HubReply, HubStoreRequest } from './message.js'
-
-/** First in, first out. */
-export class Queue<T> {
-  #items: T[] = []
-  #first = 0
-
-  /** Items that wait. */
-  get length(): number {
-    return this.#items.length - this.#first
-  }
-
-  /** Appends. */
-  push(item: T): void {
-    this.#items.push(item)
-  }
-
-  /** Takes the first item, or null. */
-  shift(): T | null {
-    if (this.#first === this.#items.length) return null
-    const item = this.#items[this.#first] as T
-    this.#items[this.#first++] = undefined as T
-    if (this.#first === this.#items.length) {
-      this.#items = []
-      this.#first = 0
-    }
-    return item
-  }
-}
 
 /** What waits to be polled from the hub. */
 export class Outbox {

@@ -1,7 +1,9 @@
 /**
- * The loop around the pure core: one input, one mutation, then everything that wants out is drained, then one timer is
- * armed. It waits for nobody: store replies come back by promise and are inputs as any other.
+ * The loop around the pure core: one input, one mutation, then what wants out is drained, then one timer is armed. It waits
+ * for nobody: store replies come back by promise and are inputs as any other. Datagrams come first: libuv reads a few in a
+ * turn of the event loop, so whatever else a turn does is bounded in time.
  */
+import { Queue } from '../base/queue.js'
 import type { Now } from '../base/time.js'
 import type {
   EndpointCommand,
@@ -72,12 +74,23 @@ export interface DriverParts {
   want(part: number): void
   /** datagrams of one turn of the event loop after which more may wait; default `FULL_TURN` */
   fullTurn?: number
+  /** monotonic ms with a fraction, by which slices of work are measured; default `performance.now` */
+  clockMs?: () => number
   /** a store request failed; the loop goes on */
   onStoreError(kind: string, error: unknown): void
 }
 
-/** Things moved in one go before the event loop may read sockets again. */
-const SLICE = 512
+/** What a turn of the event loop may do beside its datagrams and their answers, ms; at least one thing. */
+const SLICE_MS = 3
+/** The same in a turn after which more datagrams wait: half of what 32 pings with a pong take here (docs/performance.md). */
+const FULL_SLICE_MS = 0.5
+/**
+ * While a slice is too short for what datagrams brought, each has this share more than the one before: what waits in the core
+ * is bounded only if no more is read than can be handled.
+ */
+const GROWTH = 1 / 8
+/** Datagrams sent in a turn before its slice begins: pongs to all that a turn can read, and as many again. */
+const TRANSMITS_FIRST = 64
 /**
  * Datagrams that libuv reads from a socket in one turn of the event loop, at most (`uv__udp_recvmsg`): after so many there
  * may be more, and fewer are all that there were.
@@ -91,36 +104,43 @@ const FULL_TURNS = 32
 const TIMER_MAX_MS = 2_000_000_000
 
 /**
- * The loop. Every public method is one input. Datagrams of one turn of the event loop are drained together, as a busy
- * socket hands over many in a turn; what any other input brings goes out at once, with what was left. Handshakes wait
- * until a turn brought fewer datagrams than it may.
+ * The loop. Every public method is one input. Datagrams are handled as they come and drained together at the end of their
+ * turn. What else comes is handled at once while the turn has time for it; beyond, requests and replies of the store wait in
+ * line, a slice of them each turn. Handshakes wait until a turn brought fewer datagrams than it may.
  */
 export class Driver {
   readonly #parts: DriverParts
+  readonly #clockMs: () => number
   readonly #pending = new Set<Promise<void>>()
+  /** what finishes work that was begun, before what begins more */
+  readonly #replies = new Queue<(now: Now) => void>()
+  readonly #requests = new Queue<(now: Now) => void>()
   #timer: NodeJS.Timeout | null = null
   #timerAtMs = Number.POSITIVE_INFINITY
-  #immediate: NodeJS.Immediate | null = null
-  /** after datagrams of a turn, while a handshake waits */
+  /** at the end of a turn that did something, and of each while something is left to do */
   #turn: NodeJS.Immediate | null = null
   #inTurn = 0
   #fullTurns = 0
+  /** of the slice */
+  #leftMs = SLICE_MS
+  /** turns in a row whose slice was too short for what datagrams brought */
+  #lateTurns = 0
+  #handshakesWait = false
   #stopped = false
   #draining = false
 
   constructor(parts: DriverParts) {
     this.#parts = parts
+    this.#clockMs = parts.clockMs ?? (() => performance.now())
   }
 
   datagram(bytes: Uint8Array, remote: Uint8Array): void {
     if (this.#stopped) return
     this.#inTurn++
     const { endpoint, now } = this.#parts
-    if (endpoint.postpone(bytes, remote)) this.#turn ??= setImmediate(() => this.#endTurn())
-    else {
-      endpoint.handleDatagram(bytes, remote, now())
-      this.#drainSoon()
-    }
+    if (endpoint.postpone(bytes, remote)) this.#handshakesWait = true
+    else endpoint.handleDatagram(bytes, remote, now())
+    this.#endTurnSoon()
   }
 
   /** A connection closed; `remote` is its address, borrowed. */
@@ -128,8 +148,11 @@ export class Driver {
     this.#input(() => this.#parts.endpoint.handlePathClosed(remote))
   }
 
+  /** What applications and pages ask waits in line; what the server was told to do does not. */
   request(request: HubRequest): void {
-    this.#input((now) => this.#parts.hub.handleRequest(request, now))
+    const input = (now: Now) => this.#parts.hub.handleRequest(request, now)
+    if ('request' in request || 'stream' in request) this.#inLine(this.#requests, input)
+    else this.#input(input)
   }
 
   command(command: EndpointCommand): void {
@@ -158,68 +181,94 @@ export class Driver {
 
   /** Takes no more inputs; settles when the store has answered all that was asked. */
   async stop(): Promise<void> {
-    while (this.#immediate !== null) {
-      this.#clearImmediate()
-      this.#drain()
-    }
+    do this.#drain(Number.POSITIVE_INFINITY)
+    while (this.#handleNext())
     this.#stopped = true
     if (this.#timer !== null) clearTimeout(this.#timer)
     if (this.#turn !== null) clearImmediate(this.#turn)
     while (this.#pending.size > 0) await Promise.all(this.#pending)
   }
 
-  /** Handshakes are work for when the sockets were read to their end: packets of known devices come first. */
+  /** After the sockets were read: answers first, then a slice of what else there is. */
   #endTurn(): void {
+    this.#turn = null
     const isFull = this.#inTurn >= (this.#parts.fullTurn ?? FULL_TURN)
     this.#inTurn = 0
     this.#fullTurns = isFull ? this.#fullTurns + 1 : 0
-    let left = isFull ? 0 : POSTPONED_AT_A_TIME
-    if (isFull && this.#fullTurns % FULL_TURNS === 0) left = 1
-    this.#turn = setImmediate(() => this.#endTurn())
-    this.#input((now) => {
-      let waits = true
-      while (waits && left-- > 0) waits = this.#parts.endpoint.handlePostponed(now)
-      if (waits || this.#turn === null) return
-      clearImmediate(this.#turn)
-      this.#turn = null
+    for (let nth = 0; nth < TRANSMITS_FIRST && this.#moveTransmit(); nth++) {}
+    let handshakes = isFull ? 0 : POSTPONED_AT_A_TIME
+    if (isFull && this.#fullTurns % FULL_TURNS === 0) handshakes = 1
+    this.#leftMs = (isFull ? FULL_SLICE_MS : SLICE_MS) * (1 + this.#lateTurns * GROWTH)
+    this.#inSlice((untilMs) => {
+      this.#lateTurns = this.#drain(untilMs) ? 0 : this.#lateTurns + 1
+      do {
+        const isMore = this.#handleNext()
+        if (this.#handshakesWait && handshakes-- > 0) {
+          this.#handshakesWait = this.#parts.endpoint.handlePostponed(this.#parts.now())
+        } else if (!isMore) break
+        this.#drain(untilMs)
+      } while (this.#clockMs() < untilMs)
     })
+    this.#leftMs = Math.min(this.#leftMs, SLICE_MS)
+    if (this.#handshakesWait || this.#replies.length + this.#requests.length > 0) this.#endTurnSoon()
   }
 
+  #endTurnSoon(): void {
+    this.#turn ??= setImmediate(() => this.#endTurn())
+  }
+
+  /** Does something that counts against the time of this turn. */
+  #inSlice(act: (untilMs: number) => void): void {
+    const startMs = this.#clockMs()
+    act(startMs + this.#leftMs)
+    this.#leftMs -= this.#clockMs() - startMs
+  }
+
+  /** Handled at once, and drained as far as there is time. */
   #input(mutate: (now: Now) => void): void {
     if (this.#stopped) return
-    mutate(this.#parts.now())
-    if (!this.#draining) this.#drain()
+    this.#inSlice((untilMs) => {
+      mutate(this.#parts.now())
+      if (!this.#draining) this.#drain(untilMs)
+    })
+    this.#endTurnSoon()
   }
 
-  /** Moves at most SLICE things; what is left goes on after the sockets were read. */
-  #drain(): void {
+  /** Handled at once if nothing waits and there is time, else in its turn. */
+  #inLine(line: Queue<(now: Now) => void>, mutate: (now: Now) => void): void {
+    if (this.#stopped) return
+    const isFirst = this.#replies.length + this.#requests.length === 0
+    if (isFirst && this.#leftMs > 0) this.#input(mutate)
+    else {
+      line.push(mutate)
+      this.#endTurnSoon()
+    }
+  }
+
+  /** The first that waits in line. @returns whether there was one. */
+  #handleNext(): boolean {
+    const mutate = this.#replies.shift() ?? this.#requests.shift()
+    mutate?.(this.#parts.now())
+    return mutate !== null
+  }
+
+  /** Moves things until nothing is left, or until that moment. @returns whether it came to the end. */
+  #drain(untilMs: number): boolean {
     this.#draining = true
-    let left = SLICE
-    for (let moved = true; moved && left > 0; ) {
+    let isLate = this.#clockMs() >= untilMs
+    for (let moved = true; moved && !isLate; ) {
       moved = false
       for (const move of this.#moves) {
-        while (left > 0 && move()) {
+        while (!isLate && move()) {
           moved = true
-          left--
+          isLate = this.#clockMs() >= untilMs
         }
       }
     }
     this.#draining = false
-    if (left === 0) this.#drainSoon()
-    else this.#clearImmediate()
+    if (isLate) this.#endTurnSoon()
     this.#arm()
-  }
-
-  #drainSoon(): void {
-    this.#immediate ??= setImmediate(() => {
-      this.#immediate = null
-      this.#drain()
-    })
-  }
-
-  #clearImmediate(): void {
-    if (this.#immediate !== null) clearImmediate(this.#immediate)
-    this.#immediate = null
+    return !isLate
   }
 
   /** In this order: datagrams first, since the peer waits; each says whether it moved something. */
@@ -290,7 +339,7 @@ export class Driver {
     this.#ask(
       request.kind,
       () => this.#parts.store.endpoint(request),
-      (reply) => this.#input((now) => this.#parts.endpoint.handleStored(reply, now)),
+      (reply) => this.#inLine(this.#replies, (now) => this.#parts.endpoint.handleStored(reply, now)),
       request.kind === 'commit-session' ? { kind: 'committed', request: request.request, ok: false } : null,
     )
     return true
@@ -302,7 +351,7 @@ export class Driver {
     this.#ask(
       request.kind,
       () => this.#parts.store.hub(request),
-      (reply) => this.#input((now) => this.#parts.hub.handleStored(reply, now)),
+      (reply) => this.#inLine(this.#replies, (now) => this.#parts.hub.handleStored(reply, now)),
       refused(request),
     )
     return true

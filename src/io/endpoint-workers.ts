@@ -1,5 +1,6 @@
 /** Endpoints in threads of their own, each with a share of the slots, behind the doors of one. */
 import { limitKey } from '../base/address.js'
+import { Queue } from '../base/queue.js'
 import { slotOf } from '../endpoint/device-handle.js'
 import type {
   DeviceHandle,
@@ -10,7 +11,6 @@ import type {
   HandOver,
   Transmit,
 } from '../endpoint/message.js'
-import { Queue } from '../endpoint/queue.js'
 import { CidCodec, type CidParts } from '../packet/connection-id.js'
 import { DATAGRAM_BYTES_MAX } from '../packet/constants.js'
 import { CID_OFFSET, datagramKind } from '../packet/header.js'

@@ -2,6 +2,8 @@
  * Where test keys lead: a hub of its own, with echo persons and nobody else in it. A test key cannot reach a person,
  * because there are none where it goes; and its PUIDs are made with another key.
  */
+
+import { Queue } from '../base/queue.js'
 import { ascii } from '../base/text.js'
 import type { Now } from '../base/time.js'
 import { type Crypto, KEY_BYTES } from '../crypto/crypto.js'
@@ -10,7 +12,6 @@ import type { EndpointCommand, EndpointEvent } from '../endpoint/message.js'
 import type { HubOptions } from '../hub/config.js'
 import { Hub } from '../hub/hub.js'
 import type { AppKey, HubRequest, HubStoreReply, HubStoreRequest } from '../hub/message.js'
-import { Queue } from '../hub/outbox.js'
 import { PuidCodec } from '../presence/puid.js'
 import { EchoDevice } from './echo-device.js'
 import type { Behaviour, TestPerson, TestPersonChange } from './message.js'

@@ -18,6 +18,7 @@ import { type SidecarOptions, sidecarSettings } from './options.js'
 import { PROBLEM_TYPE, Problem, problemDocument, problemOf } from './problem.js'
 import { readQuery } from './query.js'
 import { Quota } from './quota.js'
+import { RingRoom } from './ring-room.js'
 import { channelRoutes } from './routes/channel.js'
 import { deviceRoutes } from './routes/devices.js'
 import { operationRoutes } from './routes/operations.js'
@@ -59,8 +60,8 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
   const { addPages = async () => {}, channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } =
     surroundings
   const metrics = new Metrics(link, channels.counts, nowMs)
-  const [quota, reads] = [new Quota(settings, nowMs), new Shedding(busyShare)]
-  const context: Context = { settings, link, channels, nowMs, metrics, quota, reads }
+  const [quota, reads, rings] = [new Quota(settings, nowMs), new Shedding(busyShare), new RingRoom(nowMs)]
+  const context: Context = { settings, link, channels, nowMs, metrics, quota, reads, rings }
   const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
   addReading(app)
   addAnswering(app, context)

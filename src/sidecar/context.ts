@@ -12,6 +12,7 @@ import type { Link } from './link.js'
 import type { Metrics } from './metrics.js'
 import type { SidecarSettings } from './options.js'
 import type { Quota } from './quota.js'
+import type { RingRoom } from './ring-room.js'
 
 /** A Fastify instance whose handlers are typed by the routes' schemas. */
 export type App = FastifyInstance<
@@ -31,6 +32,8 @@ export interface Context {
   readonly quota: Quota
   /** which reads of presence are done when not all requests can be */
   readonly reads: Shedding
+  /** which rings are taken, likewise */
+  readonly rings: RingRoom
   /** monotonic */
   nowMs(): number
 }

@@ -38,12 +38,20 @@ export function whenReady(context: Context): () => Promise<void> {
 
 /** Routes that give way to rings. */
 const READS: ReadonlySet<string | undefined> = new Set(['/v1/presence/:puid', '/v1/presence/query'])
+const RINGS = '/v1/rings'
 
-/** Refuses a share of the reads of presence while this thread cannot do all that it is asked: rings come first. */
-export function whenRoom(context: Context): OnRequest {
-  return async ({ routeOptions }) => {
-    if (!READS.has(routeOptions.url) || context.reads.admits(context.nowMs())) return
-    throw new Problem('unavailable', 'Too much is asked now; rings come first.', { 'retry-after': '1' })
+/**
+ * Refuses a share of the reads of presence while this thread cannot do all that it is asked, as rings come first, and a share of
+ * the rings while those that were taken wait too long, as packets come first.
+ */
+export function whenRoom({ reads, rings, nowMs }: Context): OnRequest {
+  return async ({ routeOptions: { url, method } }) => {
+    if (READS.has(url) && !reads.admits(nowMs())) {
+      throw new Problem('unavailable', 'Too much is asked now; rings come first.', { 'retry-after': '1' })
+    }
+    if (url === RINGS && method === 'POST' && !rings.admits()) {
+      throw new Problem('unavailable', 'Too many rings are sent now.', { 'retry-after': '1' })
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the main thread and the sidecar's worker thread tell each other: plain records that cross by structured clone.
+ * What the main thread and the sidecar's worker thread tell each other: plain records that cross by structured clone, several at a time.
  * Neither side ever waits for the other in a call; every answer is one more message.
  */
 import type { AppKey, HubReply, HubRequest, WebhookNews } from '../hub/message.js'

@@ -4,6 +4,8 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import { pino } from 'pino'
+import { MessageBatch } from '../base/message-batch.js'
+import { Nicer, yieldToMainThread } from '../native/thread-priority.js'
 import { type AppSurroundings, buildApp } from './app.js'
 import { Channels } from './channel/channels.js'
 import { Link } from './link.js'
@@ -28,8 +30,18 @@ export async function runSidecar(
   { options, firstNumber }: WorkerInput,
   addPages: AppSurroundings['addPages'] = async () => {},
 ): Promise<void> {
+  yieldToMainThread(Nicer.http)
   const settings = sidecarSettings(options)
-  const post = (message: FromSidecar) => port.postMessage(message)
+  // What the requests of one turn of the event loop ask goes together.
+  const batch = new MessageBatch<FromSidecar>(
+    (messages) => port.postMessage(messages),
+    (flush) => void setImmediate(flush),
+  )
+  const post = (message: FromSidecar) => batch.push(message)
+  const close = () => {
+    batch.flush()
+    port.close()
+  }
   const link = new Link({ post, firstNumber, answerTimeoutMs: settings.answerTimeoutMs })
   const nowMs = () => performance.now()
   const channels = new Channels({ settings, post, nowMs, firstNumber })
@@ -42,7 +54,7 @@ export async function runSidecar(
   const log = pino.destination({ fd: settings.logFd, sync: false })
   const started = open(settings, link, { log, nowMs, busyShare, channels, addPages }).catch((error: unknown) => {
     post({ kind: 'failed', ...failure(error) })
-    port.close() // nothing else keeps the thread
+    close() // nothing else keeps the thread
     return null
   })
   const stop = async () => {
@@ -52,13 +64,14 @@ export async function runSidecar(
     await listeners?.close(settings.stopGraceMs)
     link.close()
     log.flushSync()
-    port.close()
+    close()
   }
-  port.on('message', (message: ToSidecar) => {
+  const take = (message: ToSidecar) => {
     if (!channels.take(message)) link.handle(message)
     if (message.kind === 'ready' && message.state === 'ready') post({ kind: 'serving' })
     if (message.kind === 'stop') void stop()
-  })
+  }
+  port.on('message', (messages: ToSidecar[]) => messages.forEach(take))
   const listeners = await started
   if (listeners !== null) post({ kind: 'listening', addresses: listeners.addresses })
 }

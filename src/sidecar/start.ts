@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { MessageBatch } from '../base/message-batch.js'
 import type { FromSidecar, ListenAddress, StartFailure, ToSidecar } from './message.js'
 import type { SidecarOptions } from './options.js'
 import type { WorkerInput } from './run.js'
@@ -71,17 +72,21 @@ export async function startSidecar(
     worker.on('exit', (code) => resolve(stopping ? null : (broken ?? new Error(`the sidecar ended with code ${code}`))))
   })
   const addresses = await new Promise<ListenAddress[]>((resolve, reject) => {
-    worker.on('message', (message: FromSidecar) => {
-      if (message.kind === 'listening') resolve(message.addresses)
-      else if (message.kind === 'failed') reject(new SidecarError(message.code, message.message))
-      else onMessage(message)
+    worker.on('message', (messages: FromSidecar[]) => {
+      for (const message of messages) {
+        if (message.kind === 'listening') resolve(message.addresses)
+        else if (message.kind === 'failed') reject(new SidecarError(message.code, message.message))
+        else onMessage(message)
+      }
     })
     void ended.then((error) => reject(new SidecarError('start-failed', error?.message ?? 'the sidecar ended')))
   })
+  // What one turn of the hub brings goes together.
+  const batch = new MessageBatch<ToSidecar>((messages) => worker.postMessage(messages), queueMicrotask)
   const stop = async () => {
     stopping = true
-    worker.postMessage({ kind: 'stop' } satisfies ToSidecar)
+    batch.push({ kind: 'stop' })
     await ended
   }
-  return { addresses, post: (message) => worker.postMessage(message), stop, ended }
+  return { addresses, post: (message) => batch.push(message), stop, ended }
 }

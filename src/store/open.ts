@@ -42,7 +42,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     onNotice = () => {},
   } = options
   const workerData: ThreadOptions = { folder, keyFile, crypto, newDatabase }
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits: LIMITS })
+  const entry = new URL('./worker.js', import.meta.url)
+  const worker = new Worker(entry, { name: 'store', workerData, resourceLimits: LIMITS })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   const first = await new Promise<ThreadMessage>((resolve, reject) => {
     worker.on('message', (message: ThreadMessage) => {

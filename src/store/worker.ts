@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../base/assert.js'
 import { nobleCrypto } from '../crypto/noble.js'
 import { nativeCrypto } from '../native/crypto-native.js'
+import { Nicer, yieldToMainThread } from '../native/thread-priority.js'
 import {
   type AnswerMessage,
   type Call,
@@ -165,6 +166,7 @@ function post(message: ThreadMessage, transfer: ArrayBuffer[] = []): void {
   port?.postMessage(message, transfer)
 }
 
+yieldToMainThread(Nicer.store)
 try {
   const { crypto, ...places } = workerData as ThreadOptions
   const engine = openEngine({

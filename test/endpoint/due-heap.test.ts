@@ -1,7 +1,6 @@
 import t from 'tap'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import { DueHeap } from '../../src/endpoint/due-heap.js'
-import { Queue } from '../../src/endpoint/queue.js'
 import { isLive, rotated, stepsTo } from '../../src/endpoint/rotation.js'
 
 t.test('the heap agrees with a sorted list', async (t) => {
@@ -56,17 +55,6 @@ t.test('a time that never comes is not added', async (t) => {
   t.equal(heap.size, 0)
   t.equal(heap.nextMs, Infinity)
   t.equal(heap.take(1e12), -1)
-})
-
-t.test('a queue gives back in order', async (t) => {
-  const queue = new Queue<number>()
-  t.equal(queue.shift(), null)
-  for (const n of [1, 2, 3]) queue.push(n)
-  t.equal(queue.length, 3)
-  t.equal(queue.shift(), 1)
-  queue.push(4)
-  t.same([queue.shift(), queue.shift(), queue.shift(), queue.shift()], [2, 3, 4, null])
-  t.equal(queue.length, 0)
 })
 
 t.test('rotations count modulo 1024', async (t) => {

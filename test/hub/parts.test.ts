@@ -4,7 +4,7 @@ import { nobleCrypto } from '../../src/crypto/noble.js'
 import { checkedHubConfig, HUB_LIMITS_DEFAULT } from '../../src/hub/config.js'
 import { cutName, DEVICE_NAME_BYTES_MAX } from '../../src/hub/device-name.js'
 import { HUB_DROPS } from '../../src/hub/hub-metrics.js'
-import { Outbox, Queue } from '../../src/hub/outbox.js'
+import { Outbox } from '../../src/hub/outbox.js'
 import { BlockPool } from '../../src/presence/block-pool.js'
 import { zoneTable } from '../presence/zone-table.js'
 import { House, homely, listFor, type Phone } from './house.js'
@@ -40,14 +40,7 @@ t.test('names are cut at a character', (t) => {
   t.end()
 })
 
-t.test('a queue is first in, first out, and starts anew when it is empty', (t) => {
-  const queue = new Queue<number>()
-  t.equal(queue.shift(), null)
-  for (const item of [1, 2, 3]) queue.push(item)
-  t.same([queue.shift(), queue.shift()], [1, 2])
-  queue.push(4)
-  t.equal(queue.length, 2)
-  t.same([queue.shift(), queue.shift(), queue.shift()], [3, 4, null])
+t.test('requests to the store have numbers of their own', (t) => {
   const outbox = new Outbox()
   t.not(outbox.nextRequest(), outbox.nextRequest())
   t.end()

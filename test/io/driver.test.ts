@@ -220,13 +220,151 @@ t.test('one timer for both, the earliest first', async (t) => {
   await driver.stop()
 })
 
-t.test('a flood is drained in slices, with room for sockets between', async (t) => {
-  const { parts, seen, transmits } = fakes()
-  const driver = new Driver(parts)
-  for (let index = 0; index < 2000; index++) transmits.push({ bytes: new Uint8Array(1), remote: new Uint8Array(18) })
-  driver.start()
-  t.ok(seen.length > 0 && seen.length < 2000, `first slice ${seen.length}`)
-  while (seen.length < 2000) await new Promise(setImmediate)
+/** Every piece of work takes so long, ms, by the driver's clock. */
+const PIECE_MS = 0.25
+const PING = new Uint8Array(24)
+const REMOTE = new Uint8Array(18)
+
+/** A driver for which time passes only by work. */
+function busyDriver() {
+  const clock = { ms: 0 }
+  const made = fakes()
+  const { parts, seen } = made
+  const takesTime =
+    <Args extends unknown[]>(act: (...args: Args) => void) =>
+    (...args: Args) => {
+      clock.ms += PIECE_MS
+      act(...args)
+    }
+  parts.hub.handleRequest = takesTime((request: HubRequest) => void seen.push(`request ${request.kind}`))
+  parts.hub.handleEvent = takesTime((event: EndpointEvent) => void seen.push(`event ${event.kind}`))
+  parts.hub.handleStored = takesTime(() => void seen.push('hub stored'))
+  const driver = new Driver({ ...parts, clockMs: () => clock.ms })
+  const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
+  const count = (line: string) => seen.filter((one) => one === line).length
+  return { ...made, driver, turn, count, clock }
+}
+
+const ASK: HubRequest = { kind: 'presence', request: 1, app: 1, puids: [] }
+
+t.test('answers to datagrams go out in their turn, whatever else there is', async (t) => {
+  const { driver, turn, count, seen, clock } = busyDriver()
+  for (let nth = 0; nth < 200; nth++) driver.request(ASK)
+  const atOnce = count('request presence')
+  t.equal(atOnce, 12, '3 ms of a turn')
+  for (let round = 1; round <= 8; round++) {
+    seen.length = 0
+    const beforeMs = clock.ms
+    for (let nth = 0; nth < 32; nth++) driver.datagram(PING, REMOTE)
+    await turn()
+    t.equal(count('send 24'), 32)
+    const grownMs = 0.5 * (1 + (round - 1) / 8)
+    t.ok(clock.ms - beforeMs <= grownMs + 2 * PIECE_MS, 'and little else is done, as more datagrams wait')
+    t.ok(count('event contact') + count('request presence') > 0, 'but something is')
+  }
+  await driver.stop()
+})
+
+t.test('what datagrams bring is never more than can be handled, however much of it there is', async (t) => {
+  const { driver, turn, count, seen, clock } = busyDriver()
+  let [asked, waiting, most] = [0, 0, 0]
+  for (let round = 0; round < 400; round++) {
+    // As many datagrams as a turn can read, each with an event: 8 ms of work.
+    for (let nth = 0; nth < 32; nth++) driver.datagram(PING, REMOTE)
+    asked += 32
+    await turn()
+    waiting = asked - count('event contact')
+    most = Math.max(most, waiting)
+  }
+  const late = clock.ms
+  t.ok(most < 32 * 128, `at most ${most} waited`)
+  t.ok(count('event contact') > 400 * 32 - 32 * 128)
+  for (let rest = waiting; rest > 0; rest = asked - count('event contact')) await turn()
+  t.ok(clock.ms - late <= waiting * PIECE_MS + 1)
+  seen.length = 0
+  for (let nth = 0; nth < 40; nth++) driver.request(ASK)
+  await turn()
+  t.ok(count('request presence') <= 12 + 12, 'and then turns are short again')
+  await driver.stop()
+})
+
+t.test('what does not fit a turn goes on in the next ones, in order', async (t) => {
+  const { parts, clock } = busyDriver()
+  const handled: number[] = []
+  parts.hub.handleRequest = (request) => {
+    clock.ms += PIECE_MS
+    handled.push((request as { request: number }).request)
+  }
+  const driver = new Driver({ ...parts, clockMs: () => clock.ms })
+  for (let request = 1; request <= 100; request++) driver.request({ ...ASK, request } as HubRequest)
+  const byTurn: number[] = []
+  for (let before = handled.length; before < 100; before = handled.length) {
+    await new Promise<void>((resolve) => void setImmediate(resolve))
+    byTurn.push(handled.length - before)
+  }
+  t.same(byTurn, [...Array.from({ length: 7 }, () => 12), 4])
+  t.same(
+    handled,
+    Array.from({ length: 100 }, (_, nth) => nth + 1),
+  )
+  await driver.stop()
+})
+
+t.test(
+  'replies of the store come before requests that wait; what the server is told to do waits for nobody',
+  async (t) => {
+    const { parts, driver, turn, seen, count, hubRequests } = busyDriver()
+    const answers: ((reply: HubStoreReply) => void)[] = []
+    parts.store.hub = () => new Promise((resolve) => void answers.push(resolve))
+    hubRequests.push(PUT, PUT, PUT)
+    driver.start()
+    for (let nth = 0; nth < 40; nth++) driver.request(ASK)
+    t.equal(count('request presence'), 12)
+    seen.length = 0
+    for (const answer of answers) answer({ kind: 'stored', request: 9, ok: true, version: 0 })
+    driver.request({ kind: 'account-removed', person: 1 })
+    t.same(seen, ['request account-removed'])
+    await turn()
+    t.same(seen.slice(1, 6), ['hub stored', 'hub stored', 'hub stored', 'request presence', 'request presence'])
+    await driver.stop()
+    t.equal(count('request presence'), 28, 'nothing is left behind')
+  },
+)
+
+t.test('a flood of what goes out leaves room for sockets, too', async (t) => {
+  const { parts, driver, seen, transmits, turn, clock } = busyDriver()
+  parts.send = (bytes) => {
+    clock.ms += PIECE_MS
+    seen.push(`send ${bytes.length}`)
+  }
+  const flooded = new Driver({ ...parts, clockMs: () => clock.ms })
+  for (let index = 0; index < 500; index++) transmits.push({ bytes: new Uint8Array(1), remote: REMOTE })
+  flooded.start()
+  t.equal(seen.length, 12)
+  const byTurn: number[] = []
+  for (let before = seen.length; before < 500; before = seen.length) {
+    await turn()
+    byTurn.push(seen.length - before)
+  }
+  t.same(byTurn, [64 + 12, 64 + 14, 64 + 15, 64 + 17, 64 + 18, 64 + 20, 8])
+  await driver.stop()
+  await flooded.stop()
+})
+
+t.test('handshakes that take long are few in a turn', async (t) => {
+  const { parts, driver, seen, turn, clock } = busyDriver()
+  let waiting = 0
+  parts.endpoint.postpone = () => ++waiting > 0
+  parts.endpoint.handlePostponed = () => {
+    clock.ms += 1
+    seen.push('handshake')
+    return --waiting > 0
+  }
+  for (let nth = 0; nth < 20; nth++) driver.datagram(HANDSHAKE, REMOTE)
+  await turn()
+  t.equal(seen.length, 3)
+  await turn()
+  t.equal(seen.length, 6)
   await driver.stop()
 })
 

@@ -123,7 +123,7 @@ function sendRoute(app: App, context: Context): void {
     async (request, reply) => {
       const ring = newRing(request.body, request.headers['idempotency-key'] ?? '')
       context.quota.chargePuids(request, reply, ring.to.length)
-      const accepted = await context.link.ring(callerOf(request).app, ring)
+      const accepted = await context.rings.of(context.link.ring(callerOf(request).app, ring))
       for (const limit of accepted.limits ?? []) tellLimit(reply, limit)
       const json = ringJson(accepted.ring)
       if (!accepted.created) return reply.code(200).send(json)
