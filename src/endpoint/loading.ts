@@ -1,5 +1,5 @@
+import { Queue } from '../base/queue.js'
 import type { Now } from '../base/time.js'
-import { Queue } from './queue.js'
 
 /** How much may wait: in all, and for one part, so that what follows its load is a short step. */
 export interface LoadingLimits {

@@ -8,7 +8,7 @@ import type { DeviceHandle } from '../endpoint/message.js'
 import type { EndpointMetrics } from '../endpoint/metrics.js'
 import type { ChannelObserver } from '../session/observer.js'
 import { type DevicePart, handleIn, sessionIn } from '../store/parts.js'
-import type { EndpointDoors } from './driver.js'
+import type { EndpointDoors } from './driver-parts.js'
 import type { DelayCounts } from './loop-delay.js'
 import { openUdpSockets, type UdpCounts, type UdpOptions, type UdpSockets } from './udp-socket.js'
 

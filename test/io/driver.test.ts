@@ -7,7 +7,8 @@ import type {
   Transmit,
 } from '../../src/endpoint/message.js'
 import type { HubReply, HubRequest, HubStoreReply, HubStoreRequest } from '../../src/hub/message.js'
-import { Driver, type DriverParts } from '../../src/io/driver.js'
+import { Driver } from '../../src/io/driver.js'
+import type { DriverParts } from '../../src/io/driver-parts.js'
 import { systemNow } from '../../src/io/system-clock.js'
 
 const CONTACT: EndpointEvent = { kind: 'contact', device: 1, state: 'active', fresh: true }
