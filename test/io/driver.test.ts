@@ -323,7 +323,7 @@ t.test(
     t.equal(count('request presence'), 12)
     seen.length = 0
     for (const answer of answers) answer({ kind: 'stored', request: 9, ok: true, version: 0 })
-    driver.request({ kind: 'account-removed', person: 1 })
+    driver.request({ kind: 'account-removed', person: 1, devices: [] })
     t.same(seen, ['request account-removed'])
     await turn()
     t.same(seen.slice(1, 6), ['hub stored', 'hub stored', 'hub stored', 'request presence', 'request presence'])
