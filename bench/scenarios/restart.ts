@@ -67,6 +67,7 @@ function restartTable(rows: readonly RestartFacts[]): Table {
       line('seconds until it was gone', (row) => row.stopSeconds),
       line('seconds from its start until ready', (row) => row.readySeconds),
       line('first ping, challenge and answer, ms', (row) => row.firstPingMs),
+      line('the slowest of 20 such, all over the store, ms', (row) => row.slowestPingMs),
       line('handshakes', (row) => row.handshakes),
       line('resets sent', (row) => row.resets),
       line('persons told offline, wrongly', (row) => row.falseOffline),

@@ -3,6 +3,7 @@
 import { BenchError } from '../../bench-error.js'
 import { Ringing } from '../../ours/ringing.js'
 import { type Stage, settleAll } from '../../ours/stage.js'
+import { heardOf } from '../../ours/stored.js'
 import { StreamWatch } from './watch.js'
 
 export type How = 'planned' | 'kill -9'
@@ -15,8 +16,10 @@ export interface RestartFacts {
   stopSeconds: number
   /** from the start of the process to its ready line */
   readySeconds: number
-  /** round trip of the first ping after that, with no repeat; null: it was not answered at once */
+  /** from the first ping after that until its session was settled, with no repeat; null: it was not answered at once */
   firstPingMs: number | null
+  /** the longest of 20 such, one after the other, of devices from the last to the first; null: one was not answered at once */
+  slowestPingMs: number | null
   handshakes: number
   /** resets that the server sent: a device that believes one handshakes */
   resets: number
@@ -47,6 +50,8 @@ const RING_DEADLINE_S = 600
 /** Waits for the ends of rings: each asks for all that are open, and the devices accept again. */
 const READS_MAX = 20
 const READ_WAIT_S = 2
+/** Devices that ping one after the other before all others do. */
+const FIRST_PINGS = 20
 const LOOKS_MAX = 400
 const LOOK_MS = 50
 
@@ -73,9 +78,10 @@ export async function restarts(
 }
 
 async function restartOnce(
-  { facts, load, server }: Stage,
+  stage: Stage,
   { how, rings, ringing, watch }: { how: How; rings: number; ringing: Ringing; watch: StreamWatch },
 ): Promise<RestartFacts> {
+  const { facts, load, server } = stage
   await load.call('setRings', 'keep')
   const shownBefore = (await load.call('counts')).ringsShown
   await ringing.send(rings, RING_DEADLINE_S)
@@ -86,8 +92,8 @@ async function restartOnce(
   const readySeconds = await server.start()
   const before = await load.call('counts')
   await load.call('unsettle')
-  const first = await load.call('settle', 0, 1, 1)
-  const rest = await load.call('settle', 1, facts.devices, 128)
+  const firstMs = await firstPings(stage)
+  const rest = await load.call('settle', 0, facts.devices, 128)
   const after = await load.call('counts')
   const { handshakes, resets } = await serverCounts(server)
   await load.call('setRings', 'accept')
@@ -105,22 +111,43 @@ async function restartOnce(
     devices: facts.devices,
     stopSeconds,
     readySeconds,
-    firstPingMs: first.sent === 1 && first.ready === 1 ? first.seconds * 1000 : null,
+    firstPingMs: finite(firstMs[0]),
+    slowestPingMs: finite(Math.max(...firstMs)),
     handshakes,
     resets,
     falseOffline: seen.offline,
     streamsRestarted: seen.restarted,
     heardAgain: seen.online,
     lostRings: openRings - (outcomeStates['accepted'] ?? 0),
-    pingsSent: first.sent + rest.sent,
-    pingsAccepted: first.ready + rest.ready,
+    pingsSent: rest.sent + firstMs.length,
+    pingsAccepted: rest.ready,
     resyncs: after.resyncs - before.resyncs,
     listsApplied: after.listsApplied - before.listsApplied,
     openRings,
     outcomes: Object.values(outcomeStates).reduce((sum, count) => sum + count, 0),
     outcomeStates,
-    settleSeconds: first.seconds + rest.seconds,
+    settleSeconds: rest.seconds,
   }
+}
+
+/**
+ * Right after the start: devices from all over the store ping, the last one first, as sessions are loaded from the first on.
+ *
+ * @returns ms that each took, Infinity if it had to repeat.
+ */
+async function firstPings({ load, facts, every }: Stage): Promise<number[]> {
+  const last = heardOf(facts.devices, every) - 1
+  const devices = Array.from({ length: FIRST_PINGS }, (_, nth) => Math.floor((last * nth) / (FIRST_PINGS - 1)) * every)
+  const waits: number[] = []
+  for (const device of [...new Set(devices)].reverse()) {
+    const { sent, ready, seconds } = await load.call('settle', device, device + 1, 1)
+    waits.push(sent === 1 && ready === 1 ? seconds * 1000 : Infinity)
+  }
+  return waits
+}
+
+function finite(ms: number | undefined): number | null {
+  return ms === undefined || ms === Infinity ? null : ms
 }
 
 async function serverCounts(server: Stage['server']): Promise<{ handshakes: number; resets: number }> {
