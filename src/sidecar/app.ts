@@ -60,7 +60,8 @@ export async function buildApp(options: SidecarOptions, link: Link, surroundings
   const { addPages = async () => {}, channels = new Channels({ settings, post() {}, nowMs, firstNumber: 1 }) } =
     surroundings
   const metrics = new Metrics(link, channels.counts, nowMs)
-  const [quota, reads, rings] = [new Quota(settings, nowMs), new Shedding(busyShare), new RingRoom(nowMs)]
+  const [quota, rings] = [new Quota(settings, nowMs), new RingRoom(nowMs)]
+  const reads = new Shedding(() => (rings.isStanding ? 1 : busyShare()))
   const context: Context = { settings, link, channels, nowMs, metrics, quota, reads, rings }
   const app = bareApp(settings.trustedProxies, sidecarLog(settings.logLevel, log))
   addReading(app)

@@ -1,7 +1,9 @@
 import { Shedding } from '../base/shedding.js'
 
-/** A ring that is not answered so long stands in a queue, ms: commits of a slow disk take less. */
+/** A ring that is not answered so long stands in a queue, ms: commits of a slow disk take less. Reads give way from then on. */
 const STANDING_MS = 250
+/** Only where that was of no use, new rings do, too. */
+const TOO_LONG_MS = 2000
 
 /**
  * Which rings are taken when more come than can be committed: a share, so that those are answered soon. A queue of bursts is
@@ -16,7 +18,12 @@ export class RingRoom {
   /** @param nowMs monotonic. */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs
-    this.#shedding = new Shedding(() => (this.#waitedMs() >= STANDING_MS ? 1 : 0))
+    this.#shedding = new Shedding(() => (this.#waitedMs >= TOO_LONG_MS ? 1 : 0))
+  }
+
+  /** Whether rings wait so long that less urgent work should give way. */
+  get isStanding(): boolean {
+    return this.#waitedMs >= STANDING_MS
   }
 
   /** Whether one more is taken. */
@@ -35,7 +42,7 @@ export class RingRoom {
     }
   }
 
-  #waitedMs(): number {
+  get #waitedMs(): number {
     const [oldest] = this.#waiting
     return oldest === undefined ? 0 : this.#nowMs() - oldest.sinceMs
   }

@@ -308,42 +308,50 @@ t.test('while this thread cannot do all that it is asked, reads of presence give
   )
 })
 
-t.test('while rings that were taken wait too long, a share of the others is refused', async (t) => {
-  const { app, clock, main, link } = await fixture({ rateRequests: 10_000 })
-  t.teardown(() => app.close())
-  const usual = main.answer
-  const waiting: (HubRequest & { request: number })[] = []
-  main.answer = (request) => {
-    waiting.push(request)
-    return null
-  }
-  const statuses: number[] = []
-  let seen = 0
-  /** So many rings, 100 a second; each is answered, or waits at the main thread, before the next one. */
-  const send = async (count: number) => {
-    const sent: Promise<void>[] = []
-    for (let nth = 0; nth < count; nth++, clock.ms += 10) {
-      const payload = { to: PUID, title: 'Ada is calling' }
-      const ring = app.inject({ method: 'POST', url: '/v1/rings', headers: JSON_AUTH, payload })
-      sent.push(ring.then(({ statusCode }) => void statuses.push(statusCode)))
-      for (seen++; waiting.length + statuses.length < seen; ) await new Promise(setImmediate)
+t.test(
+  'while rings that were taken wait long, reads give way; while they wait too long, a share of new rings',
+  async (t) => {
+    const { app, clock, main, link } = await fixture({ rateRequests: 10_000 })
+    t.teardown(() => app.close())
+    const usual = main.answer
+    const waiting: (HubRequest & { request: number })[] = []
+    main.answer = (request) => {
+      waiting.push(request)
+      return null
     }
-    return sent
-  }
-  const taken = await send(40)
-  t.same(statuses, [], '0.4 s may be a burst')
-  const rest = await send(100)
-  t.ok(statuses.length > 60, `${statuses.length} of 100 were refused`)
-  t.same(new Set(statuses), new Set([503]))
-  const refused = statuses.length
-  main.answer = usual
-  for (const request of waiting.splice(0)) {
-    const reply = usual(request)
-    if (reply !== null && !('app' in reply)) link.handle({ kind: 'hub', reply })
-  }
-  await Promise.all([...taken, ...rest])
-  t.same(statuses.slice(refused), Array(140 - refused).fill(201), 'who was taken is answered')
-  await Promise.all(await send(300))
-  await Promise.all(await send(100))
-  t.same(statuses.slice(-100), Array(100).fill(201), 'all again')
-})
+    const statuses: number[] = []
+    let seen = 0
+    /** So many rings, 100 a second; each is answered, or waits at the main thread, before the next one. */
+    const send = async (count: number) => {
+      const sent: Promise<void>[] = []
+      for (let nth = 0; nth < count; nth++, clock.ms += 10) {
+        const payload = { to: PUID, title: 'Ada is calling' }
+        const ring = app.inject({ method: 'POST', url: '/v1/rings', headers: JSON_AUTH, payload })
+        sent.push(ring.then(({ statusCode }) => void statuses.push(statusCode)))
+        for (seen++; waiting.length + statuses.length < seen; ) await new Promise(setImmediate)
+      }
+      return sent
+    }
+    const taken = await send(200)
+    t.same(statuses, [], 'none waited for more than 2 s')
+    const reads: number[] = []
+    for (let nth = 0; nth < 100; nth++, clock.ms += 5) {
+      reads.push((await app.inject({ method: 'GET', url: `/v1/presence/${PUID}` })).statusCode)
+    }
+    t.ok(reads.filter((status) => status === 503).length > 10, 'reads were refused, though the thread had time')
+    const rest = await send(100)
+    t.ok(statuses.length > 60, `${statuses.length} of 100 were refused`)
+    t.same(new Set(statuses), new Set([503]))
+    const refused = statuses.length
+    main.answer = usual
+    for (const request of waiting.splice(0)) {
+      const reply = usual(request)
+      if (reply !== null && !('app' in reply)) link.handle({ kind: 'hub', reply })
+    }
+    await Promise.all([...taken, ...rest])
+    t.same(statuses.slice(refused), Array(300 - refused).fill(201), 'who was taken is answered')
+    await Promise.all(await send(300))
+    await Promise.all(await send(100))
+    t.same(statuses.slice(-100), Array(100).fill(201), 'all again')
+  },
+)
