@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { BenchError } from '../bench-error.js'
 import { ROOT } from '../models/load.js'
 import { type Child, freePort, nodeWords, startProgram } from '../peers/program.js'
@@ -10,6 +11,9 @@ import { cpuMicros } from '../process-usage.js'
 import { CpuProfiler } from '../profile/cpu-profiler.js'
 import type { Target } from './lanes.js'
 import { type MemoryFacts, memoryOf } from './process-memory.js'
+
+/** Between two looks at what is loaded, ms. */
+const LOOK_MS = 250
 
 const CLI = join(ROOT, 'dist', 'cli', 'main.js')
 
@@ -75,6 +79,11 @@ export class OursServer {
       if (line.includes('"udp"')) return (performance.now() - startMs) / 1000
     }
     throw new BenchError(`the server did not start: ${child.said()}`, 1)
+  }
+
+  /** All sessions of its store are loaded: it serves before, but does both then. @throws BenchError. */
+  async loaded(): Promise<void> {
+    while (((await this.metrics()).get('pilotlight_hub_device_parts_to_load') ?? 0) > 0) await setTimeout(LOOK_MS)
   }
 
   /** The profiler of its main thread, if it was started so. @throws BenchError. */

@@ -58,6 +58,7 @@ export async function onStage<Result>(plan: StagePlan, act: (stage: Stage) => Pr
   const core = isPinned && canPin() ? 0 : null
   return withStore(crypto, { ...store, stored }, async (facts) =>
     withServer({ folder: facts.folder, host, options, core, isProfiled }, async (server) => {
+      await server.loaded()
       const load = await openLoad({ facts, target: server.target, seed: plan.seed, lanes, every, transport: 'udp' })
       return act({ crypto, facts, server, load, every }).finally(() => load.close())
     }),

@@ -115,7 +115,7 @@ function oursTable(
       ...(every === 1
         ? []
         : [
-            `Of the devices over UDP one in ${every} was heard. Tables are arrays by slot, and that many slots of the widest are below a page of 4 KiB: every page was written to.`,
+            `Of the devices over UDP one in ${every} was heard; the others are loaded and silent. What a person lets applications see is held once a device of theirs was heard.`,
           ]),
       `A process may hold ${most} connections here (open-file limit). Kernel memory: growth of Slab in /proc/meminfo, ` +
         'of both ends, halved; UDP has one socket for all.',

@@ -35,7 +35,7 @@ export interface MemoryRow extends Omit<MemoryPlan, 'stored'> {
   /** of the same server without devices */
   baseBytes: number
   rssBytes: number
-  /** right after its start, before anybody was heard */
+  /** when all sessions were loaded, before anybody was heard */
   startedBytes: number
   /** (RSS - base) / devices */
   bytesPerDevice: number
@@ -71,6 +71,7 @@ export async function devicesMemory(
   return withStore(await nativeCrypto(), store, async (facts) => {
     const slabBefore = slabBytes()
     return withServer({ folder: facts.folder, host }, async (server) => {
+      await server.loaded()
       const startedBytes = server.memory().rssBytes
       const { target } = server
       const lanes = Math.max(1, Math.min(LANES_MAX, plan.udp))
