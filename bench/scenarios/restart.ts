@@ -83,7 +83,7 @@ function restartTable(rows: readonly RestartFacts[]): Table {
       line('seconds until all devices were heard', (row) => row.settleSeconds),
     ],
     notes: [
-      'All devices have pinged before; after the start each pings again, 128 under way at a time, with the packet numbers and keys ' +
+      'All devices that are heard have pinged before; after the start each pings again, 128 under way at a time, with the packet numbers and keys ' +
         'that it had. Rings had reached their devices, which accept them only after the restart. Offline is counted in the streams ' +
         'of some applications, from the signal to the last outcome.',
     ],
