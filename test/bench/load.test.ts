@@ -15,7 +15,7 @@ t.test('a peer that is not there is named, and what it takes', async (t) => {
   t.equal(missing(peer), 'missing: install Debian package mosquitto')
   await t.rejects(load.run({ action: null, values: { peers: 'emqx' }, seed: '1', progress: () => {} }), {
     message:
-      'no peer "emqx"; there are mosquitto-tls, mosquitto-tcp, nats-tls, ws-tls, aedes-tls, libcoap-dtls, and none',
+      'no peer "emqx"; there are mosquitto-tls, mosquitto-tcp, nats-tls, ws-tls, aedes-tls, libcoap-dtls, node-udp-floor, and none',
     exitCode: 2,
   })
 })

@@ -36,7 +36,8 @@ t.test('smoke: every scenario runs, and its counts are right', async (t) => {
   for (const { name, action, faults } of record.scenarios) t.same(faults, [], `${name} ${action ?? ''}`)
   t.same(
     [...new Set(record.scenarios.map(({ name }) => name))],
-    SCENARIOS.map(({ name }) => name),
+    // `store` makes what others start on: it is no run of either.
+    SCENARIOS.map(({ name }) => name).filter((name) => name !== 'store'),
   )
   t.equal(exitCode, 0)
   const results = printed as Record<string, Json>

@@ -49,6 +49,7 @@ function joined(facts: StoreFacts, core: Core, lossOf: (nth: number) => boolean 
     endpoint: core.endpoints.doors,
     store: { endpoint: async () => null, hub: async () => null },
     now: () => ({ monotonicMs: clock.ms, wallMs: WALL_MS + clock.ms }),
+    clockMs: () => 0, // a turn is never too short
     send: (bytes) => {
       if (lossOf(nth++)) return
       const taken = fleet.take(current, bytes)
