@@ -96,10 +96,7 @@ export class RingLife {
       ring.retryTimer = 0
       this.goOn(ring, now)
     })
-    this.#tellings = onLive((ring) => {
-      ring.tellTimer = 0
-      this.#forget(ring)
-    })
+    this.#tellings = onLive((ring) => this.#forget(ring))
     this.#expiry = timers((_, now) => this.#expire(now))
   }
 
