@@ -32,8 +32,8 @@ function folderOf(t: Test): string {
 }
 
 /** Devices of a store on one socket. */
-async function fleetAt(t: Test, facts: StoreFacts, start = 0) {
-  const fleet = new Fleet(crypto, new SeededRandom(`fleet ${start}`), facts, Math.floor(Date.now() / 1000) + start)
+async function fleetAt(t: Test, facts: StoreFacts) {
+  const fleet = new Fleet(crypto, new SeededRandom('fleet'), facts, Math.floor(Date.now() / 1000))
   const socket = createSocket('udp4')
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
@@ -156,15 +156,20 @@ async function sessionsOf(folder: string, from = 0): Promise<Map<number, string>
   return sessions
 }
 
-t.test('the last device pings first: its part is loaded next, and it is served by its session', async (t) => {
+/** A server that reads nothing unless it is told, and the last device's ping, which waits at its endpoint. */
+async function lastWaiting(t: Test, seed: string) {
   const folder = folderOf(t)
-  const facts = writeStore(crypto, { seed: '1', devices: DEVICES, apps: 2, folder })
+  const facts = writeStore(crypto, { seed, devices: DEVICES, apps: 2, folder })
   const server = await serverAt(t, folder)
-  const { fleet, resets, setPort, settle } = await fleetAt(t, facts)
-  setPort(server.port)
-  const last = settle(LAST)
-  // Its ping came when the endpoint has put it aside.
+  const devices = await fleetAt(t, facts)
+  devices.setPort(server.port)
+  const last = devices.settle(LAST)
   while ((await server.numbers()).loadsWaiting === 0) await new Promise(setImmediate)
+  return { folder, server, ...devices, last }
+}
+
+t.test('the last device pings first: its part is loaded next, and it is served by its session', async (t) => {
+  const { server, fleet, resets, settle, last } = await lastWaiting(t, '1')
   t.same(server.reads, [0])
   await server.read(0)
   t.same(server.reads, [0, 4], 'before those in between')
@@ -187,13 +192,7 @@ t.test('the last device pings first: its part is loaded next, and it is served b
 })
 
 t.test('killed while it loads: the next start has every session, and the newest of those that spoke', async (t) => {
-  const folder = folderOf(t)
-  const facts = writeStore(crypto, { seed: '2', devices: DEVICES, apps: 2, folder })
-  const server = await serverAt(t, folder)
-  const { fleet, resets, setPort, settle } = await fleetAt(t, facts)
-  setPort(server.port)
-  const last = settle(LAST)
-  while ((await server.numbers()).loadsWaiting === 0) await new Promise(setImmediate)
+  const { folder, server, fleet, resets, setPort, settle, last } = await lastWaiting(t, '2')
   await server.read(0)
   await server.read(4)
   await last
