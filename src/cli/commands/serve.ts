@@ -98,8 +98,9 @@ export const SERVE = command({
   async run(values, _positionals, terminal) {
     const { startServer } = await import('../../io/server.js') // other commands start without it
     const server = await startServer(serverOptions(values))
+    const end = toldToEnd() // before it says that it is ready: who reads that may end it at once
     printReady(server, terminal)
-    await toldToEnd()
+    await end
     await server.stop()
   },
 })
