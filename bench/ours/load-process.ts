@@ -6,6 +6,7 @@ import { Exchanges, type RunCounts, type RunPlan, type SettleCounts } from './ex
 import { Fleet, type FleetCounts, type RingHabit } from './fleet.js'
 import { type Lanes, openUdpLanes, openWebSocketLanes, type Target } from './lanes.js'
 import { type Probe, type ProbePlan, probe } from './probes.js'
+import { fallSilent, type LastPing, type SilencePlan } from './silence.js'
 import type { StoreFacts } from './store-writer.js'
 import { Storm, type StormCounts, type StormPlan } from './storm.js'
 
@@ -34,6 +35,8 @@ export interface LoadCalls {
   changes(plan: ChangePlan): ChangeCounts
   /** Pings at scheduled times, of devices that do nothing else. */
   probe(plan: ProbePlan): Probe[]
+  /** Devices ping one last time. */
+  fallSilent(plan: SilencePlan): LastPing[]
   counts(): FleetCounts & { errors: number; ringing: number }
   setRings(habit: RingHabit): null
   /** Accepts all rings that devices show. @returns on how many devices. */
@@ -70,6 +73,8 @@ class LoadProcess {
         return tellChanges(fleet, exchanges, args[0] as ChangePlan)
       case 'probe':
         return probe(fleet, exchanges, args[0] as ProbePlan)
+      case 'fallSilent':
+        return fallSilent(fleet, exchanges, args[0] as SilencePlan)
       case 'counts':
         return { ...fleet.counts, errors: lanes.errors(), ringing: fleet.ringing().length }
       case 'setRings':

@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.js'
 import { energy } from './energy.js'
+import { expiry } from './expiry.js'
 import { growth } from './growth.js'
 import { keepalive } from './keepalive.js'
 import { load } from './load.js'
@@ -23,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   growth,
   storm,
   restart,
+  expiry,
   ring,
   presence,
   mixed,

@@ -8,7 +8,7 @@ const GENERATIONS = 65536
  * Slots whose devices are loaded together after a start, as one part: enough that a part costs little, few enough that it is a
  * short step for who takes it, and comes soon for who waits for one of them.
  */
-export const SLOTS_PER_PART = 1024
+export const SLOTS_PER_PART = 64
 
 /** Packs worker (0..63), slot (0..2^24-1) and generation (0..65535) into one safe integer (46 bits). */
 export function deviceHandle(worker: number, slot: number, generation: number): DeviceHandle {

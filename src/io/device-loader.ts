@@ -1,5 +1,6 @@
 /** Loads devices and their sessions behind the running core: part after part, and those first that something waits for. */
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
+import { Queue } from '../base/queue.js'
 import type { Now } from '../base/time.js'
 import { type DevicePart, handleIn } from '../store/parts.js'
 import type { Store } from '../store/store.js'
@@ -8,6 +9,9 @@ import { type LoadedSessions, NODE } from './endpoints.js'
 
 /** Pause after a part that could not be read, ms. */
 const RETRY_MS = 1000
+
+/** Parts that are read at a time: while one is loaded, and until the event loop has turned, the store reads others. */
+const READS_AT_ONCE = 4
 
 /** What the loader works with. */
 export interface LoaderParts {
@@ -25,8 +29,8 @@ export interface LoaderParts {
 }
 
 /**
- * See above. The next part is read while one is loaded, and the event loop turns between two: what comes meanwhile waits for one
- * part at most. A part is read once, and everything about its devices waits for it, so nothing newer is overwritten.
+ * See above. A few parts are read at a time, and a turn of the event loop loads no more than these, so that what comes meanwhile
+ * waits for a few at most. A part is read once, and everything about its devices waits for it, so nothing newer is overwritten.
  */
 export class DeviceLoader {
   /** so far */
@@ -34,7 +38,9 @@ export class DeviceLoader {
   readonly #parts: LoaderParts
   /** parts that nobody has begun to read */
   readonly #unread: Set<number>
-  readonly #wanted: number[] = []
+  /** where the search for one of them goes on in `deviceParts`: a Set gets slower from its front as that is emptied */
+  #at = 0
+  readonly #wanted = new Queue<number>()
   #left: number
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -57,7 +63,7 @@ export class DeviceLoader {
 
   /** Loads all; settles when that is done, or after `stop`. */
   run(): Promise<void> {
-    this.#running = this.#run()
+    this.#running = Promise.all(Array.from({ length: READS_AT_ONCE }, () => this.#runOne())).then(() => {})
     return this.#running
   }
 
@@ -67,24 +73,20 @@ export class DeviceLoader {
     await this.#running
   }
 
-  async #run(): Promise<void> {
+  async #runOne(): Promise<void> {
     const { signal } = this.#stopping
-    let coming = this.#read()
-    while (coming !== null) {
-      const part = await coming
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const part = await this.#read(next)
       if (signal.aborted) return
-      coming = this.#read()
       if (part !== null) await this.#load(part)
       else await pause(this.#parts.retryMs ?? RETRY_MS, null, { signal }).catch(() => {})
       await nextTurn()
-      coming ??= this.#read()
+      if (signal.aborted) return
     }
   }
 
-  /** Begins to read the next part; null: there is none. What cannot be read becomes null, and comes again after all others. */
-  #read(): Promise<DevicePart | null> | null {
-    const part = this.#next()
-    if (part === undefined) return null
+  /** What cannot be read becomes null, and comes again after all others. */
+  #read(part: number): Promise<DevicePart | null> {
     return this.#parts.store.devices(part).catch((error: unknown) => {
       this.#unread.add(part)
       if (!this.#stopping.signal.aborted) this.#parts.onError(error)
@@ -93,9 +95,15 @@ export class DeviceLoader {
   }
 
   #next(): number | undefined {
-    for (let wanted = this.#wanted.shift(); wanted !== undefined; wanted = this.#wanted.shift()) {
+    for (let wanted = this.#wanted.shift(); wanted !== null; wanted = this.#wanted.shift()) {
       if (this.#unread.delete(wanted)) return wanted
     }
+    const { deviceParts } = this.#parts.core
+    while (this.#at < deviceParts.length) {
+      const part = deviceParts[this.#at++] as number
+      if (this.#unread.delete(part)) return part
+    }
+    // What is left could not be read before.
     const [first] = this.#unread
     if (first !== undefined) this.#unread.delete(first)
     return first

@@ -1,5 +1,5 @@
 /**
- * What a server loads for each of its persons and devices after a start: about a thousand rows at a time, as a few typed arrays
+ * What a server loads for each of its persons and devices after a start: a part of the rows at a time, as a few typed arrays
  * that cross to another thread without a copy. No row is an object on either side.
  */
 import { deviceHandle } from '../endpoint/device-handle.js'

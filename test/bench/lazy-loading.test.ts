@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { Fleet, Stage } from '../../bench/ours/fleet.js'
 import { type StoreFacts, writeStore } from '../../bench/ours/store-writer.js'
 import { SeededRandom } from '../../src/base/seeded-random.js'
-import { partsBelow } from '../../src/endpoint/device-handle.js'
+import { partsBelow, SLOTS_PER_PART } from '../../src/endpoint/device-handle.js'
 import { loadCore } from '../../src/io/core.js'
 import { DeviceLoader } from '../../src/io/device-loader.js'
 import { Driver } from '../../src/io/driver.js'
@@ -20,8 +20,8 @@ import { openStore } from '../../src/store/open.js'
 import { sessionIn } from '../../src/store/parts.js'
 import { ServerProcess } from '../e2e/process.js'
 
-/** Five parts; the last device is in the last one. */
-const DEVICES = 5_000
+/** Seven parts, of which four are read at a time; the last device is in the last one. */
+const DEVICES = 6 * SLOTS_PER_PART + 17
 const LAST = DEVICES - 1
 const crypto = await nativeCrypto()
 
@@ -170,31 +170,37 @@ async function lastWaiting(t: Test, seed: string) {
 
 t.test('the last device pings first: its part is loaded next, and it is served by its session', async (t) => {
   const { server, fleet, resets, settle, last } = await lastWaiting(t, '1')
-  t.same(server.reads, [0])
+  t.same(server.reads, [0, 1, 2, 3])
   await server.read(0)
-  t.same(server.reads, [0, 4], 'before those in between')
-  await server.read(4)
+  t.same(server.reads, [0, 1, 2, 3, 6], 'before those in between')
+  await server.read(6)
   await last
   t.equal(fleet.stage(LAST), Stage.ready)
-  const expected = { handshakes: 0, resetsSent: 0, sessions: 1024 + 904, sessionsConfirmed: 1, loadsWaiting: 0 }
+  const expected = {
+    handshakes: 0,
+    resetsSent: 0,
+    sessions: SLOTS_PER_PART + 17,
+    sessionsConfirmed: 1,
+    loadsWaiting: 0,
+  }
   t.match(await server.numbers(), expected)
-  t.match(server.hub.metrics(), { devices: 1024 + 904, devicesInContact: 1, devicePartsToLoad: 3 })
+  t.match(server.hub.metrics(), { devices: SLOTS_PER_PART + 17, devicesInContact: 1, devicePartsToLoad: 5 })
   await settle(5)
-  const between = [1024, 2048, 3072, 4095].map((device) => settle(device))
-  while ((await server.numbers()).loadsWaiting < 4) await new Promise(setImmediate)
+  const between = [1, 2, 3, 4, 5].map((part) => settle(part * SLOTS_PER_PART))
+  while ((await server.numbers()).loadsWaiting < 5) await new Promise(setImmediate)
   server.openAll()
   await Promise.all(between)
   await server.all
   t.match(server.loader, { left: 0, sessions: { loaded: DEVICES, unreadable: 0 } })
-  t.match(await server.numbers(), { handshakes: 0, resetsSent: 0, sessions: DEVICES, sessionsConfirmed: 6 })
+  t.match(await server.numbers(), { handshakes: 0, resetsSent: 0, sessions: DEVICES, sessionsConfirmed: 7 })
   t.same(resets, [])
-  t.equal(fleet.counts.resyncs, 6)
+  t.equal(fleet.counts.resyncs, 7)
 })
 
 t.test('killed while it loads: the next start has every session, and the newest of those that spoke', async (t) => {
   const { folder, server, fleet, resets, setPort, settle, last } = await lastWaiting(t, '2')
   await server.read(0)
-  await server.read(4)
+  await server.read(6)
   await last
   await server.store.listDevices('nobody') // writes what waits
   const killed = folderOf(t)
@@ -204,7 +210,7 @@ t.test('killed while it loads: the next start has every session, and the newest 
   setPort(next.port)
   fleet.unsettle()
   next.openAll()
-  for (const device of [LAST, 0, 1500]) await settle(device)
+  for (const device of [LAST, 0, SLOTS_PER_PART + 1]) await settle(device)
   await next.all
   t.match(next.loader.sessions, { loaded: DEVICES, unreadable: 0 })
   t.match(await next.numbers(), { handshakes: 0, resetsSent: 0, sessions: DEVICES, sessionsConfirmed: 3 })
@@ -221,9 +227,9 @@ t.test('a planned stop while it loads changes no session that was not loaded', a
   setPort(server.port)
   await server.read(0)
   await settle(3)
-  t.match(server.loader, { left: 4 })
+  t.match(server.loader, { left: 6 })
   await server.stop()
-  t.match(server.loader, { left: 4 }, 'nothing was loaded for the sake of the stop')
+  t.match(server.loader, { left: 6 }, 'nothing was loaded for the sake of the stop')
   const after = await sessionsOf(folder)
   const changed = [...before].filter(([slot, session]) => after.get(slot) !== session).map(([slot]) => slot)
   t.same(changed, [3])

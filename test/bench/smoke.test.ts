@@ -23,6 +23,7 @@ const KEYS: Record<string, readonly string[]> = {
     ...['devices', 'readySeconds', 'handshakes', 'falseOffline', 'lostRings', 'pingsSent', 'pingsAccepted', 'resyncs'],
     ...['openRings', 'outcomes'],
   ],
+  expiry: ['devices', 'persons', 'told', 'early', 'strangers', 'lateMaxMs', 'toldMaxMs'],
   ring: ['ratePerSecond', 'p50Ms', 'p99Ms'],
   mixed: ['devices', 'pingsPerSecond', 'ringsPerSecond', 'changesPerSecond', 'eventLoopDelayP99Ms', 'pongP99Ms'],
   overload: ['devices', 'offeredPerSecond', 'servedShare', 'rssBytesBefore', 'rssBytesPeak', 'recoverySeconds'],

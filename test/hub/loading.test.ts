@@ -2,7 +2,7 @@
 import t from 'tap'
 import { SeededRandom } from '../../src/base/seeded-random.js'
 import { nobleCrypto } from '../../src/crypto/noble.js'
-import { deviceHandle, partOf } from '../../src/endpoint/device-handle.js'
+import { deviceHandle, partOf, SLOTS_PER_PART, slotOf } from '../../src/endpoint/device-handle.js'
 import type { EndpointCommand } from '../../src/endpoint/message.js'
 import { Hub } from '../../src/hub/hub.js'
 import type { HubReply } from '../../src/hub/message.js'
@@ -12,7 +12,7 @@ import { APP, APP_ID, BOOTED_MS, homely, listFor, PUID_KEY } from './house.js'
 
 const NOW = { monotonicMs: 1_000, wallMs: BOOTED_MS + 1_000 }
 /** In two parts. */
-const [PHONE, TABLET] = [deviceHandle(0, 5, 1), deviceHandle(0, 1500, 1)] as [number, number]
+const [PHONE, TABLET] = [deviceHandle(0, 5, 1), deviceHandle(0, SLOTS_PER_PART + 5, 1)] as [number, number]
 const [FIRST, SECOND] = [partOf(PHONE), partOf(TABLET)] as [number, number]
 
 /** Person 1 has both devices; nothing of them is loaded. */
@@ -27,7 +27,7 @@ function startedHub(): Hub {
   })
   hub.addApp(APP, APP_ID, 'chat')
   hub.addPerson(1, 0)
-  hub.expectDevices(0, 1501)
+  hub.expectDevices(0, SLOTS_PER_PART + 6)
   return hub
 }
 
@@ -72,7 +72,7 @@ t.test('one that was read after it is just not there', async (t) => {
 })
 
 t.test('a slot that gets another owner meanwhile has that one, however the part was read', async (t) => {
-  const heir = deviceHandle(0, 1500, 2)
+  const heir = deviceHandle(0, slotOf(TABLET), 2)
   const addHeir = { kind: 'device-added', device: heir, person: 2, rotation: 4 } as const
   for (const inPart of [TABLET, heir, null]) {
     const hub = startedHub()

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { SLOTS_PER_PART } from '../../src/endpoint/device-handle.js'
 import { DeviceLoader } from '../../src/io/device-loader.js'
 import type { DevicePart } from '../../src/store/parts.js'
 
@@ -31,7 +32,7 @@ function fakes(parts: number[]) {
     open.get(part)?.resolve({
       part,
       count: 1,
-      slots: Uint32Array.of(part * 1024),
+      slots: Uint32Array.of(part * SLOTS_PER_PART),
       generations: new Uint16Array(1),
       rotations: new Uint16Array(1),
       persons: Uint32Array.of(1),
@@ -45,59 +46,64 @@ function fakes(parts: number[]) {
   return { loader, reads, loaded, errors, answer, open, nextRead }
 }
 
-t.test('one part after the other; what is wanted comes next, once', async (t) => {
-  const { loader, reads, loaded, answer, nextRead } = fakes([0, 1, 2, 3, 7])
+t.test('a few at a time; what is wanted comes next, once', async (t) => {
+  const { loader, reads, loaded, answer, nextRead } = fakes([0, 1, 2, 3, 4, 5, 6, 7])
   const all = loader.run()
-  t.same(reads, [0])
-  for (const part of [3, 0, 3, 7, 99]) loader.want(part)
-  for (const part of [0, 3, 7, 1]) {
+  t.same(reads, [0, 1, 2, 3])
+  for (const part of [6, 0, 6, 7, 99]) loader.want(part)
+  for (const part of [2, 0, 6, 3]) {
     const next = nextRead()
     answer(part)
     await next
   }
-  t.same(reads, [0, 3, 7, 1, 2])
-  t.match(loader, { left: 2 })
-  answer(2)
+  t.same(reads, [0, 1, 2, 3, 6, 7, 4, 5])
+  t.match(loader, { left: 4 })
+  for (const part of [5, 7, 1, 4]) answer(part)
   await all
-  t.same(loaded, [0, 3, 7, 1, 2])
-  t.match(loader, { left: 0, sessions: { loaded: 5, unreadable: 1 } })
+  t.same(loaded.slice(0, 4), [2, 0, 6, 3])
+  t.same([...loaded].sort(), [0, 1, 2, 3, 4, 5, 6, 7])
+  t.match(loader, { left: 0, sessions: { loaded: 8, unreadable: 1 } })
 })
 
 t.test('what cannot be read comes again after the others', async (t) => {
-  const { loader, reads, loaded, errors, answer, open, nextRead } = fakes([0, 1])
+  const { loader, reads, loaded, errors, answer, open, nextRead } = fakes([0, 1, 2, 3, 4, 5])
   const all = loader.run()
   let next = nextRead()
   open.get(0)?.reject(new Error('damaged'))
   await next
   t.match(errors, [{ message: 'damaged' }])
-  t.same(reads, [0, 1])
-  next = nextRead()
-  answer(1)
-  await next
-  t.same(reads, [0, 1, 0])
+  t.same(reads, [0, 1, 2, 3, 4])
+  for (const part of [1, 2]) {
+    next = nextRead()
+    answer(part)
+    await next
+  }
+  t.same(reads, [0, 1, 2, 3, 4, 5, 0])
+  for (const part of [3, 4, 5]) answer(part)
   next = nextRead()
   open.get(0)?.reject(new Error('still'))
   await next
   answer(0)
   await all
-  t.same(loaded, [1, 0])
+  t.same(loaded, [1, 2, 3, 4, 5, 0])
   t.equal(errors.length, 2)
 })
 
-t.test('stop waits for the read that is under way, and begins no other', async (t) => {
-  const { loader, reads, loaded, answer } = fakes([0, 1])
+t.test('stop waits for the reads that are under way, and begins no other', async (t) => {
+  const { loader, reads, loaded, answer } = fakes([0, 1, 2, 3, 4])
   const all = loader.run()
+  for (const part of [0, 1, 2]) answer(part)
   let hasStopped = false
   const stopped = loader.stop().then(() => {
     hasStopped = true
   })
   await new Promise(setImmediate)
   t.equal(hasStopped, false)
-  answer(0)
+  answer(3)
   await stopped
   await all
-  t.same([reads, loaded], [[0], []])
-  t.match(loader, { left: 2 })
+  t.same([reads, loaded], [[0, 1, 2, 3], []])
+  t.match(loader, { left: 5 })
 })
 
 t.test('a read that fails while it stops is no error; nothing to load is done at once', async (t) => {
@@ -113,21 +119,21 @@ t.test('a read that fails while it stops is no error; nothing to load is done at
   t.equal(none.left, 0)
 })
 
-t.test('the event loop turns between two parts, also when they are there already', async (t) => {
-  const { loader, reads, answer, nextRead } = fakes([0, 1, 2])
-  let turns = 0
-  const count = () => {
-    turns++
-    if (loader.left > 0) setImmediate(count)
+t.test('a turn of the event loop loads a few parts at most, also when they are there already', async (t) => {
+  const parts = Array.from({ length: 20 }, (_, part) => part + 100)
+  const { loader, reads, loaded, answer } = fakes(parts)
+  let mostInTurn = 0
+  let before = 0
+  let answered = 0
+  const turn = () => {
+    mostInTurn = Math.max(mostInTurn, loaded.length - before)
+    before = loaded.length
+    for (; answered < reads.length; answered++) answer(reads[answered] as number)
+    if (loader.left > 0) setImmediate(turn)
   }
-  setImmediate(count)
   const all = loader.run()
-  for (const part of [0, 1]) {
-    const next = nextRead()
-    answer(part)
-    await next
-  }
-  answer(2)
+  setImmediate(turn)
   await all
-  t.ok(turns >= 2, `${turns} turns for ${reads.length} parts`)
+  t.equal(loaded.length, 20)
+  t.ok(mostInTurn <= 4, `${mostInTurn} parts in a turn`)
 })
