@@ -4,7 +4,7 @@ import type { Outcome, Request, Scenario, Table } from '../scenario.js'
 import { baseMemory, devicesMemory, type MemoryPlan, type MemoryRow, webSocketsMax } from './memory/ours.js'
 import { type PeerMemory, peersMemory } from './memory/peers.js'
 
-const DEFAULTS = { devices: 10_000, websockets: 2_000, peerClients: 1_000 }
+const DEFAULTS = { devices: 10_000, websockets: 2_000, peerClients: 1_000, rest: 150 }
 
 /** Memory of the server for each device at rest; of peers' servers for each client. */
 export const memory: Scenario = {
@@ -23,10 +23,15 @@ export const memory: Scenario = {
       placeholder: 'N',
       help: `clients of each peer, at most what the open-file limit lets, 0 leaves peers out; ${DEFAULTS.peerClients}`,
     },
+    rest: {
+      type: 'string',
+      placeholder: 'S',
+      help: `seconds of our server with no more than a ping each half hour from each device, before its memory is read; ${DEFAULTS.rest}`,
+    },
     ...FLEET_OPTIONS,
   },
-  wordsInAll: [['--devices', '100000', '--peer-clients', '10000']],
-  wordsInSmoke: [['--devices', '1000', '--websockets', '0', '--peer-clients', '0']],
+  wordsInAll: [['--devices', '100000', '--peer-clients', '10000', '--rest', '0']],
+  wordsInSmoke: [['--devices', '1000', '--websockets', '0', '--peer-clients', '0', '--rest', '0']],
   checkSmoke: ({ result }) => {
     // Of so few devices the bytes are mostly the code's own: only that they were read.
     const { rows, bytesPerDevice } = result as { rows: MemoryRow[]; bytesPerDevice: number }
@@ -47,12 +52,17 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
   if (websockets > 0) plans.push({ ...few, name: 'WebSocket', udp: 0, websocket: websockets })
   if (websockets > 0) plans.push({ ...few, name: 'half and half', udp: websockets, websocket: websockets })
   progress('memory: the server without devices')
-  const base = await baseMemory(seed, '::1', [])
+  const restSeconds = wholeNumber(values['rest'], 'rest', 0, DEFAULTS.rest)
+  const base = await baseMemory(seed, restSeconds)
   const rows: MemoryRow[] = []
   for (const plan of plans) {
     progress(`memory: ${plan.name}, ${plan.udp + plan.websocket} devices`)
     rows.push(
-      await devicesMemory(plan.stored?.seed ?? seed, plan, { base, progress: (line) => progress(`memory: ${line}`) }),
+      await devicesMemory(plan.stored?.seed ?? seed, plan, {
+        base,
+        restSeconds,
+        progress: (line) => progress(`memory: ${line}`),
+      }),
     )
   }
   const peers = peerClients === 0 ? {} : await peersMemory(peerClients, progress)
@@ -68,9 +78,16 @@ async function run({ values, seed, progress }: Request): Promise<Outcome> {
       rows,
       peers,
     },
-    parameters: { devices, heard: heardOf(devices, fleet.every), websockets, peerClients, serve: 'defaults' },
+    parameters: {
+      devices,
+      heard: heardOf(devices, fleet.every),
+      websockets,
+      peerClients,
+      restSeconds,
+      serve: 'defaults',
+    },
     tables: [
-      oursTable(rows, { baseBytes: base.bytes, most, every: fleet.every }),
+      oursTable(rows, { baseBytes: base.bytes, most, every: fleet.every, restSeconds }),
       ...(peerClients === 0 ? [] : [peerTable(peers)]),
     ],
     exitCode: 0,
@@ -88,7 +105,7 @@ function udpPlans({ devices, every, stored }: FleetPlan): MemoryPlan[] {
 
 function oursTable(
   rows: readonly MemoryRow[],
-  { baseBytes, most, every }: { baseBytes: number; most: number; every: number },
+  { baseBytes, most, every, restSeconds }: { baseBytes: number; most: number; every: number; restSeconds: number },
 ): Table {
   return {
     title: `Bytes of RSS for each device; without devices the server has ${(baseBytes / 2 ** 20).toFixed(1)} MiB`,
@@ -105,9 +122,10 @@ function oursTable(
     ]),
     notes: [
       'Devices are loaded from a generated store; each has pinged, answered the challenge of a new start and acked STATE, and its ' +
-        'timer is armed for 30 min. (RSS of /proc/PID/smaps_rollup - RSS of the same server without devices) / devices, read when ' +
-        'five readings in a row agree within 0.3 %, with pings and requests between them. What the code itself takes when it is ' +
-        'first used, some MiB, is in it too: at few devices it weighs.',
+        `timer is armed for 30 min. Then, and for ${restSeconds} s before anything is read, they ping as idle devices do, once in 30 min each. ` +
+        '(RSS of /proc/PID/smaps_rollup - RSS of the same server without devices) / devices, read when ' +
+        'five readings in a row agree within 0.3 %, with a second of these pings and some requests between them. What the code itself ' +
+        'takes when it is first used, some MiB, is in it too, and garbage that V8 has not collected: it does so 100 s after it did last.',
       'UDP devices alone speak IPv6, from many ports of ::1: the loopback has no other IPv6 address. A record holds 18 bytes of ' +
         'address whatever the family and value, and the cache of remotes at the socket is bounded by 4,096 entries, so other ' +
         'addresses would take no more. With WebSockets all speak IPv4, from addresses of 127.0.0.0/8 (the server limits ' +

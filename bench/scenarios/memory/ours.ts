@@ -1,18 +1,22 @@
 /** What a device costs our server, on UDP and on WebSocket. */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { nativeCrypto } from '../../../src/native/crypto-native.js'
 import { openLoad } from '../../ours/load.js'
 import { openFilesOf, slabBytes } from '../../ours/process-memory.js'
 import type { OursServer } from '../../ours/server.js'
 import { LANES_MAX, settleAll, withFolder, withServer, withStore } from '../../ours/stage.js'
 import { type StoreFacts, writeStore } from '../../ours/store-writer.js'
+import { heardOf } from '../../ours/stored.js'
 import { type Settled, settledMemory } from './settled.js'
 
 /** Applications in a store where persons have visible ones. */
 const APPS = 100
-/** Pings between two readings of the memory: enough for some young generations of garbage. */
-const PINGS_BETWEEN = 5_000
-/** Requests between two readings of a server that has no devices. */
+/** A device at rest pings so often, s. */
+const PING_EVERY_S = 1800
+/** Between two readings of the memory, s. */
+const SECONDS_BETWEEN = 1
+/** Requests between two readings. */
 const REQUESTS_BETWEEN = 20
 /** Files that a process needs beside its connections. */
 export const FILES_BESIDE = 300
@@ -45,24 +49,26 @@ export interface MemoryRow extends Omit<MemoryPlan, 'stored'> {
   isSettled: boolean
 }
 
-/** Memory of the server with nobody. @param options of `serve`. */
-export function baseMemory(seed: string, host: string, options: readonly string[]): Promise<Settled> {
+/** Memory of the server with nobody, at rest. */
+export function baseMemory(seed: string, restSeconds: number): Promise<Settled> {
   return withFolder(async (folder) => {
     writeStore(await nativeCrypto(), { folder, seed, devices: 0 })
-    return withServer({ folder, host, options }, (server) =>
-      settledMemory(
+    return withServer({ folder, host: '::1' }, async (server) => {
+      await requests(server)
+      await pause(restSeconds * 1000)
+      return settledMemory(
         () => requests(server),
         () => server.memory().rssBytes,
-      ),
-    )
+      )
+    })
   })
 }
 
-/** Loads the devices from a store, has each ping once, and reads the memory when it is at rest. */
+/** Loads the devices from a store, has each ping once, lets it rest under the pings of idle devices, and reads the memory then. */
 export async function devicesMemory(
   seed: string,
   { stored, ...plan }: MemoryPlan,
-  { base, progress }: { base: Settled; progress: (line: string) => void },
+  { base, restSeconds, progress }: { base: Settled; restSeconds: number; progress: (line: string) => void },
 ): Promise<MemoryRow> {
   const devices = plan.udp + plan.websocket
   // Over ::1 there is one address for all; the connections of one address are limited, so WebSockets have IPv4.
@@ -84,10 +90,15 @@ export async function devicesMemory(
         if (plan.udp > 0) await settleAll(udp, plan.websocket, devices)
         if (websocket !== null) await settleAll(websocket, 0, plan.websocket)
         progress(`${plan.name}: ${devices} devices were heard`)
+        const run = (seconds: number) => {
+          const paced = { seconds, perSecond: Math.ceil(heardOf(devices, plan.every) / PING_EVERY_S) }
+          if (plan.udp > 0) return udp.call('run', { from: plan.websocket, ...paced })
+          return websocket?.call('run', { from: 0, to: plan.websocket, ...paced })
+        }
+        await run(restSeconds)
         const work = async () => {
           await requests(server)
-          if (plan.udp > 0) await udp.call('run', { from: plan.websocket, pings: PINGS_BETWEEN })
-          else await websocket?.call('run', { from: 0, to: plan.websocket, pings: PINGS_BETWEEN })
+          await run(SECONDS_BETWEEN)
         }
         const settled = await settledMemory(work, () => server.memory().rssBytes)
         const slabAfter = slabBytes()

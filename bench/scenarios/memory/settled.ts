@@ -1,4 +1,4 @@
-/** Memory of a process that has come to rest: counted in readings between which it works, not in seconds slept. */
+/** Memory of a process that has come to rest: read until readings agree, with work between them. */
 
 /** Readings in a row that must agree, within this share of the greatest. */
 const AGREE = 5
