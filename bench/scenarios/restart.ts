@@ -81,6 +81,7 @@ function restartTable(rows: readonly RestartFacts[]): Table {
       line('devices resynchronised', (row) => row.resyncs),
       line('lists of visibility told anew', (row) => row.listsApplied),
       line('seconds until all devices were heard', (row) => row.settleSeconds),
+      line('seconds from ready until all sessions were loaded', (row) => row.loadedSeconds),
     ],
     notes: [
       'All devices that are heard have pinged before; after the start each pings again, 128 under way at a time, with the packet numbers and keys ' +

@@ -43,6 +43,8 @@ export interface RestartFacts {
   outcomeStates: Record<string, number>
   /** from ready until all devices were heard and settled */
   settleSeconds: number
+  /** from ready until all sessions were loaded, those of silent devices too */
+  loadedSeconds: number
 }
 
 /** Rings live long enough for everything here; a lost one shows up as not ended. */
@@ -90,10 +92,13 @@ async function restartOnce(
   watch.reset()
   const stopSeconds = how === 'planned' ? await server.stop() : await server.kill()
   const readySeconds = await server.start()
+  const readyMs = performance.now()
   const before = await load.call('counts')
   await load.call('unsettle')
   const firstMs = await firstPings(stage)
+  const loaded = server.loaded().then(() => (performance.now() - readyMs) / 1000)
   const rest = await load.call('settle', 0, facts.devices, 128)
+  const loadedSeconds = await loaded
   const after = await load.call('counts')
   const { handshakes, resets } = await serverCounts(server)
   await load.call('setRings', 'accept')
@@ -127,6 +132,7 @@ async function restartOnce(
     outcomes: Object.values(outcomeStates).reduce((sum, count) => sum + count, 0),
     outcomeStates,
     settleSeconds: rest.seconds,
+    loadedSeconds,
   }
 }
 
