@@ -127,20 +127,21 @@ export class AppService implements Requesting {
 
   /** Events of one connection, until it is lost. */
   async *#connection(path: string, lastId: string, signal?: AbortSignal): AsyncGenerator<StreamEvent, void, undefined> {
-    const silent = new AbortController()
-    let timer = setTimeout(() => silent.abort(), SILENCE_MAX_MS)
-    const stop = signal === undefined ? silent.signal : AbortSignal.any([signal, silent.signal])
+    const ended = new AbortController()
+    const end = () => ended.abort()
+    let timer = setTimeout(end, SILENCE_MAX_MS)
+    signal?.addEventListener('abort', end)
     try {
       const headers: Record<string, string> = {
         accept: 'text/event-stream',
         ...(lastId !== '' && { 'last-event-id': lastId }),
       }
-      const response = await this.#fetch('GET', path, { headers, signal: stop })
+      const response = await this.#fetch('GET', path, { headers, signal: ended.signal })
       const reader = new EventReader()
       const decoder = new TextDecoder()
-      for await (const chunk of chunks(response)) {
+      for await (const chunk of chunks(response, ended.signal)) {
         clearTimeout(timer)
-        timer = setTimeout(() => silent.abort(), SILENCE_MAX_MS)
+        timer = setTimeout(end, SILENCE_MAX_MS)
         for (const sent of reader.read(decoder.decode(chunk, { stream: true }))) {
           const event = streamEvent(sent)
           if (event !== null) yield event
@@ -150,7 +151,8 @@ export class AppService implements Requesting {
       throw error instanceof AppServiceError ? error : unreachable(error)
     } finally {
       clearTimeout(timer)
-      silent.abort()
+      signal?.removeEventListener('abort', end)
+      end()
     }
   }
 
@@ -202,9 +204,13 @@ function unreachable(error: unknown): AppServiceError {
   return new AppServiceError('unreachable', error instanceof Error ? error.message : 'no answer')
 }
 
-async function* chunks(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
+/** The body until it ends, or until the signal aborts: that of `fetch` alone is forgotten by a garbage collection on Node 20. */
+async function* chunks(response: Response, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
   if (response.body === null) return
   const reader = response.body.getReader()
+  const end = () => void reader.cancel().catch(() => {})
+  signal.addEventListener('abort', end)
+  if (signal.aborted) end()
   try {
     for (;;) {
       const { done, value } = await reader.read()
@@ -212,7 +218,8 @@ async function* chunks(response: Response): AsyncGenerator<Uint8Array, void, und
       yield value as Uint8Array
     }
   } finally {
-    reader.cancel().catch(() => {})
+    signal.removeEventListener('abort', end)
+    end()
   }
 }
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { AppService } from '../../src/appservice/app-service.js'
@@ -166,6 +168,26 @@ t.test('a stream', async (t) => {
   stop.abort()
   t.match(await last, { done: true })
   await gone
+})
+
+t.test('a stream ends by its signal also after garbage was collected', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const { client, subscribed, link } = await start(t)
+  const stop = new AbortController()
+  const known = subscribed()
+  const stream = client().stream({ signal: stop.signal })
+  let next = stream.next()
+  const { request } = await known
+  if (request.kind !== 'subscribe') throw new Error('no subscription')
+  for (let event = 0; event < 20; event++) {
+    link.handle({ kind: 'hub', reply: { kind: 'change', stream: request.stream, view: view(PUID) } })
+    t.match(await next, { done: false })
+    next = stream.next()
+    collect()
+  }
+  stop.abort()
+  t.match(await next, { done: true })
 })
 
 t.test('a stream connects again', async (t) => {
