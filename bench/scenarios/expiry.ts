@@ -110,12 +110,13 @@ async function measure(stage: Stage, most: number, tell: (line: string) => void)
   const { facts, load, every } = stage
   await settleAll(load, 0, facts.devices)
   const apps = Array.from({ length: LISTENERS }, (_, nth) => nth * VISIBLE_APPS)
-  const places = new Map<number, number>()
+  /** the application that sees the person of each device */
+  const seers = new Map<number, number>()
   for (const device of soloDevices(facts.devices)) {
     const seer = visibleApps(accountOf(device), facts.apps.length).find((app) => apps.includes(app))
-    if (device % every === 0 && seer !== undefined) places.set(device, seer)
+    if (device % every === 0 && seer !== undefined) seers.set(device, seer)
   }
-  const chosen = spread([...places.keys()], most)
+  const chosen = spread([...seers.keys()], most)
   const told = new Map<string, Told>()
   let onTold = () => {}
   const close = await listen(stage, apps, (puid, offline) => {
@@ -126,13 +127,11 @@ async function measure(stage: Stage, most: number, tell: (line: string) => void)
     tell(`${chosen.length} devices fall silent`)
     const pings = await load.call('fallSilent', { devices: chosen, perSecond: PER_SECOND })
     const crypto = await nativeCrypto()
-    const puids = apps.map((app) => puidWriter(crypto, facts, app))
-    const expected = new Map(
-      pings.map((ping) => [
-        (puids[places.get(ping.device) as number] as (account: number) => string)(accountOf(ping.device)),
-        ping,
-      ]),
-    )
+    const expected = new Map<string, LastPing>()
+    for (const app of apps) {
+      const puidOf = puidWriter(crypto, facts, app)
+      for (const ping of pings) if (seers.get(ping.device) === app) expected.set(puidOf(accountOf(ping.device)), ping)
+    }
     const lastMs = Math.max(...pings.map(({ answeredMs, sentMs }) => answeredMs ?? sentMs)) + SILENT_MS
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, lastMs + PATIENCE_MS - Date.now())
