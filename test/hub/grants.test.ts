@@ -1,4 +1,5 @@
 import t from 'tap'
+import { SLOTS_PER_PART } from '../../src/endpoint/device-handle.js'
 import type { GrantFrame } from '../../src/frame/frame.js'
 import type { HubReply } from '../../src/hub/message.js'
 import { APP, APP_ID, House, homely, listFor, OTHER_APP, type Phone } from './house.js'
@@ -222,7 +223,7 @@ t.test('which person has one device only is known when all devices are loaded', 
   const { house, phone } = alone()
   exchange(house, consent(house))
   t.equal(grantsOf(phone).length, 1)
-  house.slotsToLoad = 2000
+  house.slotsToLoad = SLOTS_PER_PART + 1
   house.crash()
   house.load(0)
   phone.contact('active', true)

@@ -107,6 +107,7 @@ function fakes(
     },
     store: { endpoint: answer.endpoint ?? (async () => null), hub: answer.hub ?? (async () => null) },
     now: systemNow,
+    clockMs: () => 0, // a turn has all the time
     send: (bytes) => void seen.push(`send ${bytes.length}`),
     close: (remote) => void seen.push(`close ${remote.length}`),
     handOver: ({ message }) => void seen.push(`handed over ${message.length}`),
