@@ -117,6 +117,8 @@ async function measure(stage: Stage, most: number, tell: (line: string) => void)
     if (device % every === 0 && seer !== undefined) seers.set(device, seer)
   }
   const chosen = spread([...seers.keys()], most)
+  if (chosen.length === 0)
+    throw new BenchError(`none of ${facts.devices} devices is the only one of a person who is seen`)
   const told = new Map<string, Told>()
   let onTold = () => {}
   const close = await listen(stage, apps, (puid, offline) => {
