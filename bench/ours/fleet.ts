@@ -147,14 +147,9 @@ export class Fleet {
     return this.#seal(device, this.#ping, ask, again, false)
   }
 
-  /** A sealed ping with a state of the person, which asks. */
-  tell(device: number, state: 'active' | 'gone'): Uint8Array {
-    return this.#seal(device, new Uint8Array([pingByte(state, SILENCE_CLASS)]), true, false, false)
-  }
-
-  /** A sealed ping that promises to be heard again within 15 s, the shortest that the wire has; it asks. */
-  briefly(device: number): Uint8Array {
-    return this.#seal(device, new Uint8Array([pingByte('active', 0)]), true, false, false)
+  /** A sealed ping with a state of the person, which asks. @param silenceClass what it promises. */
+  tell(device: number, state: 'active' | 'gone', silenceClass = SILENCE_CLASS): Uint8Array {
+    return this.#seal(device, new Uint8Array([pingByte(state, silenceClass)]), true, false, false)
   }
 
   /** The session that a handshake made; its first packet. @param root 32 B. @param cid 5 B. @param token 12 B. */

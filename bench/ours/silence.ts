@@ -19,7 +19,7 @@ export interface LastPing {
 /** After the last ping its pong is waited for, ms. */
 const PATIENCE_MS = 1000
 
-/** Sends the last pings, each with a promise of 15 s. */
+/** Sends the last pings, each with the shortest promise that the wire has: 15 s, class 0. */
 export async function fallSilent(fleet: Fleet, exchanges: Exchanges, plan: SilencePlan): Promise<LastPing[]> {
   const { devices, perSecond } = plan
   const pings: LastPing[] = []
@@ -37,7 +37,7 @@ export async function fallSilent(fleet: Fleet, exchanges: Exchanges, plan: Silen
         const device = devices[pings.length] as number
         const ping = { device, sentMs: Date.now(), answeredMs: null }
         exchanges.release(exchanges.laneOf(device))
-        exchanges.send(device, fleet.briefly(device), true)
+        exchanges.send(device, fleet.tell(device, 'active', 0), true)
         open.set(device, ping)
         pings.push(ping)
       }

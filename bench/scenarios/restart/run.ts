@@ -96,9 +96,10 @@ async function restartOnce(
   const before = await load.call('counts')
   await load.call('unsettle')
   const firstMs = await firstPings(stage)
-  const loaded = server.loaded().then(() => (performance.now() - readyMs) / 1000)
-  const rest = await load.call('settle', 0, facts.devices, 128)
-  const loadedSeconds = await loaded
+  const [rest, loadedSeconds] = await Promise.all([
+    load.call('settle', 0, facts.devices, 128),
+    server.loaded().then(() => (performance.now() - readyMs) / 1000),
+  ])
   const after = await load.call('counts')
   const { handshakes, resets } = await serverCounts(server)
   await load.call('setRings', 'accept')
